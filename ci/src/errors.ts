@@ -1,0 +1,15 @@
+/**
+ * An error that its reader can mend. The message holds, a line each: what happened, why, and what to do next
+ * (marked with an arrow). The Dagger CLI prints it without a stack trace and exits 1.
+ */
+export class UserError extends Error {
+  /**
+   * @param what what happened, in one sentence
+   * @param why the reason, where it adds something
+   * @param remedy the next step: a command, a setting, a place to look
+   */
+  constructor(what: string, why = "", remedy = "") {
+    super([what, why, remedy && `→ ${remedy}`].filter(Boolean).join("\n"))
+    this.name = "UserError"
+  }
+}

@@ -1,0 +1,115 @@
+import type { ECRClient } from "@aws-sdk/client-ecr"
+import { type Container, dag } from "@dagger.io/dagger"
+import { type Aws, ecr } from "./aws.js"
+import { UserError } from "./errors.js"
+
+/** An image in the registry. */
+export type Image = {
+  /** The address by digest: `…/hello@sha256:…`. */
+  reference: string
+  digest: string
+  tags: string[]
+}
+
+/**
+ * Amazon ECR, one repository of it. Release images carry two immutable tags, the commit's id and X.Y.Z, in this order: a
+ * version's image without its commit's tag was not pushed by this pipeline.
+ */
+export class Registry {
+  private constructor(
+    private readonly client: ECRClient,
+    private readonly repository: string,
+    /** The repository's address without a tag. */
+    readonly uri: string,
+  ) {}
+
+  /** Looks the repository up (ECR DescribeRepositories). */
+  static async open(aws: Aws, repository: string): Promise<Registry> {
+    const { DescribeRepositoriesCommand } = await import("@aws-sdk/client-ecr")
+    const client = await ecr(aws)
+    const { repositories } = await client.send(
+      new DescribeRepositoriesCommand({ repositoryNames: [repository] }),
+    )
+    return new Registry(client, repository, repositories?.[0]?.repositoryUri ?? "")
+  }
+
+  /** The image with this tag (ECR DescribeImages), or undefined. */
+  async find(tag: string): Promise<Image | undefined> {
+    const { DescribeImagesCommand } = await import("@aws-sdk/client-ecr")
+    try {
+      const { imageDetails } = await this.client.send(
+        new DescribeImagesCommand({ repositoryName: this.repository, imageIds: [{ imageTag: tag }] }),
+      )
+      const found = imageDetails?.[0]
+      return found?.imageDigest ? this.image(found.imageDigest, found.imageTags) : undefined
+    } catch (error) {
+      if (error instanceof Error && error.name === "ImageNotFoundException") return undefined
+      throw error
+    }
+  }
+
+  /** The image of a released commit: it has both tags. Undefined where it is not there whole. */
+  async findRelease(version: string, commit: string): Promise<Image | undefined> {
+    const image = await this.find(commit)
+    return image?.tags.includes(version) ? image : undefined
+  }
+
+  /**
+   * Pushes a commit's image under the commit's id and the version. What is there already stays: with the same commit it is
+   * the result, with another one an error.
+   *
+   * @param build makes the image; called only where the registry does not have the commit's
+   * @throws UserError where the version's tag is on another image
+   */
+  async push(build: () => Promise<Container>, version: string, commit: string): Promise<Image> {
+    const [ofCommit, ofVersion] = await Promise.all([this.find(commit), this.find(version)])
+    if (ofVersion && ofVersion.digest !== ofCommit?.digest) {
+      throw new UserError(
+        `${version} is in the registry already, with another image (${ofVersion.digest}).`,
+        `That image is not tagged with this commit, ${commit}: it was pushed by something else.`,
+        `Release under another number: git commit --allow-empty -m "chore: release" -m "Release-As: X.Y.Z"`,
+      )
+    }
+    const image = ofCommit ?? (await this.publish(await build(), commit))
+    if (!ofVersion) await this.addTag(image.digest, version)
+    return { ...image, tags: [...new Set([...image.tags, version, commit])] }
+  }
+
+  private async publish(image: Container, tag: string): Promise<Image> {
+    const { GetAuthorizationTokenCommand } = await import("@aws-sdk/client-ecr")
+    const { authorizationData } = await this.client.send(new GetAuthorizationTokenCommand({}))
+    const token = Buffer.from(authorizationData?.[0]?.authorizationToken ?? "", "base64").toString()
+    const at = token.indexOf(":")
+    const host = this.uri.split("/", 1)[0] as string
+    const published = await image
+      .withRegistryAuth(host, token.slice(0, at), dag.setSecret("ecr-password", token.slice(at + 1)))
+      .publish(`${this.uri}:${tag}`)
+    return this.image(published.slice(published.indexOf("@") + 1), [tag])
+  }
+
+  /** Adds a tag to an image that is there (ECR BatchGetImage, PutImage): the same manifest, so the same digest. */
+  private async addTag(digest: string, tag: string): Promise<void> {
+    const { BatchGetImageCommand, PutImageCommand } = await import("@aws-sdk/client-ecr")
+    const { images } = await this.client.send(
+      new BatchGetImageCommand({ repositoryName: this.repository, imageIds: [{ imageDigest: digest }] }),
+    )
+    const { imageManifest, imageManifestMediaType } = images?.[0] ?? {}
+    try {
+      await this.client.send(
+        new PutImageCommand({
+          repositoryName: this.repository,
+          imageManifest,
+          imageManifestMediaType,
+          imageTag: tag,
+        }),
+      )
+    } catch (error) {
+      // Another run of the same commit was quicker.
+      if (!(error instanceof Error && error.name === "ImageAlreadyExistsException")) throw error
+    }
+  }
+
+  private image(digest: string, tags: string[] = []): Image {
+    return { reference: `${this.uri}@${digest}`, digest, tags }
+  }
+}

@@ -1,0 +1,19 @@
+import { dag, type Secret } from "@dagger.io/dagger"
+
+/**
+ * A Secret's value without surrounding white space (`cmd://` leaves a newline), or undefined where it has none. An unset
+ * `env://` variable is no error at the call: only asking for its value throws.
+ */
+export async function plaintext(secret?: Secret): Promise<string | undefined> {
+  try {
+    return (await secret?.plaintext())?.trim() || undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The same Secret, trimmed and under a name of its own, or undefined where it has no value. */
+export async function present(secret: Secret | undefined, name: string): Promise<Secret | undefined> {
+  const value = await plaintext(secret)
+  return value === undefined ? undefined : dag.setSecret(name, value)
+}
