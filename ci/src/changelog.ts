@@ -1,5 +1,8 @@
-import type { Judged } from "./effects.js"
-import type { Decision } from "./version.js"
+import { type Judged, judge } from "./effects.js"
+import { readCommits } from "./facts.js"
+import type { Settings } from "./settings.js"
+import type { Survey } from "./survey.js"
+import { isPrerelease } from "./tags.js"
 
 const sections: [title: string, belongs: (commit: Judged) => boolean][] = [
   ["Breaking changes", commit => commit.effect === "major"],
@@ -16,7 +19,7 @@ const sections: [title: string, belongs: (commit: Judged) => boolean][] = [
  * @param version the version that the notes are of
  * @param date the release's date, ISO 8601; its day is shown
  */
-export function changelog(version: string, date: string, { commits }: Pick<Decision, "commits">): string {
+export function changelog(version: string, date: string, commits: Judged[]): string {
   const left = new Set(commits.filter(commit => !commit.cancelled))
   const parts = sections.flatMap(([title, belongs]) => {
     const chosen = [...left].filter(belongs)
@@ -24,7 +27,21 @@ export function changelog(version: string, date: string, { commits }: Pick<Decis
     return chosen.length === 0 ? [] : [`### ${title}\n\n${chosen.map(line).join("\n")}`]
   })
   const body = parts.length === 0 ? ["No changes that a user sees."] : parts
-  return [`## ${version} (${date.slice(0, 10)})`, ...body].join("\n\n")
+  return `${[`## ${version} (${date.slice(0, 10)})`, ...body].join("\n\n")}\n`
+}
+
+/** The notes of HEAD's version: of what it would release, or where it is released, of what that release brought. */
+export async function changelogOf(
+  { shell, facts, decision, version }: Survey,
+  { path }: Settings,
+): Promise<string> {
+  if (!facts.atHead.some(tag => tag.version === version))
+    return changelog(version, facts.created, decision.commits)
+  const before = facts.merged.find(
+    tag => !isPrerelease(tag.version) && !facts.atHead.some(it => it.tag === tag.tag),
+  )
+  const commits = await readCommits(shell.run, before?.tag ?? "", path)
+  return changelog(version, facts.created, judge(commits))
 }
 
 function line({ sha, says, effect }: Judged): string {

@@ -3,7 +3,7 @@ import { type Container, type Directory, dag, ReturnType } from "@dagger.io/dagg
 import { UserError } from "./errors.js"
 
 /** Docker's own image of its client, which holds git 2.54: https://hub.docker.com/_/docker */
-export const gitImage =
+export const defaultGitImage =
   "public.ecr.aws/docker/library/docker:29.8.1-cli@sha256:018edbc908e08fcc9dbf029c812c34251e9b4719e6f71ca0e5eae2a987d014ca"
 
 /** Hands git the token from the environment, so that it stands in no argument list and no URL (gitcredentials(7)). */
@@ -20,7 +20,7 @@ const settings = [
   ["push.followTags", "false"],
   ["push.gpgSign", "false"],
   ["http.lowSpeedLimit", "1"], // bytes a second …
-  ["http.lowSpeedTime", "20"], // … for so many seconds: the remote hangs
+  ["http.lowSpeedTime", "15"], // … for so many seconds: the remote hangs
   ["credential.helper", ""],
   ["credential.helper", credentials],
 ] as const

@@ -1,5 +1,6 @@
-import type { ECRClient } from "@aws-sdk/client-ecr"
-import { type Container, dag } from "@dagger.io/dagger"
+import type { ECRClient, ImageIdentifier } from "@aws-sdk/client-ecr"
+import { type Container, dag, type Service } from "@dagger.io/dagger"
+import semver from "semver"
 import { type Aws, ecr } from "./aws.js"
 import { UserError } from "./errors.js"
 
@@ -21,24 +22,38 @@ export class Registry {
     private readonly repository: string,
     /** The repository's address without a tag. */
     readonly uri: string,
+    private readonly endpoint?: Service,
   ) {}
 
-  /** Looks the repository up (ECR DescribeRepositories). */
-  static async open(aws: Aws, repository: string): Promise<Registry> {
+  /**
+   * Looks the repository up (ECR DescribeRepositories).
+   *
+   * @param endpoint the service that stands for AWS, where one does
+   */
+  static async open(aws: Aws, repository: string, endpoint?: Service): Promise<Registry> {
     const { DescribeRepositoriesCommand } = await import("@aws-sdk/client-ecr")
     const client = await ecr(aws)
     const { repositories } = await client.send(
       new DescribeRepositoriesCommand({ repositoryNames: [repository] }),
     )
-    return new Registry(client, repository, repositories?.[0]?.repositoryUri ?? "")
+    return new Registry(client, repository, repositories?.[0]?.repositoryUri ?? "", endpoint)
   }
 
-  /** The image with this tag (ECR DescribeImages), or undefined. */
-  async find(tag: string): Promise<Image | undefined> {
+  /** The image with this tag, or undefined. */
+  find(tag: string): Promise<Image | undefined> {
+    return this.describe({ imageTag: tag })
+  }
+
+  /** The image with this digest, or undefined. */
+  findDigest(digest: string): Promise<Image | undefined> {
+    return this.describe({ imageDigest: digest })
+  }
+
+  private async describe(id: ImageIdentifier): Promise<Image | undefined> {
     const { DescribeImagesCommand } = await import("@aws-sdk/client-ecr")
     try {
       const { imageDetails } = await this.client.send(
-        new DescribeImagesCommand({ repositoryName: this.repository, imageIds: [{ imageTag: tag }] }),
+        new DescribeImagesCommand({ repositoryName: this.repository, imageIds: [id] }),
       )
       const found = imageDetails?.[0]
       return found?.imageDigest ? this.image(found.imageDigest, found.imageTags) : undefined
@@ -83,8 +98,19 @@ export class Registry {
     const host = this.uri.split("/", 1)[0] as string
     const published = await image
       .withRegistryAuth(host, token.slice(0, at), dag.setSecret("ecr-password", token.slice(at + 1)))
-      .publish(`${this.uri}:${tag}`)
+      .publish(`${this.uri}:${tag}`, await this.way(host))
     return this.image(published.slice(published.indexOf("@") + 1), [tag])
+  }
+
+  /**
+   * How the engine reaches the registry. A registry on the caller's loopback is not on the engine's own: since 0.21.6 an
+   * engine reaches it through the service that stands for AWS; an older one has to share the caller's network.
+   */
+  private async way(host: string): Promise<object> {
+    if (!this.endpoint || !/^(127\.|localhost\b)/.test(host)) return {}
+    return semver.gte(semver.coerce(await dag.version()) ?? "0.0.0", "0.21.6")
+      ? { registryService: this.endpoint }
+      : {}
   }
 
   /** Adds a tag to an image that is there (ECR BatchGetImage, PutImage): the same manifest, so the same digest. */

@@ -1,28 +1,9 @@
-import type { Directory, Secret, Service } from "@dagger.io/dagger"
 import { type Facts, readCommits, readFacts } from "./facts.js"
 import { fetchTags, missingTags, missingTagsError, shallowError } from "./fetch.js"
 import { ContainerShell, gitContainer } from "./git.js"
 import { findRemote, type Remote, withRemote } from "./remote.js"
+import type { Settings } from "./settings.js"
 import { chooseBase, type Decision, decide } from "./version.js"
-
-/** Where the history comes from and which part of it counts. */
-export type Repository = {
-  source: Directory
-  /** The git directory, where the source's `.git` is a file that points to it. */
-  gitDir?: Directory
-  /** Count only commits that touch this path; "" for all. */
-  path: string
-  /** What stands before the `v` of a version tag. */
-  tagPrefix: string
-  /** The remote's address; "" for the source's own `origin`. */
-  remote: string
-  username: string
-  token?: Secret
-  /** A service that stands for the remote's host. */
-  endpoint?: Service
-  /** The image that git runs in. */
-  image: string
-}
 
 /** What is known of a commit before anything is done. */
 export type Survey = {
@@ -43,29 +24,51 @@ export type Survey = {
  *
  * @throws UserError for a repository without commits, a shallow clone, missing tags, a number that is taken
  */
-export async function survey(repository: Repository): Promise<Survey> {
-  const shell = new ContainerShell(await gitContainer(repository.image, repository.source, repository.gitDir))
-  const local = await readFacts(shell.run, repository.tagPrefix)
-  const remote = await findRemote({ ...repository, address: repository.remote || local.origin })
+export async function survey(settings: Settings): Promise<Survey> {
+  const { gitImage, source, gitDir, tagPrefix } = settings
+  const shell = new ContainerShell(await gitContainer(gitImage, source, gitDir))
+  const local = await readFacts(shell.run, tagPrefix)
+  const remote = await findRemote({
+    address: settings.gitRemote || local.origin,
+    username: settings.gitUsername,
+    token: settings.gitToken,
+    endpoint: settings.gitEndpoint,
+  })
   if (remote) shell.container = withRemote(shell.container, remote)
-  const { facts, unasked } = await whole(shell, local, repository.tagPrefix, remote)
-  const base = chooseBase(facts)
-  const released = chooseBase({ atHead: facts.atHead, merged: [] })
-  const commits = released ? [] : await readCommits(shell.run, base?.tag ?? "", repository.path)
-  const decision = decide({ ...facts, commits })
-  return { facts, decision, version: decision.next ?? decision.current ?? "", shell, remote, unasked }
+  const { facts, unasked } = await whole(shell, local, tagPrefix, remote)
+  return { shell, remote, unasked, ...(await judged(shell, facts, settings)) }
+}
+
+/**
+ * Looks at the remote's tags once more and decides anew, after another run has claimed the number.
+ *
+ * @param lost true where the number was lost to another commit: the next free one is taken
+ */
+export async function resurvey(found: Survey, settings: Settings, lost: boolean): Promise<Survey> {
+  const { shell, remote } = found
+  const unasked = remote ? await fetchTags(shell.run, remote.url, settings.tagPrefix) : found.unasked
+  const facts = await readFacts(shell.run, settings.tagPrefix)
+  return { ...found, unasked, ...(await judged(shell, facts, settings, lost)) }
+}
+
+async function judged({ run }: ContainerShell, facts: Facts, { path }: Settings, lost = false) {
+  const onHead = chooseBase({ atHead: facts.atHead, merged: [] })
+  const commits = onHead ? [] : await readCommits(run, chooseBase(facts)?.tag ?? "", path)
+  const decision = decide({ ...facts, commits }, lost)
+  return { facts, decision, version: decision.next ?? decision.current ?? "" }
 }
 
 /** The facts of a whole history: mended from the remote where there is a token, else refused if parts are missing. */
 async function whole(shell: ContainerShell, local: Facts, prefix: string, remote?: Remote) {
   let facts = local
-  let unasked = remote ? undefined : "no remote that a container can reach"
-  if (remote?.token) {
+  let unasked = remote ? undefined : "there is no remote that a container can reach"
+  const trusted = remote?.token !== undefined || remote?.service !== undefined
+  if (remote && trusted) {
     unasked = await fetchTags(shell.run, remote.url, prefix)
     if (unasked === undefined) facts = await readFacts(shell.run, prefix)
   }
   if (facts.shallow && !chooseBase({ atHead: facts.atHead, merged: [] })) throw shallowError(unasked)
-  if (remote && !remote.token) {
+  if (remote && !trusted) {
     const missing = await missingTags(shell.run, remote.url, facts, prefix)
     if (missing === undefined) unasked = "the remote does not answer without a token"
     else if (missing.length > 0) throw missingTagsError(missing)

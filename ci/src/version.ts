@@ -44,9 +44,10 @@ export function chooseBase(history: Pick<History, "merged" | "atHead">): Version
 /**
  * Decides the version of HEAD. Pure: the same history gives the same answer everywhere.
  *
+ * @param lost true after a claim was lost to a commit outside HEAD's history: the next number that is free is taken then
  * @throws UserError where `Release-As` is malformed or not greater, or the number belongs to a commit outside HEAD's history
  */
-export function decide(history: History): Decision {
+export function decide(history: History, lost = false): Decision {
   const base = chooseBase(history)
   const commits = judge(history.commits)
   const current = base?.version ?? null
@@ -58,8 +59,16 @@ export function decide(history: History): Decision {
   if (onHead) return { ...unchanged, next: null, bump: "none", reason: `HEAD is ${onHead.tag}` }
   const found = pick(history, current, commits)
   if (found.next === null) return { ...unchanged, ...found }
+  if (lost) return { ...unchanged, ...found, next: nextFree(found.next, found.bump, history) }
   refuseTaken(found.next, history)
   return { ...unchanged, ...found }
+}
+
+function nextFree(version: string, bump: Bump, { known }: History): string {
+  const step = bump === "major" || bump === "minor" ? bump : "patch"
+  let free = version
+  while (known.some(tag => tag.version === free)) free = semver.inc(free, step) as string
+  return free
 }
 
 function pick(

@@ -1,0 +1,38 @@
+import type { Container, Directory } from "@dagger.io/dagger"
+import { buildContext } from "./context.js"
+import { buildStage, stamp } from "./image.js"
+import { remoteUrl } from "./remote.js"
+import type { Settings } from "./settings.js"
+import type { Survey } from "./survey.js"
+
+/** The files that are built, the same for every step. */
+export function contextOf({ shell, facts }: Survey, settings: Settings): Promise<Directory> {
+  return buildContext(shell.container, facts.created, settings.context)
+}
+
+/**
+ * Runs the app's tests: builds the stage that runs them.
+ *
+ * @throws ExecError where they fail, with their output
+ */
+export async function runTests(context: Directory, settings: Settings, version: string): Promise<void> {
+  const stage = await buildStage(context, buildOf(settings), settings.testTarget, version)
+  await stage.sync()
+}
+
+/** Builds the image of a commit and stamps it with its version. */
+export async function buildImage(context: Directory, settings: Settings, found: Survey): Promise<Container> {
+  const { version, facts } = found
+  const image = await buildStage(context, buildOf(settings), settings.runtimeTarget, version)
+  const source = remoteUrl(settings.gitRemote || facts.origin) ?? ""
+  return stamp(image, {
+    version,
+    revision: facts.head,
+    created: facts.created,
+    source: source.replace(/\.git$/, ""),
+  })
+}
+
+function buildOf({ dockerfile, platform, buildArgs }: Settings) {
+  return { dockerfile, platform, args: buildArgs }
+}

@@ -1,0 +1,168 @@
+import type { Deployment, Service } from "@aws-sdk/client-ecs"
+import type { Aws } from "./aws.js"
+import { explained } from "./awserror.js"
+import { assertInEcr } from "./ecrimage.js"
+import type { DeployOutcome } from "./outcome.js"
+import { describeRevision, note, type Registered, register } from "./revision.js"
+import { rollOut } from "./rollout.js"
+import {
+  asked,
+  assertDeployable,
+  describeService,
+  isCompleted,
+  open,
+  primaryOf,
+  shortName,
+  type Target,
+} from "./service.js"
+import {
+  commitTag,
+  completedTag,
+  type Patch,
+  patch,
+  type Release,
+  sameDefinition,
+  versionTag,
+} from "./taskdef.js"
+
+/** A release and where it goes. */
+export type DeployOptions = Release & { cluster: string; service: string }
+
+/** What a deployment would do. */
+export type Action =
+  /** The image and version run already. */
+  | { kind: "unchanged" }
+  /** A deployment brings them already, such as one that an interrupted run left. */
+  | { kind: "follow"; deployment: Deployment }
+  /** The last deployment of them failed and ECS left it so: start it once more. */
+  | { kind: "again" }
+  /** Start a deployment, with a revision that is registered but not used where there is one. */
+  | { kind: "deploy"; reuse?: Registered }
+
+/** Everything known before something is done. */
+export type DeployPlan = {
+  action: Action
+  /** The change of the task definition, as lines. */
+  patch: Patch
+  current: Registered
+  service: Service
+  /** The plan in words. */
+  text: string
+}
+
+/**
+ * Decides what to do from what the service runs and what is registered. Pure.
+ *
+ * @param change the release applied to the primary deployment's task definition
+ * @param latest the family's latest revision
+ */
+export function chooseAction(service: Service, change: Patch, latest: Registered): Action {
+  const primary = primaryOf(service)
+  if (change.unchanged && primary) {
+    if (isCompleted(service, primary)) return { kind: "unchanged" }
+    if (primary.rolloutState === "FAILED") return { kind: "again" }
+    return { kind: "follow", deployment: primary }
+  }
+  const tag = (tags: Registered["tags"], key: string) => tags.find(it => it.key === key)?.value
+  const sameTags = [versionTag, commitTag].every(
+    key => tag(latest.tags, key) === tag(change.registration.tags, key),
+  )
+  const reusable =
+    latest.arn !== primary?.taskDefinition &&
+    sameTags &&
+    sameDefinition(latest.definition, change.registration)
+  return { kind: "deploy", reuse: reusable ? latest : undefined }
+}
+
+/**
+ * Plans a deployment and changes nothing.
+ *
+ * @throws UserError where the service is not ACTIVE, the digest is not in ECR, or the container is not there
+ */
+export async function planDeploy(aws: Aws, options: DeployOptions): Promise<DeployPlan> {
+  const target = await open(aws, options)
+  return explained(asked(target), () => prepare(target, options))
+}
+
+/**
+ * Deploys an image to a service and follows that deployment to its end. Safe to repeat: what runs already is left alone, what
+ * is on its way is followed.
+ *
+ * @param options.timeoutSeconds how long to follow; ECS goes on after it
+ * @returns `completed` or `unchanged`
+ * @throws DeployError whose message begins with `rolled back`, `superseded`, `timed out` or `failed`; UserError where it does
+ *   not come to a deployment
+ */
+export async function deploy(
+  aws: Aws,
+  options: DeployOptions & { timeoutSeconds?: number; print?: (line: string) => void },
+): Promise<DeployOutcome> {
+  const { timeoutSeconds = 900, print = console.log, version, commit } = options
+  const target = await open(aws, options)
+  return explained(asked(target), async () => {
+    const { service, current, action, patch: change, text } = await prepare(target, options)
+    if (action.kind === "unchanged") {
+      return { word: "unchanged", text, version, revision: current.arn, seconds: 0 }
+    }
+    print(text)
+    const release = { version, commit, container: change.container }
+    const watch = { timeoutSeconds, print }
+    if (action.kind === "deploy") {
+      await noteCompleted(target, service, current, print)
+      const revision = action.reuse?.arn ?? (await register(target, change.registration))
+      print(`${action.reuse ? "reusing" : "registered"} ${shortName(revision)}`)
+      const definition = { ...change.registration, taskDefinitionArn: revision }
+      return rollOut(target, service, { ...release, revision, definition }, watch)
+    }
+    const { arn: revision, definition } = current
+    const running = action.kind === "follow" ? action.deployment : undefined
+    return rollOut(target, service, { ...release, revision, definition, running, force: !running }, watch)
+  })
+}
+
+async function prepare(target: Target, options: DeployOptions): Promise<DeployPlan> {
+  const [service] = await Promise.all([describeService(target), assertInEcr(target.aws, options.image)])
+  assertDeployable(service, target)
+  const current = await describeRevision(
+    target,
+    primaryOf(service)?.taskDefinition ?? service.taskDefinition ?? "",
+  )
+  const change = patch(current.definition, current.tags, options)
+  const latest = change.unchanged ? current : await describeRevision(target, change.registration.family)
+  const action = chooseAction(service, change, latest)
+  return { action, patch: change, current, service, text: describe(target, options, action, change, current) }
+}
+
+function describe(
+  { cluster, service }: Target,
+  { version }: DeployOptions,
+  action: Action,
+  { diff }: Patch,
+  { arn }: Registered,
+): string {
+  const where = `${cluster}/${service}`
+  switch (action.kind) {
+    case "unchanged":
+      return `unchanged: ${where} runs ${version} already (${shortName(arn)})`
+    case "follow":
+      return `${where}: deployment ${action.deployment.id} brings ${version} already; following it`
+    case "again":
+      return `${where}: the last deployment of ${version} failed; starting it again (${shortName(arn)})`
+    case "deploy":
+      return [`${where}: change of ${shortName(arn)}:`, ...diff.map(line => `  ${line}`)].join("\n")
+  }
+}
+
+/** An interrupted run could not note that its deployment completed: noted now, before the next one begins. */
+async function noteCompleted(
+  target: Target,
+  service: Service,
+  current: Registered,
+  print: (line: string) => void,
+) {
+  const primary = primaryOf(service)
+  const keys = current.tags.map(({ key }) => key)
+  if (!primary || !isCompleted(service, primary) || !keys.includes(versionTag) || keys.includes(completedTag))
+    return
+  await note(target, current.arn, { [completedTag]: new Date().toISOString() }, [], print)
+}

@@ -1,0 +1,90 @@
+import type { ImageDetail } from "@aws-sdk/client-ecr"
+import { type Aws, ecr } from "./aws.js"
+import { explained } from "./awserror.js"
+import { UserError } from "./errors.js"
+
+/** The parts of an image's name. */
+export type ImageName = {
+  /** Name without tag and digest. */
+  uri: string
+  /** Name of the repository in its registry. */
+  repository: string
+  digest?: string
+  /** Account and region, where the name is one of ECR's. */
+  account?: string
+  region?: string
+}
+
+const ecrHost = /^(\d{12})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\./
+
+/** Takes an image's name apart: `host/repository[:tag][@digest]`. */
+export function parseImage(image: string): ImageName {
+  const [name = "", digest] = image.split("@")
+  const uri = name.replace(/:[^/:]*$/, "")
+  const [, account, region] = ecrHost.exec(uri) ?? []
+  return { uri, repository: uri.slice(uri.indexOf("/") + 1), digest, account, region }
+}
+
+/**
+ * Checks that an image is in ECR, by its digest.
+ *
+ * @param image `host/repository@sha256:…`
+ * @throws UserError where the name has no digest, or the repository or the image is not there
+ */
+export async function assertInEcr(aws: Aws, image: string): Promise<void> {
+  const { repository, digest, account, region } = parseImage(image)
+  if (digest === undefined) {
+    throw new UserError(
+      `The image ${image} is not named by its digest.`,
+      "A tag can be moved; a digest cannot.",
+      "Give it as repository@sha256:…, or give a version.",
+    )
+  }
+  const where = region === undefined || aws.endpoint ? aws : { ...aws, region }
+  await explained({ ...where, repository }, async () => {
+    const { DescribeImagesCommand } = await import("@aws-sdk/client-ecr")
+    const client = await ecr(where)
+    await client.send(
+      new DescribeImagesCommand({
+        repositoryName: repository,
+        ...(account && { registryId: account }),
+        imageIds: [{ imageDigest: digest }],
+      }),
+    )
+  })
+}
+
+/**
+ * The image that a tag names, with the repository's own address.
+ *
+ * @throws UserError where the repository or the tag is not there
+ */
+export async function imageByTag(
+  aws: Aws,
+  repository: string,
+  tag: string,
+): Promise<{ image: string; commit?: string; detail: ImageDetail }> {
+  return explained({ ...aws, repository }, async () => {
+    const { DescribeImagesCommand, DescribeRepositoriesCommand } = await import("@aws-sdk/client-ecr")
+    const client = await ecr(aws)
+    const [images, repositories] = await Promise.all([
+      client.send(new DescribeImagesCommand({ repositoryName: repository, imageIds: [{ imageTag: tag }] })),
+      client.send(new DescribeRepositoriesCommand({ repositoryNames: [repository] })),
+    ])
+    const detail = images.imageDetails?.[0]
+    const uri = repositories.repositories?.[0]?.repositoryUri
+    if (detail?.imageDigest === undefined || uri === undefined) {
+      throw new UserError(
+        `There is no ${tag} in the ECR repository "${repository}".`,
+        "",
+        "See 'history' for the versions that are there.",
+      )
+    }
+    return { image: `${uri}@${detail.imageDigest}`, commit: commitOf(detail.imageTags), detail }
+  })
+}
+
+/** The commit among an image's tags: the one that is a full SHA. */
+export function commitOf(tags: string[] | undefined): string | undefined {
+  return tags?.find(tag => /^[0-9a-f]{40}$/.test(tag))
+}

@@ -1,0 +1,72 @@
+import type { ImageDetail } from "@aws-sdk/client-ecr"
+import semver from "semver"
+import { type Aws, ecr } from "./aws.js"
+import { explained } from "./awserror.js"
+import { commitOf } from "./ecrimage.js"
+import { table, when } from "./table.js"
+
+/** A version in the registry. */
+export type Version = {
+  version: string
+  commit?: string
+  digest: string
+  pushed?: Date
+  /** Compressed size in bytes. */
+  bytes?: number
+  running: boolean
+}
+
+/**
+ * The versions in an ECR repository, the highest first.
+ *
+ * @param repository its name
+ * @param running digest of the image that a service runs (`status` tells it), which marks that version
+ * @throws UserError where there is no such repository
+ */
+export async function history(
+  aws: Aws,
+  { repository, running }: { repository: string; running?: string },
+): Promise<{ versions: Version[]; text: string }> {
+  return explained({ ...aws, repository }, async () => {
+    const { paginateDescribeImages } = await import("@aws-sdk/client-ecr")
+    const pages = paginateDescribeImages(
+      { client: await ecr(aws), pageSize: 1000 },
+      { repositoryName: repository, filter: { tagStatus: "TAGGED" } },
+    )
+    const details: ImageDetail[] = []
+    for await (const page of pages) details.push(...(page.imageDetails ?? []))
+    const versions = readVersions(details, running)
+    return { versions, text: write(repository, versions) }
+  })
+}
+
+/** The versions among images: one for each tag that is a strict version. Pure. */
+export function readVersions(details: ImageDetail[], running?: string): Version[] {
+  return details
+    .flatMap(({ imageTags = [], imageDigest = "", imagePushedAt: pushed, imageSizeInBytes: bytes }) =>
+      imageTags
+        .filter(tag => semver.valid(tag) === tag)
+        .map(version => ({
+          version,
+          commit: commitOf(imageTags),
+          digest: imageDigest,
+          pushed,
+          bytes,
+          running: imageDigest === running,
+        })),
+    )
+    .sort((a, b) => semver.rcompare(a.version, b.version))
+}
+
+function write(repository: string, versions: Version[]): string {
+  if (versions.length === 0) return `no versions in ${repository}`
+  const rows = versions.map(it => [
+    it.running ? "*" : "",
+    it.version,
+    it.commit ?? "",
+    when(it.pushed),
+    it.bytes === undefined ? "" : `${(it.bytes / 1e6).toFixed(1)} MB`,
+    it.digest,
+  ])
+  return table([["", "VERSION", "COMMIT", "PUSHED", "SIZE", "DIGEST"], ...rows])
+}

@@ -1,0 +1,318 @@
+/**
+ * From a commit on main to a running Amazon ECS service.
+ *
+ * Versions (Major.Minor.Patch) come from the git history by Conventional Commits, images go to Amazon ECR under immutable
+ * tags, and a deployment is followed to its end. Every step can be called alone and repeated safely.
+ */
+import {
+  argument,
+  type Container,
+  type Directory,
+  func,
+  object,
+  type Secret,
+  type Service,
+} from "@dagger.io/dagger"
+import { openAws, required } from "./account.js"
+import { buildImage, contextOf, runTests } from "./build.js"
+import { changelogOf } from "./changelog.js"
+import { refuseDirty } from "./context.js"
+import { deploy } from "./deploy.js"
+import { defaultGitImage } from "./git.js"
+import { history } from "./history.js"
+import { pickImage } from "./pick.js"
+import { plan, planTable } from "./plan.js"
+import { pushRelease, release, targetOf } from "./release.js"
+import { rollback } from "./rollback.js"
+import { runTask } from "./run.js"
+import { status } from "./status.js"
+import { Steps } from "./steps.js"
+import { survey } from "./survey.js"
+
+const print = (line: string) => console.log(line)
+
+@object()
+export class EcsRelease {
+  source: Directory
+  gitDir?: Directory
+  path: string
+  tagPrefix: string
+  gitRemote: string
+  gitUsername: string
+  gitToken?: Secret
+  gitEndpoint?: Service
+  gitImage: string
+  context: string
+  dockerfile: string
+  testTarget: string
+  runtimeTarget: string
+  platform: string
+  buildArgs: string[]
+  region: string
+  repository: string
+  cluster: string
+  service: string
+  container: string
+  url: string
+  awsAccessKeyId?: Secret
+  awsSecretAccessKey?: Secret
+  awsSessionToken?: Secret
+  awsEndpoint?: Service
+
+  /**
+   * @param source The repository, with its .git
+   * @param gitDir The git directory, for a linked work tree or a submodule, whose .git is a file
+   * @param path Count only commits that touch this path of the repository
+   * @param tagPrefix What stands before the v of a version tag, such as api/ for api/v1.2.3
+   * @param gitRemote Address of the remote that versions are claimed at (the source's origin if left out)
+   * @param gitUsername User name that goes with the token (oauth2 for GitLab, x-token-auth for Bitbucket)
+   * @param gitToken Token that may push tags to the remote
+   * @param gitEndpoint Service that stands for the remote's host, such as tcp://127.0.0.1:9418, over plain HTTP
+   * @param gitImage Image that git runs in: it has sh, tar and git 2.30 or later
+   * @param context Folder of the repository to build in
+   * @param dockerfile Path of the Dockerfile in that folder
+   * @param testTarget Stage of the Dockerfile that runs the tests (empty for no tests)
+   * @param runtimeTarget Stage of the Dockerfile that is released (empty for the last one)
+   * @param platform Platform to build for, such as linux/arm64
+   * @param buildArgs Build arguments, KEY=VALUE each; VERSION is always given
+   * @param region AWS region
+   * @param repository Name of the Amazon ECR repository
+   * @param cluster Name of the Amazon ECS cluster
+   * @param service Name of the Amazon ECS service
+   * @param container Name of the container in the task definition (may be left out where there is one only)
+   * @param url Where people reach the service (its tag ecs-release:url if left out)
+   * @param awsAccessKeyId AWS access key id
+   * @param awsSecretAccessKey AWS secret access key
+   * @param awsSessionToken AWS session token, for temporary credentials
+   * @param awsEndpoint Service that stands for AWS, such as tcp://127.0.0.1:4566
+   */
+  constructor(
+    @argument({ defaultPath: "/", ignore: ["**/node_modules", "**/.venv"] }) source: Directory,
+    gitDir?: Directory,
+    path = "",
+    tagPrefix = "",
+    gitRemote = "",
+    gitUsername = "x-access-token",
+    gitToken?: Secret,
+    gitEndpoint?: Service,
+    gitImage = defaultGitImage,
+    context = ".",
+    dockerfile = "Dockerfile",
+    testTarget = "test",
+    runtimeTarget = "runtime",
+    platform = "linux/amd64",
+    buildArgs: string[] = [],
+    region = "eu-north-1",
+    repository = "",
+    cluster = "",
+    service = "",
+    container = "",
+    url = "",
+    awsAccessKeyId?: Secret,
+    awsSecretAccessKey?: Secret,
+    awsSessionToken?: Secret,
+    awsEndpoint?: Service,
+  ) {
+    this.source = source
+    this.gitDir = gitDir
+    this.path = path
+    this.tagPrefix = tagPrefix
+    this.gitRemote = gitRemote
+    this.gitUsername = gitUsername
+    this.gitToken = gitToken
+    this.gitEndpoint = gitEndpoint
+    this.gitImage = gitImage
+    this.context = context
+    this.dockerfile = dockerfile
+    this.testTarget = testTarget
+    this.runtimeTarget = runtimeTarget
+    this.platform = platform
+    this.buildArgs = buildArgs
+    this.region = region
+    this.repository = repository
+    this.cluster = cluster
+    this.service = service
+    this.container = container
+    this.url = url
+    this.awsAccessKeyId = awsAccessKeyId
+    this.awsSecretAccessKey = awsSecretAccessKey
+    this.awsSessionToken = awsSessionToken
+    this.awsEndpoint = awsEndpoint
+  }
+  /**
+   * Tells the version of HEAD: the one that a release of it makes, or the current one where there is nothing to release.
+   *
+   * Rules: the base is the highest vX.Y.Z tag merged into HEAD; Conventional Commits since then raise it (breaking major,
+   * feat minor, fix, perf and revert patch; below 1.0.0 breaking raises minor); the first release is 0.1.0; a Release-As
+   * footer sets it.
+   *
+   * Example: dagger call version
+   *
+   * @returns X.Y.Z alone
+   */
+  @func({ cache: "never" })
+  async version(): Promise<string> {
+    return (await survey(this)).version
+  }
+
+  /**
+   * Shows what a release of HEAD would do and why, and changes nothing: base, commits that count and that do not, steps, and
+   * the change of the service's task definition.
+   *
+   * Example: dagger call plan --table
+   *
+   * @param table Print a table for a person instead of JSON
+   */
+  @func({ cache: "never" })
+  async plan(table = false): Promise<string> {
+    const found = await plan(this)
+    return table ? planTable(found) : `${JSON.stringify(found, null, 2)}\n`
+  }
+
+  /**
+   * Writes the release notes of HEAD's version in Markdown, from the same commits as its number.
+   *
+   * Example: dagger call changelog > notes.md
+   */
+  @func({ cache: "never" })
+  async changelog(): Promise<string> {
+    return changelogOf(await survey(this), this)
+  }
+
+  /**
+   * Runs the app's tests, by building the stage of the Dockerfile that runs them. Fails, with their output, where they do.
+   *
+   * Example: dagger call test
+   */
+  @func({ cache: "never" })
+  async test(): Promise<string> {
+    const target = required(this.testTarget, "test stage", "--test-target")
+    const found = await survey(this)
+    await runTests(await contextOf(found, this), this, found.version)
+    return `passed: stage ${target} of ${this.dockerfile}, commit ${found.facts.head.slice(0, 7)}\n`
+  }
+
+  /**
+   * Builds the image, stamped with HEAD's version (APP_VERSION, OCI labels). Uncommitted changes are built too; a release
+   * refuses them.
+   *
+   * Example: dagger call build terminal
+   * Example: dagger call build export --path image.tar
+   */
+  @func({ cache: "never" })
+  async build(): Promise<Container> {
+    const found = await survey(this)
+    return buildImage(await contextOf(found, this), this, found)
+  }
+
+  /**
+   * Tests and builds HEAD, claims its version by a tag at the remote, and pushes the image to Amazon ECR under the version
+   * and the commit's id. What is there already is left as it is.
+   *
+   * Example: dagger call push
+   *
+   * @returns the image by digest
+   */
+  @func({ cache: "never" })
+  async push(): Promise<string> {
+    const found = await survey(this)
+    await refuseDirty(found.shell.run)
+    const pushed = await pushRelease(await openAws(this), this, found, new Steps(print), print)
+    return typeof pushed === "string" ? pushed : pushed.image.reference
+  }
+
+  /**
+   * Deploys an image that is in ECR and follows the deployment to its end. Repeating it is safe: what runs is left alone, what
+   * is on its way is followed.
+   *
+   * Example: dagger call deploy
+   * Example: dagger call deploy --image 1.2.3 --timeout 600
+   *
+   * @param image Version, commit id or digest of the image (HEAD's own if left out)
+   * @param timeout Seconds to follow the deployment; ECS goes on after them
+   * @returns the end; its first word is completed or unchanged. Rolled back, superseded, timed out and failed are errors
+   *   that begin with that word
+   */
+  @func({ cache: "never" })
+  async deploy(image = "", timeout = 900): Promise<string> {
+    const aws = await openAws(this)
+    const picked = await pickImage(aws, this, image)
+    return `${(await deploy(aws, { ...targetOf(this), ...picked, timeoutSeconds: timeout, print })).text}\n`
+  }
+
+  /**
+   * Takes HEAD to a running service: version, test and build, claim, push, deploy. Each step is safe to repeat, so a release
+   * that died is resumed by running it again.
+   *
+   * Example: dagger call release
+   * Example: dagger call release --severity HIGH --migrate "python3 manage.py migrate"
+   *
+   * @param timeout Seconds to follow the deployment; ECS goes on after them
+   * @param severity Refuse an image whose ECR scan has a finding at or above it, such as HIGH (no scan if left out)
+   * @param migrate Command that the image's sh runs once before the deployment; where it fails, nothing is deployed
+   * @returns a summary for a person; also where there is nothing to release
+   */
+  @func({ cache: "never" })
+  async release(timeout = 900, severity = "", migrate = ""): Promise<string> {
+    return release(this, { timeoutSeconds: timeout, severity, migrate, print })
+  }
+
+  /**
+   * Goes back to the version before, or to the one named, by deploying its image from ECR. It builds nothing and makes no
+   * version. During a deployment it stops that one.
+   *
+   * Example: dagger call rollback
+   * Example: dagger call rollback --to 1.2.2
+   *
+   * @param to Version to go to (the one that ran before if left out)
+   * @param timeout Seconds to follow the deployment
+   */
+  @func({ cache: "never" })
+  async rollback(to = "", timeout = 900): Promise<string> {
+    const repository = required(this.repository, "ECR repository", "--repository")
+    const options = { ...targetOf(this), repository, to: to || undefined, timeoutSeconds: timeout, print }
+    return `${(await rollback(await openAws(this), options)).text}\n`
+  }
+
+  /**
+   * Shows what the service runs (version, commit, digest, since when, tasks), how its last deployments ended, and what a
+   * release of HEAD would do.
+   *
+   * Example: dagger call status
+   */
+  @func({ cache: "never" })
+  async status(): Promise<string> {
+    const found = await status(await openAws(this), targetOf(this))
+    return `${found.text}\n`
+  }
+
+  /**
+   * Lists the versions in ECR: commit, date, size, and which one runs.
+   *
+   * Example: dagger call history
+   */
+  @func({ cache: "never" })
+  async history(): Promise<string> {
+    const aws = await openAws(this)
+    const repository = required(this.repository, "ECR repository", "--repository")
+    const { digest } = await status(aws, targetOf(this))
+    return `${(await history(aws, { repository, running: digest })).text}\n`
+  }
+
+  /**
+   * Runs one task of an image, with the service's network and roles: a migration, a one-off job. Prints its log and waits.
+   *
+   * Example: dagger call run --command python3,manage.py,migrate
+   *
+   * @param command Command to run, one argument after the other
+   * @param image Version, commit id or digest of the image (HEAD's own if left out)
+   * @param timeout Seconds that the task may take; it is stopped after them
+   */
+  @func({ cache: "never" })
+  async run(command: string[], image = "", timeout = 900): Promise<string> {
+    const aws = await openAws(this)
+    const picked = await pickImage(aws, this, image)
+    const options = { ...targetOf(this), ...picked, command, timeoutSeconds: timeout, print }
+    return `${(await runTask(aws, options)).text}\n`
+  }
+}

@@ -1,0 +1,154 @@
+import { openAws } from "./account.js"
+import type { Aws } from "./aws.js"
+import { explained } from "./awserror.js"
+import type { Judged } from "./effects.js"
+import { UserError } from "./errors.js"
+import { Registry } from "./registry.js"
+import { nothingToDo } from "./release.js"
+import { describeRevision } from "./revision.js"
+import { describeService, open } from "./service.js"
+import type { Settings } from "./settings.js"
+import { type Survey, survey } from "./survey.js"
+import { table } from "./table.js"
+import { patch } from "./taskdef.js"
+
+type Line = { commit: string; subject: string; effect: string; why: string }
+
+/** What a release of HEAD would do, and why. */
+export type Plan = {
+  version: string
+  current: string | null
+  next: string | null
+  bump: string
+  reason: string
+  base: { tag: string | null; why: string }
+  head: { commit: string; date: string }
+  /** The commits that count, newest first. */
+  commits: Line[]
+  /** The commits that do not, each with the reason. */
+  ignored: Line[]
+  supersededBy: string | null
+  /** Whether the remote's tags were looked at; if not, why. */
+  remote: string
+  /** The steps of a release, in order; empty where it would do nothing. */
+  release: string[]
+  /** The change of the task definition, or why it is not known. */
+  service: string[]
+}
+
+/**
+ * Plans a release and changes nothing. The history alone decides the version; the registry and the service are asked where
+ * there are credentials for it.
+ */
+export async function plan(settings: Settings): Promise<Plan> {
+  const found = await survey(settings)
+  const { decision, facts, version, unasked } = found
+  const [commits, ignored] = [decision.commits.filter(counts), decision.commits.filter(it => !counts(it))]
+  return {
+    version,
+    current: decision.current,
+    next: decision.next,
+    bump: decision.bump,
+    reason: decision.reason,
+    base: { tag: decision.base, why: whyBase(found) },
+    head: { commit: facts.head, date: facts.created },
+    commits: commits.map(line),
+    ignored: ignored.map(line),
+    supersededBy: decision.supersededBy,
+    remote: unasked === undefined ? "its tags were looked at" : `its tags were not looked at: ${unasked}`,
+    ...(await effects(found, settings)),
+  }
+}
+
+/** The plan as a table that a person reads. */
+export function planTable(plan: Plan): string {
+  const head = [
+    `version  ${plan.version}  (${plan.bump}; now ${plan.current ?? "nothing released"})`,
+    `because  ${plan.reason}`,
+    `base     ${plan.base.tag ?? "none"}: ${plan.base.why}`,
+    `commit   ${plan.head.commit}  ${plan.head.date}`,
+    `remote   ${plan.remote}`,
+  ]
+  const rows = [...plan.commits, ...plan.ignored].map(it => [
+    it.commit.slice(0, 7),
+    it.effect,
+    it.why,
+    it.subject,
+  ])
+  const commits = rows.length === 0 ? [] : ["", table([["COMMIT", "EFFECT", "WHY", "SUBJECT"], ...rows])]
+  const steps = plan.release.map((step, i) => `  ${i + 1}. ${step}`)
+  return `${[
+    ...head,
+    ...commits,
+    "",
+    "A release would",
+    ...(steps.length === 0 ? ["  do nothing"] : steps),
+    "",
+    "Service",
+    ...plan.service.map(text => `  ${text}`),
+  ].join("\n")}\n`
+}
+
+function counts({ effect, cancelled, says }: Judged): boolean {
+  return effect !== "none" || (says.releaseAs !== undefined && !cancelled)
+}
+
+function line({ sha, says, effect, why }: Judged): Line {
+  const subject = says.subject.length > 100 ? `${says.subject.slice(0, 99)}…` : says.subject
+  return { commit: sha, subject, effect, why }
+}
+
+function whyBase({ decision, facts }: Survey): string {
+  if (decision.base === null) return "no version tag is merged into HEAD"
+  if (facts.atHead.some(({ tag }) => tag === decision.base)) return "HEAD itself has it"
+  return `the highest of ${facts.merged.length} version tag${facts.merged.length === 1 ? "" : "s"} merged into HEAD`
+}
+
+async function effects(found: Survey, settings: Settings): Promise<Pick<Plan, "release" | "service">> {
+  const idle = nothingToDo(found)
+  if (idle) return { release: [], service: [idle.split("\n")[0] as string] }
+  try {
+    return await effectsOnAws(await openAws(settings), found, settings)
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error
+    return { release: steps(found, settings, false), service: error.message.split("\n") }
+  }
+}
+
+async function effectsOnAws(
+  aws: Aws,
+  found: Survey,
+  settings: Settings,
+): Promise<Pick<Plan, "release" | "service">> {
+  const { repository, cluster, service, container } = settings
+  const { version, facts } = found
+  return explained({ ...aws, repository, cluster, service }, async () => {
+    const registry = await Registry.open(aws, repository)
+    const image = await registry.findRelease(version, facts.head)
+    const target = await open(aws, { cluster, service })
+    const { taskDefinition = "" } = await describeService(target)
+    const { definition, tags } = await describeRevision(target, taskDefinition)
+    const change = patch(definition, tags, {
+      container: container || undefined,
+      image: image?.reference ?? `${registry.uri}@(the digest that the build gives)`,
+      version,
+      commit: facts.head,
+    })
+    const unchanged = [`${cluster}/${service} runs ${version} already`]
+    return {
+      release: steps(found, settings, image !== undefined),
+      service: change.unchanged ? unchanged : change.diff,
+    }
+  })
+}
+
+function steps({ version, facts }: Survey, settings: Settings, built: boolean): string[] {
+  const { tagPrefix, repository, cluster, service, testTarget, runtimeTarget, dockerfile } = settings
+  const test = testTarget === "" ? "" : `test (stage ${testTarget}) and `
+  const before = [
+    `${test}build ${dockerfile} (stage ${runtimeTarget || "last"})`,
+    `claim ${version}: push the tag ${tagPrefix}v${version} to the remote`,
+    `push ${version} and ${facts.head} to the repository ${repository}`,
+  ]
+  return [...(built ? [] : before), `deploy ${version} to ${cluster}/${service} by digest`]
+}

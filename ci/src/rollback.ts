@@ -1,0 +1,233 @@
+import type { Service } from "@aws-sdk/client-ecs"
+import semver from "semver"
+import type { Aws } from "./aws.js"
+import { explained } from "./awserror.js"
+import { deploy } from "./deploy.js"
+import { imageByTag } from "./ecrimage.js"
+import { UserError } from "./errors.js"
+import { follow } from "./follow.js"
+import { type DeployOutcome, unfinished } from "./outcome.js"
+import { describeRevision, note, type Revision, readRevision, recentRevisions } from "./revision.js"
+import { rollOut } from "./rollout.js"
+import {
+  asked,
+  assertDeployable,
+  describeService,
+  isCompleted,
+  open,
+  primaryOf,
+  type Target,
+} from "./service.js"
+import { findServiceDeployment, listServiceDeployments, stopServiceDeployment } from "./servicedeployment.js"
+import { rolledBackTag } from "./taskdef.js"
+
+export type RollbackOptions = {
+  cluster: string
+  service: string
+  container?: string
+  /** Name of the ECR repository. */
+  repository: string
+  /** The version to go to; the one before where it is left out. */
+  to?: string
+  timeoutSeconds?: number
+  print?: (line: string) => void
+}
+
+/** Task definitions by what is known of them, apart from their notes: ARNs. */
+export type Past = { succeeded: ReadonlySet<string>; failed: ReadonlySet<string> }
+
+/**
+ * The version before: of the revisions older than the current one, with another version, never taken back and never failed,
+ * the newest that is known to have completed a deployment, else the newest. Pure.
+ *
+ * @param revisions the family's revisions, the newest first
+ */
+export function choosePrevious(
+  current: Revision,
+  revisions: Revision[],
+  { succeeded, failed }: Past,
+): Revision | undefined {
+  const candidates = revisions.filter(
+    ({ arn, number, version, rolledBack }) =>
+      number < current.number &&
+      semver.valid(version) !== null &&
+      version !== current.version &&
+      rolledBack === undefined &&
+      (succeeded.has(arn) || !failed.has(arn)),
+  )
+  return (
+    candidates.find(({ arn, completed }) => completed !== undefined || succeeded.has(arn)) ?? candidates[0]
+  )
+}
+
+/**
+ * Goes back to the version before, or to a named one, by deploying its image from ECR by digest. Builds nothing and makes no
+ * version. During a deployment it stops that one: ECS goes back itself where it can, else the revision before is deployed.
+ *
+ * @returns `completed`, or `unchanged` where that version runs already
+ * @throws UserError where there is no version to go to; DeployError as `deploy` does
+ */
+export async function rollback(aws: Aws, options: RollbackOptions): Promise<DeployOutcome> {
+  const { container, repository, print = console.log, timeoutSeconds = 900 } = options
+  const target = await open(aws, options)
+  return explained({ ...asked(target), repository }, async () => {
+    const service = await describeService(target)
+    assertDeployable(service, target)
+    const arn = primaryOf(service)?.taskDefinition ?? service.taskDefinition ?? ""
+    const current = readRevision(await describeRevision(target, arn), container)
+    const stopped = await stopDeployment(target, service, current, { ...options, print, timeoutSeconds })
+    if (stopped) return stopped
+    const version = options.to ?? (await previous(target, service, current, options))
+    const { image, commit } = await imageByTag(aws, repository, version)
+    print(`going from ${current.version ?? "an unknown version"} to ${version}`)
+    await markTakenBack(target, current, version, print)
+    return deploy(aws, { ...options, image, version, commit, print, timeoutSeconds })
+  })
+}
+
+/** Whether, and how, a version was taken back: it was deployed, and the service was made to run another in its place. */
+export type TakenBack = { version: string; revision: string; why: string }
+
+/**
+ * Tells whether a version was rolled back, by a person or by ECS: then a repeated release of its commit must not bring it
+ * back by itself. It goes by the note on the version's newest revision, and where the run that should have made it was
+ * interrupted, by ECS's own record.
+ *
+ * @returns undefined where the version runs, never ran, or was not taken back
+ */
+export async function wasRolledBack(
+  aws: Aws,
+  options: { cluster: string; service: string; container?: string; version: string },
+): Promise<TakenBack | undefined> {
+  const { container, version } = options
+  const target = await open(aws, options)
+  return explained(asked(target), async () => {
+    const service = await describeService(target)
+    const primary = primaryOf(service)
+    const current = await describeRevision(target, primary?.taskDefinition ?? service.taskDefinition ?? "")
+    if (readRevision(current, container).version === version) return undefined
+    const revisions = await recentRevisions(target, current.definition.family ?? "", container)
+    const found = revisions.find(it => it.version === version)
+    if (found === undefined) return undefined
+    const { arn: revision, rolledBack } = found
+    if (rolledBack) return { version, revision, why: `${version} was rolled back at ${rolledBack}` }
+    const { failed } = await readRecord(target, service)
+    return failed.has(revision)
+      ? { version, revision, why: `ECS rolled ${version} back when its deployment failed` }
+      : undefined
+  })
+}
+
+/** Stops a deployment that is in progress; undefined where there is none, or where another version is wanted. */
+async function stopDeployment(
+  target: Target,
+  service: Service,
+  current: Revision,
+  {
+    container,
+    to,
+    print,
+    timeoutSeconds,
+  }: Required<Pick<RollbackOptions, "print" | "timeoutSeconds">> & RollbackOptions,
+): Promise<DeployOutcome | undefined> {
+  const primary = primaryOf(service)
+  if (!primary || isCompleted(service, primary) || primary.rolloutState === "FAILED") return undefined
+  const others = (service.deployments ?? []).filter(it => it !== primary && it.rolloutState !== "FAILED")
+  const source = others.find(it => it.rolloutState === "COMPLETED") ?? others.at(-1)
+  const isRollback = /roll(ing|ed)?[ -]?back/i.test(primary.rolloutStateReason ?? "")
+  if (isRollback && (to === undefined || to === current.version)) {
+    print(`ECS is going back to ${current.version} already; following it`)
+    const { definition } = await describeRevision(target, current.arn)
+    const rollout = { revision: current.arn, definition, version: current.version ?? "?", running: primary }
+    return rollOut(target, service, rollout, { timeoutSeconds, print })
+  }
+  if (source?.taskDefinition === undefined) return undefined
+  const before = await describeRevision(target, source.taskDefinition)
+  const back = readRevision(before, container)
+  if (to !== undefined && to !== back.version) return undefined
+  const version = back.version ?? "the version before"
+  print(`stopping deployment ${primary.id} of ${current.version}; going back to ${version}`)
+  await markTakenBack(target, current, back.version, print)
+  const native = await findServiceDeployment(target, current.arn)
+  if (native === undefined || !(await stopServiceDeployment(target, native))) {
+    const rollout = {
+      revision: back.arn,
+      definition: before.definition,
+      version,
+      commit: back.commit,
+      container,
+    }
+    return rollOut(target, service, rollout, { timeoutSeconds, print })
+  }
+  const followed = { id: primary.id, revision: current.arn }
+  const knownEvents = (service.events ?? []).flatMap(({ id }) => id ?? [])
+  const ending = await follow(target, followed, {
+    knownEvents,
+    since: primary.createdAt,
+    serviceDeployment: native,
+    timeoutSeconds,
+    print,
+  })
+  if (ending.word === "completed") return undefined // It was done before it could be stopped: go back from it.
+  const deployed = { version, revision: back.arn, definition: before.definition, deploymentId: primary.id }
+  if (ending.word !== "rolled back") throw await unfinished(target, deployed, ending)
+  const seconds = Math.round(ending.seconds)
+  const text = `completed: stopped ${current.version}; ${target.cluster}/${target.service} runs ${version} again, after ${seconds} s`
+  return {
+    word: "completed",
+    text,
+    version,
+    revision: back.arn,
+    deploymentId: primary.id,
+    seconds: ending.seconds,
+  }
+}
+
+async function previous(
+  target: Target,
+  service: Service,
+  current: Revision,
+  { container }: RollbackOptions,
+): Promise<string> {
+  const family = current.arn.split("/").at(-1)?.split(":")[0] ?? ""
+  const [revisions, record] = await Promise.all([
+    recentRevisions(target, family, container),
+    readRecord(target, service),
+  ])
+  const found = choosePrevious(current, revisions, record)
+  if (found?.version !== undefined) return found.version
+  throw new UserError(
+    `There is no version before ${current.version ?? "the running one"} on ${target.cluster}/${target.service}.`,
+    `None of the last ${revisions.length} revisions of ${family} ran another one and was not taken back.`,
+    "Name one: --to X.Y.Z ('history' shows those in ECR).",
+  )
+}
+
+/** What ECS itself knows of task definitions: its record of deployments, and failed ones still in the service's list. */
+async function readRecord(target: Target, service: Service): Promise<Past> {
+  const natives = await listServiceDeployments(target, 20)
+  const ended = (pattern: RegExp) =>
+    natives
+      .filter(({ status = "" }) => pattern.test(status))
+      .flatMap(({ taskDefinition }) => taskDefinition ?? [])
+  const listed = (service.deployments ?? []).filter(({ rolloutState }) => rolloutState === "FAILED")
+  return {
+    succeeded: new Set(ended(/^SUCCESSFUL$/)),
+    failed: new Set([
+      ...ended(/^ROLLBACK_/),
+      ...listed.flatMap(({ taskDefinition }) => taskDefinition ?? []),
+    ]),
+  }
+}
+
+/** Noted before anything is done, so that an interrupted rollback leaves the note too. Going to a newer version takes nothing back. */
+async function markTakenBack(
+  target: Target,
+  { arn, version }: Revision,
+  to: string | undefined,
+  print: (line: string) => void,
+): Promise<void> {
+  if (semver.valid(version) === null || semver.valid(to) === null) return
+  if (!semver.lt(to as string, version as string)) return
+  await note(target, arn, { [rolledBackTag]: new Date().toISOString() }, [], print)
+}

@@ -1,0 +1,75 @@
+import type { Deployment, Service, TaskDefinition } from "@aws-sdk/client-ecs"
+import { follow } from "./follow.js"
+import { completed, type Deployed, type DeployOutcome, unfinished } from "./outcome.js"
+import { note } from "./revision.js"
+import { isCompleted, primaryOf, shortName, type Target, updateService } from "./service.js"
+import { completedTag, rolledBackTag } from "./taskdef.js"
+
+/** A task definition on its way to a service. */
+export type Rollout = {
+  /** ARN of the task definition. */
+  revision: string
+  definition: TaskDefinition
+  version: string
+  commit?: string
+  container?: string
+  /** A deployment that brings it already: it is followed and no other is started. */
+  running?: Deployment
+  /** Start a deployment although the service has the task definition already. */
+  force?: boolean
+}
+
+/** How long to follow, and where the lines go. */
+export type Watch = { timeoutSeconds: number; print: (line: string) => void }
+
+/**
+ * Brings a task definition to a service, or finds the deployment that does, and follows it to its end. The end is noted on the
+ * task definition, for `rollback` and for a later release of the same commit.
+ *
+ * @param service the service as it was before
+ * @throws DeployError for every end but `completed`
+ */
+export async function rollOut(
+  target: Target,
+  service: Service,
+  rollout: Rollout,
+  { timeoutSeconds, print }: Watch,
+): Promise<DeployOutcome> {
+  const { revision } = rollout
+  const deployment = rollout.running ?? (await start(target, service, rollout, print))
+  const since = deployment?.createdAt
+  const deployed: Deployed = { ...rollout, deploymentId: deployment?.id, since }
+  const before = (service.events ?? []).filter(
+    ({ createdAt }) => !rollout.running || !since || !createdAt || createdAt < since,
+  )
+  const ending = await follow(
+    target,
+    { id: deployment?.id, revision },
+    { knownEvents: before.flatMap(({ id }) => id ?? []), since, timeoutSeconds, print },
+  )
+  const now = new Date().toISOString()
+  if (ending.word === "completed") {
+    await note(target, revision, { [completedTag]: now }, [rolledBackTag], print)
+    return completed(target, deployed, ending)
+  }
+  if (ending.word === "rolled back") await note(target, revision, { [rolledBackTag]: now }, [], print)
+  throw await unfinished(target, deployed, ending)
+}
+
+async function start(
+  target: Target,
+  service: Service,
+  { revision, version, force }: Rollout,
+  print: Watch["print"],
+): Promise<Deployment | undefined> {
+  const other = primaryOf(service)
+  if (other && !isCompleted(service, other) && other.rolloutState !== "FAILED") {
+    print(
+      `deployment ${other.id} (${shortName(other.taskDefinition)}) is in progress: this one takes its place`,
+    )
+  }
+  const deployment = await updateService(target, revision, force ?? false)
+  const id = deployment?.id ? `deployment ${deployment.id}` : "a deployment"
+  print(`started ${id} of ${version} (${shortName(revision)}) on ${target.cluster}/${target.service}`)
+  return deployment
+}

@@ -1,0 +1,159 @@
+import type { DescribeImageScanFindingsCommandOutput, ECRClient } from "@aws-sdk/client-ecr"
+import { type Aws, ecr } from "./aws.js"
+import { explained } from "./awserror.js"
+import { UserError } from "./errors.js"
+import { table } from "./table.js"
+
+/** Severities, the worst first (ECR API reference, `ImageScanFinding`; Inspector's UNTRIAGED is ECR's UNDEFINED). */
+export const severities = ["CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL", "UNDEFINED"]
+
+/** A weakness that a scan found, of ECR's basic or Inspector's enhanced scanning. */
+export type Finding = { name: string; severity: string; package?: string; fix?: string; uri?: string }
+
+/** One answer about a scan, over all its pages. */
+export type Scan = { status: string; description?: string; findings: Finding[] }
+
+/** What to do after one look at a scan. */
+export type Step = "wait" | "pass" | "refuse" | "unknown"
+
+export type ScanOptions = {
+  /** Name of the ECR repository. */
+  repository: string
+  digest: string
+  /** The lowest severity that is refused. */
+  severity: string
+  timeoutSeconds?: number
+  print?: (line: string) => void
+}
+
+/** How long a repository may take to begin a scan before it counts as one that does not scan. Seconds. */
+const begin = 20
+const interval = 3
+
+/** Reads a severity that a user gave, in any case. */
+export function parseSeverity(text: string): string {
+  const severity = text.toUpperCase()
+  if (severities.includes(severity)) return severity
+  throw new UserError(`"${text}" is no severity.`, "", `It takes one of ${severities.join(", ")}.`)
+}
+
+/** The findings at or above a severity, the worst first. Pure. */
+export function atOrAbove(findings: Finding[], severity: string): Finding[] {
+  const rank = (it: string) => (severities.includes(it) ? severities.indexOf(it) : severities.length - 1)
+  return findings
+    .filter(it => rank(it.severity) <= rank(severity))
+    .sort((a, b) => rank(a.severity) - rank(b.severity) || (a.name < b.name ? -1 : 1))
+}
+
+/** Decides after one look. ACTIVE is enhanced scanning's COMPLETE. Pure. */
+export function decideScan({ status, findings }: Scan, severity: string): Step {
+  if (status === "IN_PROGRESS" || status === "PENDING") return "wait"
+  if (status !== "COMPLETE" && status !== "ACTIVE") return "unknown"
+  return atOrAbove(findings, severity).length > 0 ? "refuse" : "pass"
+}
+
+/**
+ * Waits for ECR's scan of an image and refuses it where the scan found something at or above a severity. A repository that
+ * does not scan is said to be one, and lets the image pass.
+ *
+ * @throws UserError with the findings; or where the scan failed, cannot judge this image, or is not done in time
+ */
+export async function scanGate(aws: Aws, options: ScanOptions): Promise<void> {
+  const { repository, digest, timeoutSeconds = 300, print = console.log } = options
+  const severity = parseSeverity(options.severity)
+  await explained({ ...aws, repository }, async () => {
+    const client = await ecr(aws)
+    const start = Date.now()
+    const elapsed = () => (Date.now() - start) / 1000
+    let said = ""
+    for (;;) {
+      const scan = await readScan(client, repository, digest)
+      if (scan === undefined && elapsed() >= begin) {
+        print(`no scan: the repository ${repository} does not scan images; going on without`)
+        return
+      }
+      const step = scan === undefined ? "wait" : decideScan(scan, severity)
+      if (step === "pass") {
+        print(`scan: nothing at or above ${severity} (${scan?.findings.length} findings in all)`)
+        return
+      }
+      if (scan && step !== "wait") throw step === "refuse" ? refused(scan, severity) : unjudged(scan)
+      const now = `waiting for ECR's scan of ${repository} (${scan?.status ?? "not begun"})`
+      if (now !== said) print(now)
+      said = now
+      if (elapsed() >= timeoutSeconds) throw late(timeoutSeconds, scan)
+      await new Promise(resolve => setTimeout(resolve, interval * 1000))
+    }
+  })
+}
+
+async function readScan(client: ECRClient, repository: string, digest: string): Promise<Scan | undefined> {
+  const { DescribeImageScanFindingsCommand } = await import("@aws-sdk/client-ecr")
+  const input = { repositoryName: repository, imageId: { imageDigest: digest }, maxResults: 1000 }
+  try {
+    const findings: Finding[] = []
+    let answer: DescribeImageScanFindingsCommandOutput
+    let nextToken: string | undefined
+    do {
+      answer = await client.send(new DescribeImageScanFindingsCommand({ ...input, nextToken }))
+      findings.push(...readFindings(answer))
+      nextToken = answer.nextToken
+    } while (nextToken)
+    const { status = "", description } = answer.imageScanStatus ?? {}
+    return { status, description, findings }
+  } catch (error) {
+    if ((error as Error).name === "ScanNotFoundException") return undefined
+    throw error
+  }
+}
+
+function readFindings({ imageScanFindings }: DescribeImageScanFindingsCommandOutput): Finding[] {
+  const basic = (imageScanFindings?.findings ?? []).map(
+    ({ name = "?", severity = "UNDEFINED", uri, attributes = [] }) => {
+      const attribute = (key: string) => attributes.find(it => it.key === key)?.value
+      const parts = [attribute("package_name"), attribute("package_version")].filter(Boolean)
+      return { name, severity, package: parts.join(" ") || undefined, uri }
+    },
+  )
+  const enhanced = (imageScanFindings?.enhancedFindings ?? []).map(it => {
+    const details = it.packageVulnerabilityDetails
+    const [found] = details?.vulnerablePackages ?? []
+    return {
+      name: details?.vulnerabilityId ?? it.title ?? "?",
+      severity: it.severity === "UNTRIAGED" ? "UNDEFINED" : (it.severity ?? "UNDEFINED"),
+      package: found && [found.name, found.version].filter(Boolean).join(" "),
+      fix: found?.fixedInVersion,
+      uri: details?.sourceUrl,
+    }
+  })
+  return [...basic, ...enhanced]
+}
+
+function refused({ findings }: Scan, severity: string): UserError {
+  const bad = atOrAbove(findings, severity)
+  const rows = bad
+    .slice(0, 20)
+    .map(it => [it.severity, it.name, it.package ?? "", it.fix ? `fixed in ${it.fix}` : "", it.uri ?? ""])
+  const more = bad.length > 20 ? `\n… and ${bad.length - 20} more` : ""
+  return new UserError(
+    `The image has ${bad.length} finding${bad.length === 1 ? "" : "s"} at or above ${severity}: it is not deployed.`,
+    table(rows) + more,
+    "Update the base image or the packages and release again, or choose another severity.",
+  )
+}
+
+function unjudged({ status, description }: Scan): UserError {
+  return new UserError(
+    `ECR's scan cannot judge the image: ${status || "no status"}.`,
+    description,
+    "Start a scan again in the ECR console, or switch the gate off for this image.",
+  )
+}
+
+function late(seconds: number, scan: Scan | undefined): UserError {
+  return new UserError(
+    `ECR's scan is not done after ${seconds} s (${scan?.status ?? "not begun"}).`,
+    "",
+    "Run the same command again later: it waits for the same scan.",
+  )
+}

@@ -1,0 +1,79 @@
+import type { ServiceDeployment, ServiceDeploymentBrief } from "@aws-sdk/client-ecs"
+import type { Target } from "./service.js"
+
+/** A service deployment with the task definition that it brings. */
+export type NativeDeployment = ServiceDeploymentBrief & { taskDefinition?: string; image?: string }
+
+/**
+ * ECS's record of a service's deployments, the newest first. ECS keeps 90 days of it, since October 2024.
+ *
+ * @param limit how many, at most 20 (what DescribeServiceRevisions takes at once)
+ * @returns none where the record is empty, or where it may not be read
+ */
+export async function listServiceDeployments(target: Target, limit = 10): Promise<NativeDeployment[]> {
+  const { ListServiceDeploymentsCommand, DescribeServiceRevisionsCommand } = await import(
+    "@aws-sdk/client-ecs"
+  )
+  const { client, cluster, service } = target
+  const answer = await optional(() =>
+    client.send(new ListServiceDeploymentsCommand({ cluster, service, maxResults: limit })),
+  )
+  const found = [...(answer?.serviceDeployments ?? [])].sort(
+    (a, b) => (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0),
+  )
+  const arns = [...new Set(found.flatMap(it => it.targetServiceRevisionArn ?? []))].slice(0, 20)
+  if (arns.length === 0) return found
+  const described = await optional(() =>
+    client.send(new DescribeServiceRevisionsCommand({ serviceRevisionArns: arns })),
+  )
+  const revisions = new Map(described?.serviceRevisions?.map(it => [it.serviceRevisionArn, it]))
+  return found.map(it => ({
+    ...it,
+    taskDefinition: revisions.get(it.targetServiceRevisionArn)?.taskDefinition,
+  }))
+}
+
+/** The newest service deployment that brings a task definition; undefined where ECS has none. */
+export async function findServiceDeployment(target: Target, revision: string): Promise<string | undefined> {
+  const all = await listServiceDeployments(target)
+  return all.find(({ taskDefinition }) => taskDefinition === revision)?.serviceDeploymentArn
+}
+
+/** One service deployment, with its stage, its traffic and its rollback. */
+export async function describeServiceDeployment(
+  { client }: Target,
+  arn: string,
+): Promise<ServiceDeployment | undefined> {
+  const { DescribeServiceDeploymentsCommand } = await import("@aws-sdk/client-ecs")
+  const answer = await optional(() =>
+    client.send(new DescribeServiceDeploymentsCommand({ serviceDeploymentArns: [arn] })),
+  )
+  return answer?.serviceDeployments?.[0]
+}
+
+/**
+ * Stops a service deployment and has ECS go back to the revision before it, whatever the service's own rollback setting.
+ *
+ * @returns false where ECS does not know the deployment or cannot stop it (it has just ended)
+ */
+export async function stopServiceDeployment({ client }: Target, arn: string): Promise<boolean> {
+  const { StopServiceDeploymentCommand } = await import("@aws-sdk/client-ecs")
+  const stop = new StopServiceDeploymentCommand({ serviceDeploymentArn: arn, stopType: "ROLLBACK" })
+  return (await optional(() => client.send(stop))) !== undefined
+}
+
+/** These calls are newer than ECS: where they are not offered or not allowed, the pipeline goes by the older ones. */
+async function optional<T>(call: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await call()
+  } catch (error) {
+    const { name } = error as Error
+    if (
+      /^(AccessDenied|UnsupportedFeature|UnknownOperation|InvalidAction|ServiceDeploymentNotFound|Conflict)/.test(
+        name,
+      )
+    )
+      return undefined
+    throw error
+  }
+}

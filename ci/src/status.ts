@@ -1,0 +1,178 @@
+import type { Deployment, Service } from "@aws-sdk/client-ecs"
+import type { Aws } from "./aws.js"
+import { explained } from "./awserror.js"
+import { parseImage } from "./ecrimage.js"
+import { describeRevision, type Revision, readRevision, recentRevisions } from "./revision.js"
+import { asked, describeService, isCompleted, open, primaryOf, shortName } from "./service.js"
+import { listServiceDeployments, type NativeDeployment } from "./servicedeployment.js"
+import { table, when } from "./table.js"
+
+/** A deployment of lately. */
+export type Deployed = {
+  /** Version, or the task definition's name where it tells none. */
+  version: string
+  commit?: string
+  outcome: "completed" | "in progress" | "rolling back" | "rolled back" | "failed" | "stopped" | "superseded"
+  started?: Date
+  ended?: Date
+  reason?: string
+}
+
+/** What a service runs. */
+export type Status = {
+  service: string
+  /** ECS's word: ACTIVE, DRAINING or INACTIVE. */
+  state: string
+  version?: string
+  commit?: string
+  digest?: string
+  /** ARN of the task definition. */
+  revision: string
+  /** When the running deployment began. */
+  since?: Date
+  desired: number
+  running: number
+  pending: number
+  deployments: Deployed[]
+  text: string
+}
+
+/**
+ * What a service runs, which commit that is, and what happened lately.
+ *
+ * @throws UserError where there is no such service
+ */
+export async function status(
+  aws: Aws,
+  options: { cluster: string; service: string; container?: string },
+): Promise<Status> {
+  const target = await open(aws, options)
+  return explained(asked(target), async () => {
+    const service = await describeService(target)
+    const arn = primaryOf(service)?.taskDefinition ?? service.taskDefinition ?? ""
+    const current = await describeRevision(target, arn)
+    const family = current.definition.family ?? ""
+    const [revisions, natives] = await Promise.all([
+      recentRevisions(target, family, options.container, 8),
+      listServiceDeployments(target, 8),
+    ])
+    const running = readRevision(current, options.container)
+    return summarize(`${options.cluster}/${options.service}`, service, running, revisions, natives)
+  })
+}
+
+/** Puts the status together. Pure. */
+export function summarize(
+  name: string,
+  service: Service,
+  current: Revision,
+  revisions: Revision[],
+  natives: NativeDeployment[],
+): Status {
+  const primary = primaryOf(service)
+  const known = new Map([...revisions, current].map(it => [it.arn, it]))
+  const listed = (service.deployments ?? []).map(it => fromList(it, service, known))
+  const deployments =
+    natives.length > 0
+      ? natives.map(it => fromRecord(it, known))
+      : [...listed, ...fromNotes(service, revisions)]
+  const found = {
+    service: name,
+    state: service.status ?? "UNKNOWN",
+    version: current.version,
+    commit: current.commit,
+    digest: current.image && parseImage(current.image).digest,
+    revision: current.arn,
+    since: primary?.createdAt,
+    desired: service.desiredCount ?? 0,
+    running: service.runningCount ?? 0,
+    pending: service.pendingCount ?? 0,
+    deployments,
+  }
+  return { ...found, text: write(found, primary && !isCompleted(service, primary) ? tell(primary) : "") }
+}
+
+function fromRecord(
+  { status: state, taskDefinition, ...native }: NativeDeployment,
+  known: Map<string, Revision>,
+): Deployed {
+  const outcomes: { [state: string]: Deployed["outcome"] } = {
+    SUCCESSFUL: "completed",
+    ROLLBACK_SUCCESSFUL: "rolled back",
+    ROLLBACK_FAILED: "failed",
+    ROLLBACK_REQUESTED: "rolling back",
+    ROLLBACK_IN_PROGRESS: "rolling back",
+    STOPPED: "stopped",
+  }
+  return {
+    ...named(taskDefinition, known),
+    outcome: outcomes[state ?? ""] ?? "in progress",
+    started: native.startedAt ?? native.createdAt,
+    ended: native.finishedAt,
+    reason: native.statusReason,
+  }
+}
+
+function fromList(deployment: Deployment, service: Service, known: Map<string, Revision>): Deployed {
+  const {
+    taskDefinition,
+    rolloutState,
+    rolloutStateReason: reason,
+    createdAt,
+    updatedAt,
+    status: state,
+  } = deployment
+  const name = { ...named(taskDefinition, known), started: createdAt, reason }
+  const elsewhere = primaryOf(service)?.id !== deployment.id
+  if (rolloutState === "FAILED")
+    return { ...name, outcome: elsewhere ? "rolled back" : "failed", ended: updatedAt }
+  if (isCompleted(service, deployment)) return { ...name, outcome: "completed", ended: updatedAt }
+  return { ...name, outcome: state === "PRIMARY" ? "in progress" : "superseded" }
+}
+
+/** Where ECS keeps no record: the notes on revisions whose deployments have left the service's list. */
+function fromNotes({ deployments = [] }: Service, revisions: Revision[]): Deployed[] {
+  return revisions
+    .filter(({ arn }) => !deployments.some(({ taskDefinition }) => taskDefinition === arn))
+    .flatMap(({ arn, version, commit, completed, rolledBack }): Deployed[] => {
+      const ended = rolledBack ?? completed
+      if (ended === undefined) return []
+      const outcome = rolledBack === undefined ? "completed" : "rolled back"
+      return [{ version: version ?? shortName(arn), commit, outcome, ended: new Date(ended) }]
+    })
+}
+
+function named(arn: string | undefined, known: Map<string, Revision>): { version: string; commit?: string } {
+  const revision = known.get(arn ?? "")
+  return { version: revision?.version ?? shortName(arn), commit: revision?.commit }
+}
+
+function tell({ id, rolloutStateReason }: Deployment): string {
+  return `deployment ${id} is not done${rolloutStateReason ? `: ${rolloutStateReason}` : ""}`
+}
+
+function write(found: Omit<Status, "text">, note: string): string {
+  const facts = [
+    ["service", `${found.service} (${found.state})`],
+    ["version", found.version ?? "unknown"],
+    ["commit", found.commit ?? "unknown"],
+    ["digest", found.digest ?? "not pinned"],
+    ["task definition", shortName(found.revision)],
+    ["since", when(found.since) || "unknown"],
+    [
+      "tasks",
+      `${found.running} running of ${found.desired} desired${found.pending ? `, ${found.pending} pending` : ""}`,
+    ],
+    ...(note ? [["deployment", note]] : []),
+  ]
+  const rows = found.deployments.map(it => [
+    it.version,
+    it.commit?.slice(0, 7) ?? "",
+    it.outcome,
+    when(it.started),
+    when(it.ended),
+    it.outcome === "completed" ? "" : (it.reason ?? ""),
+  ])
+  const heading = ["VERSION", "COMMIT", "OUTCOME", "STARTED", "ENDED", "REASON"]
+  return `${table(facts)}\n\nLast deployments\n${rows.length === 0 ? "none" : table([heading, ...rows])}`
+}
