@@ -160,7 +160,7 @@ describe("nothing to do, or done already", () => {
   })
 
   it("follows the deployment that an interrupted run left, and starts no second", async () => {
-    const left = { rolloutState: "IN_PROGRESS", runningCount: 1, createdAt: at(-30) }
+    const left = { rolloutState: "IN_PROGRESS", runningCount: 1, createdAt: at(-30) } as const
     const scene = same(left)
     const events = [
       { id: "2", message: "(service web) has started 1 tasks", createdAt: at(-20) },

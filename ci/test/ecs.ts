@@ -153,9 +153,9 @@ export function play(world: World): void {
     return { service: world.answer ?? world.updated?.[0]?.[1] }
   })
   ecs.on(DescribeTaskDefinitionCommand).callsFake(({ taskDefinition: wanted }) => {
-    const found = world.definitions.findLast(
-      it => it.definition.taskDefinitionArn === wanted || it.definition.family === wanted,
-    )
+    const found = [...world.definitions]
+      .reverse()
+      .find(it => it.definition.taskDefinitionArn === wanted || it.definition.family === wanted)
     return { taskDefinition: found?.definition, tags: found?.tags ?? [] }
   })
   ecs.on(RegisterTaskDefinitionCommand).callsFake(({ tags, ...input }) => {

@@ -1,0 +1,138 @@
+import {
+  DescribeImageScanFindingsCommand,
+  type DescribeImageScanFindingsCommandOutput,
+} from "@aws-sdk/client-ecr"
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
+import { atOrAbove, decideScan, parseSeverity, scanGate } from "../src/scan.js"
+import { aws, ecr, failure, play, rejection, service, settle } from "./ecs.js"
+
+let lines: string[]
+const gate = (severity = "HIGH") =>
+  scanGate(aws, {
+    repository: "web",
+    digest: "sha256:a",
+    severity,
+    timeoutSeconds: 60,
+    print: line => {
+      lines.push(line)
+    },
+  })
+type Answer = Partial<DescribeImageScanFindingsCommandOutput>
+const basic = (
+  status: "COMPLETE" | "IN_PROGRESS" | "FAILED",
+  ...severities: ("HIGH" | "MEDIUM" | "LOW")[]
+): Answer => ({
+  imageScanStatus: { status },
+  imageScanFindings: {
+    findings: severities.map((severity, at) => ({
+      name: `CVE-${at}`,
+      severity,
+      uri: "https://example.com",
+      attributes: [
+        { key: "package_name", value: "openssl" },
+        { key: "package_version", value: "1.1" },
+      ],
+    })),
+  },
+})
+
+beforeEach(() => {
+  lines = []
+  play({ before: service([]), definitions: [] })
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+it("waits for the scan and lets an image pass that has nothing so bad", async () => {
+  ecr
+    .on(DescribeImageScanFindingsCommand)
+    .rejectsOnce(failure("ScanNotFoundException", "not yet"))
+    .resolvesOnce(basic("IN_PROGRESS"))
+    .resolvesOnce(basic("IN_PROGRESS"))
+    .resolves(basic("COMPLETE", "MEDIUM", "LOW"))
+  await settle(gate())
+  expect(lines).toEqual([
+    "waiting for ECR's scan of web (not begun)",
+    "waiting for ECR's scan of web (IN_PROGRESS)",
+    "scan: nothing at or above HIGH (2 findings in all)",
+  ])
+})
+
+it("refuses and lists the findings, over all pages", async () => {
+  ecr
+    .on(DescribeImageScanFindingsCommand, { nextToken: undefined })
+    .resolves({ ...basic("COMPLETE", "LOW", "HIGH"), nextToken: "more" })
+    .on(DescribeImageScanFindingsCommand, { nextToken: "more" })
+    .resolves(basic("COMPLETE", "HIGH"))
+  const { message } = await rejection(gate())
+  expect(message.split("\n")).toEqual([
+    "The image has 2 findings at or above HIGH: it is not deployed.",
+    expect.stringMatching(/^HIGH +CVE-0 +openssl 1\.1 +https:/),
+    expect.stringMatching(/^HIGH +CVE-1 +openssl 1\.1 +https:/),
+    expect.stringMatching(/^→ Update the base image/),
+  ])
+})
+
+it("reads the findings of enhanced scanning", async () => {
+  ecr.on(DescribeImageScanFindingsCommand).resolves({
+    imageScanStatus: { status: "ACTIVE" },
+    imageScanFindings: {
+      enhancedFindings: [
+        {
+          severity: "CRITICAL",
+          packageVulnerabilityDetails: {
+            vulnerabilityId: "CVE-2025-1",
+            vulnerablePackages: [{ name: "zlib", version: "1.2", fixedInVersion: "1.3" }],
+          },
+        },
+        { severity: "UNTRIAGED", title: "unknown" },
+      ],
+    },
+  })
+  expect((await rejection(gate("CRITICAL"))).message).toMatch(
+    /1 finding at.*\nCRITICAL +CVE-2025-1 +zlib 1\.2 +fixed in 1\.3/,
+  )
+})
+
+it("says that a repository does not scan, and goes on", async () => {
+  ecr.on(DescribeImageScanFindingsCommand).rejects(failure("ScanNotFoundException", "none"))
+  await settle(gate())
+  expect(lines.at(-1)).toBe("no scan: the repository web does not scan images; going on without")
+})
+
+it("refuses what a scan cannot judge", async () => {
+  ecr
+    .on(DescribeImageScanFindingsCommand)
+    .resolves({ imageScanStatus: { status: "FAILED", description: "internal" } })
+  expect((await rejection(gate())).message).toMatch(/^ECR's scan cannot judge the image: FAILED\.\ninternal/)
+})
+
+it("does not wait for ever", async () => {
+  ecr.on(DescribeImageScanFindingsCommand).resolves({ imageScanStatus: { status: "PENDING" } })
+  expect((await rejection(gate())).message).toMatch(/^ECR's scan is not done after 60 s \(PENDING\)/)
+})
+
+describe("severities", () => {
+  const findings = ["LOW", "CRITICAL", "UNDEFINED", "HIGH"].map(severity => ({ name: severity, severity }))
+
+  it("are ordered from CRITICAL to UNDEFINED", () => {
+    expect(atOrAbove(findings, "HIGH").map(it => it.severity)).toEqual(["CRITICAL", "HIGH"])
+    expect(atOrAbove(findings, "UNDEFINED")).toHaveLength(4)
+  })
+
+  it("are taken in any case, and others refused", async () => {
+    expect(parseSeverity("high")).toBe("HIGH")
+    expect(() => parseSeverity("severe")).toThrow(
+      /^"severe" is no severity\.\n→ It takes one of CRITICAL, HIGH/,
+    )
+    await expect(gate("severe")).rejects.toThrow("no severity")
+  })
+
+  it("decide a complete scan alone", () => {
+    expect(decideScan({ status: "IN_PROGRESS", findings }, "HIGH")).toBe("wait")
+    expect(decideScan({ status: "ACTIVE", findings }, "HIGH")).toBe("refuse")
+    expect(decideScan({ status: "COMPLETE", findings: [] }, "HIGH")).toBe("pass")
+    expect(decideScan({ status: "UNSUPPORTED_IMAGE", findings: [] }, "HIGH")).toBe("unknown")
+  })
+})
