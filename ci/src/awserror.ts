@@ -156,11 +156,7 @@ function missing(raised: Raised, asked: Asked): UserError | undefined {
         `Create it, or set --repository. ${inRegion}`,
       )
     case "ImageNotFoundException":
-      return new UserError(
-        `The image is not in the ECR repository "${asked.repository ?? ""}" in ${region}.`,
-        raised.message,
-        "Push it first ('push' or 'release'), or see 'history' for the versions that are there.",
-      )
+      return noImage(asked, raised.message)
     case "UpdateInProgressException":
       return new UserError(
         `ECS is still working on an earlier update of "${asked.service}".`,
@@ -178,6 +174,15 @@ export function noService({ region, cluster, service }: Asked): UserError {
     `There is no service "${service}" in the ECS cluster "${cluster}" in ${region}.`,
     "",
     `Set --service to one that 'aws ecs list-services --cluster ${cluster} --region ${region}' shows. If it is in another region, set --region.`,
+  )
+}
+
+/** The error for an image that is not there. */
+export function noImage({ region, repository }: Asked, details: string): UserError {
+  return new UserError(
+    `The image is not in the ECR repository "${repository ?? ""}" in ${region}.`,
+    details,
+    "Push it first ('push' or 'release'), or see 'history' for the versions that are there.",
   )
 }
 

@@ -133,6 +133,7 @@ export async function lastLines(target: Target, task: Task, definition: TaskDefi
   }
   try {
     const { lines } = await readLog(await logsClient(target.aws, stream), stream, logLines)
+    if (lines.length === 0 && container?.exitCode === undefined) return [] // It never ran.
     if (lines.length === 0)
       return [`no log lines in ${stream.group} ${stream.stream}: the program wrote nothing`]
     return [

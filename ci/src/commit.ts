@@ -36,7 +36,7 @@ const gitRevert =
  * @returns what it says; a header that is no conventional one gives no `type` and is never breaking
  */
 export function parseMessage(text: string): Message {
-  const message = text.replace(/\r\n?/g, "\n").replace(/^\n+/, "")
+  const message = (text.includes("\r") ? text.replace(/\r\n?/g, "\n") : text).replace(/^\n+/, "")
   const end = message.indexOf("\n")
   const subject = end < 0 ? message : message.slice(0, end)
   const rest = end < 0 ? "" : message.slice(end + 1)

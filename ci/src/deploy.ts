@@ -104,7 +104,7 @@ export async function deploy(
     if (action.kind === "unchanged") {
       return { word: "unchanged", text, version, revision: current.arn, seconds: 0 }
     }
-    print(text)
+    for (const line of text.split("\n")) print(line)
     const release = { version, commit, container: change.container }
     const watch = { timeoutSeconds, print }
     if (action.kind === "deploy") {

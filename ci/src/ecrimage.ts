@@ -1,6 +1,6 @@
 import type { ImageDetail } from "@aws-sdk/client-ecr"
 import { type Aws, ecr } from "./aws.js"
-import { explained } from "./awserror.js"
+import { explained, noImage } from "./awserror.js"
 import { UserError } from "./errors.js"
 
 /** The parts of an image's name. */
@@ -44,13 +44,14 @@ export async function assertInEcr(aws: Aws, image: string): Promise<void> {
   await explained({ ...where, repository }, async () => {
     const { DescribeImagesCommand } = await import("@aws-sdk/client-ecr")
     const client = await ecr(where)
-    await client.send(
+    const { imageDetails } = await client.send(
       new DescribeImagesCommand({
         repositoryName: repository,
         ...(account && { registryId: account }),
         imageIds: [{ imageDigest: digest }],
       }),
     )
+    if (imageDetails?.[0] === undefined) throw noImage({ region: where.region, repository }, digest)
   })
 }
 
@@ -74,11 +75,7 @@ export async function imageByTag(
     const detail = images.imageDetails?.[0]
     const uri = repositories.repositories?.[0]?.repositoryUri
     if (detail?.imageDigest === undefined || uri === undefined) {
-      throw new UserError(
-        `There is no ${tag} in the ECR repository "${repository}".`,
-        "",
-        "See 'history' for the versions that are there.",
-      )
+      throw noImage({ region: aws.region, repository }, tag)
     }
     return { image: `${uri}@${detail.imageDigest}`, commit: commitOf(detail.imageTags), detail }
   })

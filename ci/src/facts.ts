@@ -26,10 +26,13 @@ echo "origin $(git config --get remote.origin.url || true)"
 echo "noTags $(git config --get remote.origin.tagOpt || true)"
 git rev-parse -q --verify 'HEAD^{commit}' > /dev/null || exit 0
 git log -1 --no-show-signature --format='head %H%ncreated %cI' HEAD
-git for-each-ref --format='known %(refname:strip=2)' "refs/tags/$1v*"
-git for-each-ref --format='merged %(refname:strip=2)' --merged=HEAD "refs/tags/$1v*"
-git for-each-ref --format='atHead %(refname:strip=2)' --points-at=HEAD "refs/tags/$1v*"
-git for-each-ref --format='ahead %(refname:strip=2)' --contains=HEAD --no-merged=HEAD "refs/tags/$1v*"
+tags() { git for-each-ref --format='%(refname:strip=2)' "$@"; }
+known=$(tags "refs/tags/$1v*")
+merged=$(tags --merged=HEAD "refs/tags/$1v*")
+echo "$known" | sed 's/^/known /'
+echo "$merged" | sed 's/^/merged /'
+tags --points-at=HEAD "refs/tags/$1v*" | sed 's/^/atHead /'
+test "$known" = "$merged" || tags --contains=HEAD --no-merged=HEAD "refs/tags/$1v*" | sed 's/^/ahead /'
 `
 
 /**

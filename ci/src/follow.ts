@@ -129,7 +129,7 @@ async function look(
   for (const line of told.lines) print(line)
   const judged = judge(followed, state.memory, sight)
   if (native === undefined && judged.memory.failedAt !== undefined && state.memory.failedAt === undefined) {
-    const why = judged.memory.reason ? `: ${judged.memory.reason}` : ""
+    const why = judged.memory.reason ? `: ${judged.memory.reason.replace(/\.$/, "")}` : ""
     print(`the deployment failed${why}${rollsBack(service) ? "; ECS goes back" : ""}`)
   }
   state.memory = judged.memory

@@ -6,7 +6,7 @@ import { deploy } from "./deploy.js"
 import { imageByTag } from "./ecrimage.js"
 import { UserError } from "./errors.js"
 import { follow } from "./follow.js"
-import { type DeployOutcome, unfinished } from "./outcome.js"
+import { DeployError, type DeployOutcome, unfinished } from "./outcome.js"
 import { describeRevision, note, type Revision, readRevision, recentRevisions } from "./revision.js"
 import { rollOut } from "./rollout.js"
 import {
@@ -37,8 +37,8 @@ export type RollbackOptions = {
 export type Past = { succeeded: ReadonlySet<string>; failed: ReadonlySet<string> }
 
 /**
- * The version before: of the revisions older than the current one, with another version, never taken back and never failed,
- * the newest that is known to have completed a deployment, else the newest. Pure.
+ * The version before: of the versions whose newest revision is older than the current one, was not taken back and did not
+ * fail, the newest that is known to have completed a deployment, else the newest. Pure.
  *
  * @param revisions the family's revisions, the newest first
  */
@@ -47,13 +47,14 @@ export function choosePrevious(
   revisions: Revision[],
   { succeeded, failed }: Past,
 ): Revision | undefined {
-  const candidates = revisions.filter(
-    ({ arn, number, version, rolledBack }) =>
-      number < current.number &&
-      semver.valid(version) !== null &&
-      version !== current.version &&
-      rolledBack === undefined &&
-      (succeeded.has(arn) || !failed.has(arn)),
+  const older = revisions.filter(
+    ({ number, version }) =>
+      number < current.number && semver.valid(version) !== null && version !== current.version,
+  )
+  // A version's newest revision tells what became of it.
+  const newest = older.filter((it, at) => older.findIndex(({ version }) => version === it.version) === at)
+  const candidates = newest.filter(
+    ({ arn, rolledBack }) => rolledBack === undefined && (succeeded.has(arn) || !failed.has(arn)),
   )
   return (
     candidates.find(({ arn, completed }) => completed !== undefined || succeeded.has(arn)) ?? candidates[0]
@@ -81,7 +82,13 @@ export async function rollback(aws: Aws, options: RollbackOptions): Promise<Depl
     const { image, commit } = await imageByTag(aws, repository, version)
     print(`going from ${current.version ?? "an unknown version"} to ${version}`)
     await markTakenBack(target, current, version, print)
-    return deploy(aws, { ...options, image, version, commit, print, timeoutSeconds })
+    try {
+      return await deploy(aws, { ...options, image, version, commit, print, timeoutSeconds })
+    } catch (error) {
+      const stays = error instanceof DeployError && error.word === "rolled back"
+      if (stays) await note(target, current.arn, {}, [rolledBackTag], print)
+      throw error
+    }
   })
 }
 

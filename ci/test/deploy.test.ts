@@ -485,6 +485,12 @@ describe("AWS says no", () => {
     expect(ecs.commandCalls(UpdateServiceCommand)).toHaveLength(0)
   })
 
+  it("before it acts: a digest for which ECR answers with nothing", async () => {
+    play(world([]))
+    ecr.on(DescribeImagesCommand).resolves({ imageDetails: [] })
+    expect((await rejection(run())).message).toMatch(/^The image is not in the ECR repository "web"/)
+  })
+
   it("before it acts: an image without a digest", async () => {
     expect(await refused(world([]), { image: "example.com/web:1.1.0" })).toContain(
       "is not named by its digest",

@@ -5,6 +5,7 @@ import {
   RegisterTaskDefinitionCommand,
   StopServiceDeploymentCommand,
   TagResourceCommand,
+  UntagResourceCommand,
   UpdateServiceCommand,
 } from "@aws-sdk/client-ecs"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
@@ -87,6 +88,11 @@ describe("the version before", () => {
     expect(choose(one(4, "1.3.0"), [one(3, "1.2.0")], { succeeded: failed, failed })).toBe(3)
   })
 
+  it("is none whose newest revision was taken back, though an older one was not", () => {
+    const taken = one(4, "1.2.0", { rolledBack: "2025" })
+    expect(choose(one(5, "1.3.0"), [taken, one(2, "1.2.0", { completed: "2024" }), one(1, "1.1.0")])).toBe(1)
+  })
+
   it("is none without a version", () => {
     expect(choose(one(2, "1.0.0"), [one(1), one(0, "latest")])).toBeUndefined()
   })
@@ -125,6 +131,21 @@ describe("a rollback", () => {
     )
     expect(calls[noted]?.input).toMatchObject({ resourceArn: revision(2) })
     expect(noted).toBeLessThan(calls.findIndex(it => it instanceof UpdateServiceCommand))
+  })
+
+  it("that ECS takes back itself leaves no note on the version that stays", async () => {
+    const failed = { rolloutState: "FAILED", status: "ACTIVE" } as const
+    const script: World["updated"] = [
+      [0, service([deployment("back", 3, { rolloutState: "IN_PROGRESS" })])],
+      [5, service([deployment("stay", 2, {}), deployment("back", 3, failed)])],
+    ]
+    play(world(script))
+    expect((await rejection(back())).message).toMatch(
+      /^rolled back: 1\.0\.0 failed on prod\/web.*1\.1\.0 \(web:2\) serves/,
+    )
+    expect(ecs.commandCalls(UntagResourceCommand).map(call => call.args[0].input)).toEqual([
+      { resourceArn: revision(2), tagKeys: ["ecs-release:rolled-back"] },
+    ])
   })
 
   it("goes to a named version; a newer one takes nothing back", async () => {

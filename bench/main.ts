@@ -1,0 +1,24 @@
+/** Runs the benchmarks: `npm run bench` for all, `npm run bench -- version` for one. */
+import { execFileSync } from "node:child_process"
+import { benchVersion } from "./version.js"
+
+const folder = import.meta.dirname
+const benchmarks: Record<string, () => Promise<void>> = {
+  version: () => benchVersion(folder),
+}
+
+const wanted = process.argv.slice(2)
+const unknown = wanted.filter(name => !(name in benchmarks))
+if (unknown.length > 0) {
+  console.error(
+    `No benchmark is called ${unknown.join(", ")}. There are: ${Object.keys(benchmarks).join(", ")}`,
+  )
+  process.exit(1)
+}
+// The tools to compare with are no part of the project: they are installed here, when they are needed.
+execFileSync("npm", ["install", "--prefix", folder, "--no-audit", "--no-fund", "--silent"], {
+  stdio: "inherit",
+})
+for (const [name, run] of Object.entries(benchmarks)) {
+  if (wanted.length === 0 || wanted.includes(name)) await run()
+}
