@@ -67,10 +67,7 @@ export function chooseAction(service: Service, change: Patch, latest: Registered
   const sameTags = [versionTag, commitTag].every(
     key => tag(latest.tags, key) === tag(change.registration.tags, key),
   )
-  const reusable =
-    latest.arn !== primary?.taskDefinition &&
-    sameTags &&
-    sameDefinition(latest.definition, change.registration)
+  const reusable = sameTags && sameDefinition(latest.definition, change.registration)
   return { kind: "deploy", reuse: reusable ? latest : undefined }
 }
 

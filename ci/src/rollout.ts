@@ -36,7 +36,8 @@ export async function rollOut(
   { timeoutSeconds, print }: Watch,
 ): Promise<DeployOutcome> {
   const { revision } = rollout
-  const deployment = rollout.running ?? (await start(target, service, rollout, print))
+  const others = new Set((service.deployments ?? []).flatMap(({ id }) => id ?? []))
+  const deployment = rollout.running ?? (await start(target, service, rollout, others, print))
   const since = deployment?.createdAt
   const deployed: Deployed = { ...rollout, deploymentId: deployment?.id, since }
   const before = (service.events ?? []).filter(
@@ -44,7 +45,7 @@ export async function rollOut(
   )
   const ending = await follow(
     target,
-    { id: deployment?.id, revision },
+    { id: deployment?.id, others, revision },
     { knownEvents: before.flatMap(({ id }) => id ?? []), since, timeoutSeconds, print },
   )
   const now = new Date().toISOString()
@@ -60,6 +61,7 @@ async function start(
   target: Target,
   service: Service,
   { revision, version, force }: Rollout,
+  others: ReadonlySet<string>,
   print: Watch["print"],
 ): Promise<Deployment | undefined> {
   const other = primaryOf(service)
@@ -68,7 +70,7 @@ async function start(
       `deployment ${other.id} (${shortName(other.taskDefinition)}) is in progress: this one takes its place`,
     )
   }
-  const deployment = await updateService(target, revision, force ?? false)
+  const deployment = await updateService(target, revision, others, force ?? false)
   const id = deployment?.id ? `deployment ${deployment.id}` : "a deployment"
   print(`started ${id} of ${version} (${shortName(revision)}) on ${target.cluster}/${target.service}`)
   return deployment

@@ -61,13 +61,15 @@ export function assertDeployable(service: Service, { cluster }: { cluster: strin
  * Points the service at a task definition, which starts a deployment.
  *
  * @param revision ARN of the task definition
+ * @param before ids of the deployments that were there before
  * @param force true starts one although the service has this task definition already
- * @returns the deployment that this call started; undefined where the answer holds none (ECS lists none for some
- *   strategies: then it is followed as a service deployment)
+ * @returns the deployment that this call started: a new one with this task definition, never simply the primary, which
+ *   may be somebody else's by the time ECS answers. Undefined where the answer holds none.
  */
 export async function updateService(
   { client, cluster, service }: Target,
   revision: string,
+  before: ReadonlySet<string>,
   force: boolean,
 ): Promise<Deployment | undefined> {
   const { UpdateServiceCommand } = await import("@aws-sdk/client-ecs")
@@ -79,7 +81,18 @@ export async function updateService(
       ...(force && { forceNewDeployment: true }),
     }),
   )
-  return primaryOf(answer.service) ?? answer.service?.deployments?.find(it => it.taskDefinition === revision)
+  return newDeployment(answer.service, revision, before)
+}
+
+/** The newest deployment of a task definition that was not there before. */
+export function newDeployment(
+  service: Service | undefined,
+  revision: string,
+  before: ReadonlySet<string>,
+): Deployment | undefined {
+  return (service?.deployments ?? [])
+    .filter(({ id = "", taskDefinition }) => taskDefinition === revision && !before.has(id))
+    .sort((a, b) => (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0))[0]
 }
 
 /** The deployment whose task definition the service keeps running. */

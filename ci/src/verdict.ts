@@ -1,10 +1,12 @@
 import type { Deployment, Service, ServiceDeployment } from "@aws-sdk/client-ecs"
-import { isCompleted, primaryOf, rollsBack, shiftsTraffic, shortName } from "./service.js"
+import { isCompleted, newDeployment, primaryOf, rollsBack, shiftsTraffic, shortName } from "./service.js"
 
 /** The deployment that is followed. */
 export type Followed = {
   /** Its id, `ecs-svc/…`; undefined where ECS named none. */
   id?: string
+  /** Ids of deployments that are others, which tells it apart while it has no id. */
+  others?: ReadonlySet<string>
   /** ARN of the task definition that it brings. */
   revision: string
 }
@@ -96,9 +98,9 @@ export function wantsServiceDeployment(followed: Followed, service: Service): bo
 }
 
 /** The followed deployment in the service's list. */
-export function find({ id, revision }: Followed, service: Service): Deployment | undefined {
+export function find({ id, others, revision }: Followed, service: Service): Deployment | undefined {
   if (id !== undefined) return service.deployments?.find(it => it.id === id)
-  return service.deployments?.find(it => it.taskDefinition === revision)
+  return newDeployment(service, revision, others ?? new Set())
 }
 
 /** The end by ECS's own record (since October 2024). STOPPED means replaced where another deployment is primary. */

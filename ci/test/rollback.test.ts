@@ -1,18 +1,13 @@
 import {
-  DescribeServiceDeploymentsCommand,
-  DescribeServiceRevisionsCommand,
-  ListServiceDeploymentsCommand,
   RegisterTaskDefinitionCommand,
-  StopServiceDeploymentCommand,
   TagResourceCommand,
   UntagResourceCommand,
   UpdateServiceCommand,
 } from "@aws-sdk/client-ecs"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import type { Revision } from "../src/revision.js"
-import { choosePrevious, rollback, wasRolledBack } from "../src/rollback.js"
+import { choosePrevious, rollback } from "../src/rollback.js"
 import {
-  at,
   aws,
   definition,
   deployment,
@@ -175,143 +170,5 @@ describe("a rollback", () => {
     expect((await rejection(back())).message).toMatch(
       /^There is no version before 1\.1\.0 on prod\/web\..*--to/s,
     )
-  })
-})
-
-describe("a rollback during a deployment", () => {
-  const busy = deployment("busy", 2, { rolloutState: "IN_PROGRESS", runningCount: 1 })
-  const old = deployment("old", 1, { status: "ACTIVE" })
-  const world = (): World => ({
-    before: service([busy, old]),
-    updated: [[0, service([deployment("back", 1, {})])]],
-    definitions: [
-      { definition: definition(1, "a", "1.0.0"), tags: [note("completed")] },
-      { definition: definition(2, "b", "1.1.0"), tags: [note("version", "1.1.0")] },
-    ],
-    images,
-  })
-  const native = "arn:aws:ecs:eu-north-1:123456789012:service-deployment/prod/web/abc"
-
-  it("brings the revision before back where ECS cannot stop a deployment", async () => {
-    play(world())
-    const outcome = await settle(back())
-    expect(outcome).toMatchObject({ word: "completed", version: "1.0.0", revision: revision(1) })
-    expect(ecs.commandCalls(UpdateServiceCommand)[0]?.args[0].input.taskDefinition).toBe(revision(1))
-    expect(ecs.commandCalls(RegisterTaskDefinitionCommand)).toHaveLength(0)
-    expect(lines[0]).toBe("stopping deployment ecs-svc/busy of 1.1.0; going back to 1.0.0")
-  })
-
-  it("has ECS stop it where ECS can, and waits until the old version runs", async () => {
-    const scene = world()
-    play(scene)
-    ecs.on(ListServiceDeploymentsCommand).resolves({
-      serviceDeployments: [
-        { serviceDeploymentArn: native, targetServiceRevisionArn: "r2", createdAt: at(0) },
-      ],
-    })
-    ecs.on(DescribeServiceRevisionsCommand).resolves({
-      serviceRevisions: [{ serviceRevisionArn: "r2", taskDefinition: revision(2) }],
-    })
-    ecs.on(DescribeServiceDeploymentsCommand).callsFake(() => {
-      const done = Date.now() >= at(15).getTime()
-      return { serviceDeployments: [{ status: done ? "ROLLBACK_SUCCESSFUL" : "ROLLBACK_IN_PROGRESS" }] }
-    })
-    ecs.on(StopServiceDeploymentCommand).callsFake(() => {
-      scene.before = service([
-        deployment("back", 1, { rolloutState: "IN_PROGRESS" }),
-        { ...busy, status: "ACTIVE" },
-      ])
-      return { serviceDeploymentArn: native }
-    })
-    const outcome = await settle(back())
-    expect(outcome.text).toMatch(/^completed: stopped 1\.1\.0; prod\/web runs 1\.0\.0 again, after 1\d s$/)
-    expect(ecs.commandCalls(StopServiceDeploymentCommand)[0]?.args[0].input).toEqual({
-      serviceDeploymentArn: native,
-      stopType: "ROLLBACK",
-    })
-    expect(ecs.commandCalls(UpdateServiceCommand)).toHaveLength(0)
-    expect(lines.join("\n")).toContain("service deployment: ROLLBACK_IN_PROGRESS")
-  })
-
-  it("follows the rollback that ECS has begun itself", async () => {
-    const scene = world()
-    const rolling = deployment("back", 1, {
-      rolloutState: "IN_PROGRESS",
-      rolloutStateReason: "rolling back to deploymentId",
-    })
-    scene.before = service([rolling, { ...busy, status: "ACTIVE", rolloutState: "FAILED" }])
-    play(scene)
-    setTimeout(() => {
-      scene.before = service([deployment("back", 1, {})])
-    }, 20_000)
-    await expect(settle(back())).resolves.toMatchObject({ word: "completed", version: "1.0.0" })
-    expect(ecs.commandCalls(UpdateServiceCommand)).toHaveLength(0)
-    expect(lines[0]).toBe("ECS is going back to 1.0.0 already; following it")
-  })
-
-  it("to another version than the one before replaces the deployment", async () => {
-    const scene = world()
-    scene.updated = [[0, service([deployment("third", 3, {})])]]
-    play(scene)
-    await expect(settle(back({ to: "1.2.0" }))).resolves.toMatchObject({ version: "1.2.0" })
-    expect(ecs.commandCalls(StopServiceDeploymentCommand)).toHaveLength(0)
-  })
-})
-
-describe("whether a version was rolled back", () => {
-  const ask = (version: string) => settle(wasRolledBack(aws, { ...where, version }))
-  const world = (
-    tags: { key: string; value: string }[],
-    before = service([deployment("now", 1, {})]),
-  ): World => ({
-    before,
-    definitions: [
-      { definition: definition(1, "a", "1.0.0") },
-      { definition: definition(2, "b", "1.1.0"), tags },
-    ],
-  })
-
-  it("goes by the note on its newest revision", async () => {
-    play(world([note("rolled-back")]))
-    expect(await ask("1.1.0")).toMatchObject({
-      revision: revision(2),
-      why: "1.1.0 was rolled back at 2025-01-01T00:00:00.000Z",
-    })
-  })
-
-  it("goes by ECS's list where the run that should have noted it was killed", async () => {
-    const failed = deployment("bad", 2, { status: "ACTIVE", rolloutState: "FAILED" })
-    play(world([], service([deployment("now", 1, {}), failed])))
-    expect((await ask("1.1.0"))?.why).toBe("ECS rolled 1.1.0 back when its deployment failed")
-  })
-
-  it("goes by ECS's record", async () => {
-    play(world([]))
-    ecs.on(ListServiceDeploymentsCommand).resolves({
-      serviceDeployments: [{ status: "ROLLBACK_SUCCESSFUL", targetServiceRevisionArn: "r2" }],
-    })
-    ecs.on(DescribeServiceRevisionsCommand).resolves({
-      serviceRevisions: [{ serviceRevisionArn: "r2", taskDefinition: revision(2) }],
-    })
-    expect((await ask("1.1.0"))?.why).toContain("ECS rolled 1.1.0 back")
-  })
-
-  it("is no where it runs, was registered only, or is not known", async () => {
-    play(world([note("rolled-back")]))
-    expect(await ask("1.0.0")).toBeUndefined()
-    expect(await ask("3.0.0")).toBeUndefined()
-    play(world([]))
-    expect(await ask("1.1.0")).toBeUndefined()
-  })
-
-  it("is no where it was deployed again and then replaced by a newer one", async () => {
-    const scene = world([note("rolled-back")])
-    scene.definitions.push(
-      { definition: definition(3, "b", "1.1.0"), tags: [note("completed")] },
-      { definition: definition(4, "c", "1.2.0") },
-    )
-    scene.before = service([deployment("now", 4, {})])
-    play(scene)
-    expect(await ask("1.1.0")).toBeUndefined()
   })
 })
