@@ -26,7 +26,12 @@ import {
 } from "./taskdef.js"
 
 /** A release and where it goes. */
-export type DeployOptions = Release & { cluster: string; service: string }
+export type DeployOptions = Release & {
+  cluster: string
+  service: string
+  /** Family of the task definition that all settings are taken from; the one that runs where it is left out. */
+  template?: string
+}
 
 /** What a deployment would do. */
 export type Action =
@@ -124,7 +129,8 @@ async function prepare(target: Target, options: DeployOptions): Promise<DeployPl
     target,
     primaryOf(service)?.taskDefinition ?? service.taskDefinition ?? "",
   )
-  const change = patch(current.definition, current.tags, options)
+  const template = options.template ? await describeRevision(target, options.template) : current
+  const change = patch(current.definition, template.tags, options, template.definition)
   const latest = change.unchanged ? current : await describeRevision(target, change.registration.family)
   const action = chooseAction(service, change, latest)
   return { action, patch: change, current, service, text: describe(target, options, action, change, current) }

@@ -22,7 +22,7 @@ import { defaultGitImage } from "./git.js"
 import { history } from "./history.js"
 import { pickImage } from "./pick.js"
 import { plan, planTable } from "./plan.js"
-import { pushRelease, release, targetOf } from "./release.js"
+import { deploymentOf, outlook, pushRelease, release, targetOf } from "./release.js"
 import { rollback } from "./rollback.js"
 import { runTask } from "./run.js"
 import { status } from "./status.js"
@@ -53,6 +53,7 @@ export class EcsRelease {
   cluster: string
   service: string
   container: string
+  template: string
   url: string
   awsAccessKeyId?: Secret
   awsSecretAccessKey?: Secret
@@ -80,6 +81,7 @@ export class EcsRelease {
    * @param cluster Name of the Amazon ECS cluster
    * @param service Name of the Amazon ECS service
    * @param container Name of the container in the task definition (may be left out where there is one only)
+   * @param template Family of the task definition to take all other settings from (the one that runs if left out)
    * @param url Where people reach the service (its tag ecs-release:url if left out)
    * @param awsAccessKeyId AWS access key id
    * @param awsSecretAccessKey AWS secret access key
@@ -107,6 +109,7 @@ export class EcsRelease {
     cluster = "",
     service = "",
     container = "",
+    template = "",
     url = "",
     awsAccessKeyId?: Secret,
     awsSecretAccessKey?: Secret,
@@ -133,6 +136,7 @@ export class EcsRelease {
     this.cluster = cluster
     this.service = service
     this.container = container
+    this.template = template
     this.url = url
     this.awsAccessKeyId = awsAccessKeyId
     this.awsSecretAccessKey = awsSecretAccessKey
@@ -140,7 +144,9 @@ export class EcsRelease {
     this.awsEndpoint = awsEndpoint
   }
   /**
-   * Tells the version of HEAD: the one that a release of it makes, or the current one where there is nothing to release.
+   * Tells the version of HEAD
+   *
+   * That is the one that a release of it makes, or the current one where there is nothing to release.
    *
    * Rules: the base is the highest vX.Y.Z tag merged into HEAD; Conventional Commits since then raise it (breaking major,
    * feat minor, fix, perf and revert patch; below 1.0.0 breaking raises minor); the first release is 0.1.0; a Release-As
@@ -156,8 +162,10 @@ export class EcsRelease {
   }
 
   /**
-   * Shows what a release of HEAD would do and why, and changes nothing: base, commits that count and that do not, steps, and
-   * the change of the service's task definition.
+   * Shows what a release of HEAD would do, and why
+   *
+   * It changes nothing, and tells the base, the commits that count and that do not, the steps, and the change of the service's
+   * task definition.
    *
    * Example: dagger call plan --table
    *
@@ -170,7 +178,9 @@ export class EcsRelease {
   }
 
   /**
-   * Writes the release notes of HEAD's version in Markdown, from the same commits as its number.
+   * Writes the release notes of HEAD's version in Markdown
+   *
+   * They come from the same commits as its number.
    *
    * Example: dagger call changelog > notes.md
    */
@@ -180,7 +190,9 @@ export class EcsRelease {
   }
 
   /**
-   * Runs the app's tests, by building the stage of the Dockerfile that runs them. Fails, with their output, where they do.
+   * Runs the app's tests
+   *
+   * It builds the stage of the Dockerfile that runs them, and fails, with their output, where they do.
    *
    * Example: dagger call test
    */
@@ -193,8 +205,9 @@ export class EcsRelease {
   }
 
   /**
-   * Builds the image, stamped with HEAD's version (APP_VERSION, OCI labels). Uncommitted changes are built too; a release
-   * refuses them.
+   * Builds the image, stamped with HEAD's version
+   *
+   * The version is in APP_VERSION and in OCI labels. Uncommitted changes are built too; a release refuses them.
    *
    * Example: dagger call build terminal
    * Example: dagger call build export --path image.tar
@@ -206,8 +219,10 @@ export class EcsRelease {
   }
 
   /**
-   * Tests and builds HEAD, claims its version by a tag at the remote, and pushes the image to Amazon ECR under the version
-   * and the commit's id. What is there already is left as it is.
+   * Tests, builds and pushes HEAD's image to Amazon ECR
+   *
+   * It claims the version first, by a tag at the remote, and pushes the image under the version and the commit's id. What is
+   * there already is left as it is.
    *
    * Example: dagger call push
    *
@@ -222,8 +237,9 @@ export class EcsRelease {
   }
 
   /**
-   * Deploys an image that is in ECR and follows the deployment to its end. Repeating it is safe: what runs is left alone, what
-   * is on its way is followed.
+   * Deploys an image from Amazon ECR and follows it to the end
+   *
+   * Repeating it is safe: what runs is left alone, what is on its way is followed.
    *
    * Example: dagger call deploy
    * Example: dagger call deploy --image 1.2.3 --timeout 600
@@ -237,12 +253,14 @@ export class EcsRelease {
   async deploy(image = "", timeout = 900): Promise<string> {
     const aws = await openAws(this)
     const picked = await pickImage(aws, this, image)
-    return `${(await deploy(aws, { ...targetOf(this), ...picked, timeoutSeconds: timeout, print })).text}\n`
+    return `${(await deploy(aws, { ...deploymentOf(this), ...picked, timeoutSeconds: timeout, print })).text}\n`
   }
 
   /**
-   * Takes HEAD to a running service: version, test and build, claim, push, deploy. Each step is safe to repeat, so a release
-   * that died is resumed by running it again.
+   * Takes HEAD to a running service
+   *
+   * The steps are version, test and build, claim, push, deploy. Each is safe to repeat, so a release that died is resumed by
+   * running it again.
    *
    * Example: dagger call release
    * Example: dagger call release --severity HIGH --migrate "python3 manage.py migrate"
@@ -258,8 +276,9 @@ export class EcsRelease {
   }
 
   /**
-   * Goes back to the version before, or to the one named, by deploying its image from ECR. It builds nothing and makes no
-   * version. During a deployment it stops that one.
+   * Goes back to the version before, or to the one named
+   *
+   * It deploys that version's image from ECR, builds nothing and makes no version. During a deployment it stops that one.
    *
    * Example: dagger call rollback
    * Example: dagger call rollback --to 1.2.2
@@ -275,19 +294,22 @@ export class EcsRelease {
   }
 
   /**
-   * Shows what the service runs (version, commit, digest, since when, tasks), how its last deployments ended, and what a
-   * release of HEAD would do.
+   * Shows what the service runs and what happened lately
+   *
+   * It tells version, commit, digest, since when, tasks, how the last deployments ended, and what a release of HEAD would do.
    *
    * Example: dagger call status
    */
   @func({ cache: "never" })
   async status(): Promise<string> {
     const found = await status(await openAws(this), targetOf(this))
-    return `${found.text}\n`
+    return `${found.text}\n\n${await outlook(this)}`
   }
 
   /**
-   * Lists the versions in ECR: commit, date, size, and which one runs.
+   * Lists the versions in Amazon ECR
+   *
+   * Each with its commit, date and size, and which one runs.
    *
    * Example: dagger call history
    */
@@ -300,7 +322,9 @@ export class EcsRelease {
   }
 
   /**
-   * Runs one task of an image, with the service's network and roles: a migration, a one-off job. Prints its log and waits.
+   * Runs a one-off task, such as a migration
+   *
+   * It has the service's network and roles. Its log is printed, and its exit code decides.
    *
    * Example: dagger call run --command python3,manage.py,migrate
    *
@@ -312,7 +336,7 @@ export class EcsRelease {
   async run(command: string[], image = "", timeout = 900): Promise<string> {
     const aws = await openAws(this)
     const picked = await pickImage(aws, this, image)
-    const options = { ...targetOf(this), ...picked, command, timeoutSeconds: timeout, print }
+    const options = { ...deploymentOf(this), ...picked, command, timeoutSeconds: timeout, print }
     return `${(await runTask(aws, options)).text}\n`
   }
 }

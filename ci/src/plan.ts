@@ -120,24 +120,25 @@ async function effectsOnAws(
   found: Survey,
   settings: Settings,
 ): Promise<Pick<Plan, "release" | "service">> {
-  const { repository, cluster, service, container } = settings
+  const { repository, cluster, service, container, template } = settings
   const { version, facts } = found
   return explained({ ...aws, repository, cluster, service }, async () => {
     const registry = await Registry.open(aws, repository)
     const image = await registry.findRelease(version, facts.head)
     const target = await open(aws, { cluster, service })
     const { taskDefinition = "" } = await describeService(target)
-    const { definition, tags } = await describeRevision(target, taskDefinition)
-    const change = patch(definition, tags, {
+    const current = await describeRevision(target, taskDefinition)
+    const base = template === "" ? current : await describeRevision(target, template)
+    const release = {
       container: container || undefined,
       image: image?.reference ?? `${registry.uri}@(the digest that the build gives)`,
       version,
       commit: facts.head,
-    })
-    const unchanged = [`${cluster}/${service} runs ${version} already`]
+    }
+    const { unchanged, diff } = patch(current.definition, base.tags, release, base.definition)
     return {
       release: steps(found, settings, image !== undefined),
-      service: change.unchanged ? unchanged : change.diff,
+      service: unchanged ? [`${cluster}/${service} runs ${version} already`] : diff,
     }
   })
 }

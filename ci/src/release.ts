@@ -74,7 +74,7 @@ async function bring(
     await steps.run("scan", () => scanGate(aws, { repository, digest: image.digest, severity, print }))
   }
   const options = {
-    ...targetOf(settings),
+    ...deploymentOf(settings),
     image: image.reference,
     version,
     commit: facts.head,
@@ -107,6 +107,22 @@ export function nothingToDo({ decision, version, facts }: Survey): string | unde
   const onHead = facts.atHead.some(tag => tag.version === version)
   if (decision.next !== null || onHead) return undefined
   return `${decision.reason}; nothing is deployed\n`
+}
+
+/** The service, and where the settings of a deployment come from. */
+export function deploymentOf(settings: Settings) {
+  return { ...targetOf(settings), template: settings.template || undefined }
+}
+
+/** What a release of HEAD would do, in one line; a version that cannot be told is no reason to fail. */
+export async function outlook(settings: Settings): Promise<string> {
+  try {
+    const found = await survey(settings)
+    return nothingToDo(found) ?? `a release of HEAD would bring ${found.version} (${found.decision.reason})\n`
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error
+    return `a release of HEAD would fail: ${error.message}\n`
+  }
 }
 
 /** Refuses what could only fail later: unknown credentials, no service to deploy to, a version that was taken back. */

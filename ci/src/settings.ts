@@ -22,6 +22,7 @@ export type Settings = {
   cluster: string
   service: string
   container: string
+  template: string
   url: string
   awsAccessKeyId?: Secret
   awsSecretAccessKey?: Secret

@@ -50,29 +50,26 @@ const readOnly = new Set([
 ])
 
 /**
- * The task definition of a release: the current one, with one container's image and `APP_VERSION` replaced.
- * Sidecars, roles, volumes and whatever else it has stay as they are. Pure.
+ * The task definition of a release: the current one, with one container's image and `APP_VERSION` replaced. Sidecars, roles,
+ * volumes and whatever else it has stay as they are. Pure.
  *
  * @param current the task definition that the service runs
  * @param tags its tags; they are kept
+ * @param template the task definition to take all settings from, where it is not the current one
  * @throws UserError where the container is not there or, unnamed, is not the only one
  */
-export function patch(current: TaskDefinition, tags: Tag[], release: Release): Patch {
-  const container = chooseContainer(current, release.container)
-  const name = container.name as string
-  const before = variable(container)
+export function patch(current: TaskDefinition, tags: Tag[], release: Release, template = current): Patch {
+  const container = chooseContainer(template, release.container)
   const changed: ContainerDefinition = {
     ...container,
     image: release.image,
     environment: withVersion(container.environment ?? [], release.version),
   }
-  const containerDefinitions = current.containerDefinitions?.map(it => (it === container ? changed : it))
-  const registration = { ...writable(current), containerDefinitions, tags: releaseTags(tags, release) }
-  const diff = [
-    ...line(`${name}.image`, container.image, release.image),
-    ...line(`${name}.environment.${versionVariable}`, before, release.version),
-  ]
-  return { container: name, unchanged: diff.length === 0, registration: registration as Registration, diff }
+  const containerDefinitions = template.containerDefinitions?.map(it => (it === container ? changed : it))
+  const definition = { ...writable(template), family: current.family, containerDefinitions }
+  const diff = difference(current, definition)
+  const registration = { ...definition, tags: releaseTags(tags, release) } as Registration
+  return { container: container.name as string, unchanged: diff.length === 0, registration, diff }
 }
 
 /** The container to change: the one named, or the only one. */
@@ -102,12 +99,41 @@ export function variable(container: ContainerDefinition): string | undefined {
   return container.environment?.find(({ name }) => name === versionVariable)?.value
 }
 
-/**
- * Whether two task definitions say the same: read-only fields and tags apart, environment in any order. Then a registered
- * revision can be used in place of a new one.
- */
+/** Whether two task definitions say the same; then a registered revision can be used in place of a new one. */
 export function sameDefinition(one: TaskDefinition, other: TaskDefinition): boolean {
-  return canonical(writable(one)) === canonical(writable(other))
+  return difference(one, other).length === 0
+}
+
+/**
+ * What differs between two task definitions, as `- old` and `+ new` lines by path. Read-only fields and tags do not count, nor
+ * does the order of what has a name (containers, variables, secrets): ECS may change it.
+ */
+export function difference(before: TaskDefinition, after: TaskDefinition): string[] {
+  const [old, now] = [before, after].map(it => leaves(writable(it))) as [
+    Map<string, string>,
+    Map<string, string>,
+  ]
+  return [...new Set([...old.keys(), ...now.keys()])].flatMap(path => {
+    const [was, is] = [old.get(path), now.get(path)]
+    if (was === is) return []
+    const name = path.replace(/^containerDefinitions\./, "")
+    return [
+      ...(was === undefined ? [] : [`- ${name}: ${was}`]),
+      ...(is === undefined ? [] : [`+ ${name}: ${is}`]),
+    ]
+  })
+}
+
+/** Every value by its path. Entries of a list go by their names; a list without names is one value. */
+function leaves(value: unknown, path = ""): Map<string, string> {
+  if (value === null || typeof value !== "object") return new Map([[path, String(value)]])
+  const isList = Array.isArray(value)
+  if (isList && !value.every(it => typeof it?.name === "string"))
+    return new Map([[path, JSON.stringify(value)]])
+  const entries: [string, unknown][] = isList
+    ? value.map(({ name, ...rest }) => [name, Object.keys(rest).join() === "value" ? rest.value : rest])
+    : Object.entries(value)
+  return new Map(entries.flatMap(([key, part]) => [...leaves(part, path === "" ? key : `${path}.${key}`)]))
 }
 
 /** A copy without the read-only fields and without the top-level fields that hold nothing. */
@@ -134,23 +160,4 @@ function releaseTags(tags: Tag[], { version, commit }: Release): Tag[] {
     { key: versionTag, value: version },
     ...(commit === undefined ? [] : [{ key: commitTag, value: commit }]),
   ]
-}
-
-function line(name: string, before: string | undefined, after: string): string[] {
-  if (before === after) return []
-  return [...(before === undefined ? [] : [`- ${name}: ${before}`]), `+ ${name}: ${after}`]
-}
-
-/** JSON with sorted keys, where lists of named things (variables, secrets) are sorted by name: ECS may reorder them. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_key, part: unknown) => {
-    if (
-      Array.isArray(part) &&
-      part.every(it => typeof it?.name === "string" && ("value" in it || "valueFrom" in it))
-    ) {
-      return [...part].sort((a, b) => (a.name < b.name ? -1 : 1))
-    }
-    if (part === null || typeof part !== "object" || Array.isArray(part)) return part
-    return Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
-  })
 }

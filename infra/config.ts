@@ -1,0 +1,135 @@
+/** Everything that differs between accounts and teams. The values are at the end of this file. */
+export type Config = {
+  /** Account to deploy to. Left out: that of the credentials. Set, any other account is refused. */
+  account?: string
+  region: string
+  /** Name of the stack, cluster, service, repository, build project and task definition family. */
+  name: string
+  source: {
+    /** GitHub repository, `owner/name`. */
+    repository: string
+    /** Branch whose pushes are released. */
+    branch: string
+    /** ARN of the CodeConnection to GitHub (made once in the console: GitHub asks a person to agree). */
+    connectionArn: string
+    /** Name of the Secrets Manager secret that holds a token which may push tags to the repository. */
+    gitTokenSecret: string
+  }
+  /** The application's container, less its image, which is the pipeline's. A change is live with the next deployment. */
+  container: {
+    name: string
+    port: number
+    /** Path that answers 200 when the container can serve. */
+    healthPath: string
+    /** Fargate's CPU units (256 is a quarter of a vCPU) and MiB of memory; not every pair exists. */
+    cpu: number
+    memory: number
+    architecture: "X86_64" | "ARM64"
+    /** Settings that are no secret. `APP_VERSION` is the pipeline's. */
+    environment: Record<string, string>
+    readonlyRootFilesystem: boolean
+  }
+  /** What runs until the first release. Read when the stack is created, and never again. */
+  placeholder: { image: string; command: string[] }
+  network: {
+    cidr: string
+    /** How tasks reach the registry and the logs: each by a public address of its own, or through one NAT gateway. */
+    egress: "public-ip" | "nat"
+    /** Records who talked to whom, in CloudWatch Logs. */
+    flowLogs: boolean
+  }
+  access: {
+    /** Who may reach the load balancer. */
+    allowedCidrs: string[]
+    /** True gives the load balancer private addresses only. */
+    internal: boolean
+    /** ACM certificate in this region. Set, or with `domain`, HTTP redirects to HTTPS. */
+    certificateArn?: string
+    /** A name in a Route 53 zone of this account: gets its record, and a certificate where none is given. */
+    domain?: { name: string; zoneName: string; hostedZoneId: string }
+    /** Logs each request in an S3 bucket, which outlives the stack. */
+    accessLogs: boolean
+  }
+  /** How many tasks run: `min` at least, and up to `max` to keep the average CPU load at `cpuPercent`. */
+  tasks: { min: number; max: number; cpuPercent: number; containerInsights: boolean }
+  deployment: {
+    /** Rolling replaces tasks step by step; blue/green starts all new ones beside the old and moves the traffic at once. */
+    strategy: "ROLLING" | "BLUE_GREEN"
+    /** Blue/green: minutes that the old tasks stay, so that an alarm can move the traffic back at once. */
+    bakeMinutes: number
+  }
+  alarms: {
+    /** Answers with status 5xx in one minute that are too many, three minutes out of five. */
+    serverErrors: number
+    /** SNS topic that is told. */
+    topicArn?: string
+  }
+  registry: {
+    /** Days after which an image without a tag goes. */
+    untaggedDays: number
+    /** Left out: every release is kept. Set: only the newest this many; see README.md before. */
+    keepReleases?: number
+    /** Fixed when the repository is created. */
+    encryption: "AES256" | "KMS"
+  }
+  build: {
+    /** CodeBuild's image and compute type (price and minutes: README.md). */
+    image: string
+    computeType: string
+    timeoutMinutes: number
+    queuedMinutes: number
+    /** Builds on `branch` at a time. CodeBuild does not queue more: it refuses them (README.md). */
+    concurrentBuilds: number
+    /** Tests pull requests, in a project that has none of the rights of a release. */
+    pullRequests: boolean
+    /** Machines kept running for builds: they start at once, keep Docker's layers, and queue. Billed around the clock. */
+    fleet?: { machines: number; computeType: string }
+    /** A Docker daemon that outlives a build, and so keeps all layers. Billed while it runs. */
+    dockerServer?: { computeType: string }
+  }
+  logs: { retentionDays: number }
+}
+
+export const config: Config = {
+  region: "eu-north-1",
+  name: "hello",
+  source: {
+    repository: "OWNER/REPOSITORY",
+    branch: "main",
+    connectionArn: "arn:aws:codeconnections:eu-north-1:111122223333:connection/SET-ME",
+    gitTokenSecret: "hello/git-token",
+  },
+  container: {
+    name: "app",
+    port: 8000,
+    healthPath: "/healthz",
+    cpu: 256,
+    memory: 512,
+    architecture: "X86_64",
+    environment: {},
+    readonlyRootFilesystem: true,
+  },
+  placeholder: {
+    image: "public.ecr.aws/docker/library/busybox:1.37",
+    command: [
+      "sh",
+      "-c",
+      "mkdir /www && cd /www && echo 'No release yet' | tee index.html healthz && exec httpd -f -p 8000",
+    ],
+  },
+  network: { cidr: "10.0.0.0/16", egress: "public-ip", flowLogs: false },
+  access: { allowedCidrs: ["0.0.0.0/0"], internal: false, accessLogs: true },
+  tasks: { min: 1, max: 4, cpuPercent: 60, containerInsights: false },
+  deployment: { strategy: "ROLLING", bakeMinutes: 5 },
+  alarms: { serverErrors: 5 },
+  registry: { untaggedDays: 7, encryption: "AES256" },
+  build: {
+    image: "aws/codebuild/amazonlinux-x86_64-standard:5.0",
+    computeType: "BUILD_GENERAL1_MEDIUM",
+    timeoutMinutes: 30,
+    queuedMinutes: 60,
+    concurrentBuilds: 1,
+    pullRequests: true,
+  },
+  logs: { retentionDays: 30 },
+}

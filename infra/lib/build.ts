@@ -1,0 +1,78 @@
+import { CfnFleet } from "aws-cdk-lib/aws-codebuild"
+import type { ManagedPolicy } from "aws-cdk-lib/aws-iam"
+import { Construct } from "constructs"
+import type { Config } from "../config.js"
+import type { Names } from "./names.js"
+import { buildPermissions, gitTokenPermission } from "./permissions.js"
+import { Project } from "./project.js"
+
+/**
+ * The builds: a push to the branch is released; a pull request is tested.
+ *
+ * They are two projects because a pull request brings its own buildspec.yml: whoever may open one could release with
+ * the rights of a shared role. The testing project's role reaches no registry, no service and no token.
+ */
+export class Build extends Construct {
+  constructor(
+    scope: Construct,
+    id: string,
+    props: { config: Config; names: Names; releasePolicy: ManagedPolicy },
+  ) {
+    super(scope, id)
+    const { config, names, releasePolicy } = props
+    const { source, build } = config
+    const branch = `^refs/heads/${source.branch}$`
+    const fleetArn = build.fleet && this.fleet(config.name, build.fleet)
+
+    new Project(this, "Release", {
+      config,
+      name: names.project,
+      description: `Releases each push to ${source.branch}`,
+      logGroup: names.buildLogGroup,
+      permissions: [...buildPermissions(names, names.arns.buildLogStreams), gitTokenPermission(names)],
+      managedPolicies: [releasePolicy],
+      triggers: {
+        webhook: true,
+        filterGroups: [
+          [
+            { type: "EVENT", pattern: "PUSH" },
+            { type: "HEAD_REF", pattern: branch },
+          ],
+        ],
+      },
+      environmentVariables: [{ name: "GITHUB_TOKEN", type: "SECRETS_MANAGER", value: source.gitTokenSecret }],
+      fleetArn,
+      concurrentBuilds: build.concurrentBuilds,
+    })
+    if (!build.pullRequests) return
+
+    new Project(this, "PullRequest", {
+      config,
+      name: names.pullRequestProject,
+      description: `Tests pull requests to ${source.branch}`,
+      logGroup: names.pullRequestLogGroup,
+      permissions: buildPermissions(names, names.arns.pullRequestLogStreams),
+      triggers: {
+        webhook: true,
+        filterGroups: [
+          [
+            { type: "EVENT", pattern: "PULL_REQUEST_CREATED, PULL_REQUEST_UPDATED, PULL_REQUEST_REOPENED" },
+            { type: "BASE_REF", pattern: branch },
+          ],
+        ],
+        pullRequestBuildPolicy: { requiresCommentApproval: "FORK_PULL_REQUESTS" },
+      },
+      fleetArn,
+    })
+  }
+
+  private fleet(name: string, fleet: NonNullable<Config["build"]["fleet"]>): string {
+    return new CfnFleet(this, "Fleet", {
+      name,
+      baseCapacity: fleet.machines,
+      computeType: fleet.computeType,
+      environmentType: "LINUX_CONTAINER",
+      overflowBehavior: "QUEUE",
+    }).attrArn
+  }
+}

@@ -1,0 +1,32 @@
+import type { Config } from "../config.js"
+
+const repository = /^[A-Za-z0-9-]+\/[A-Za-z0-9._-]+$/
+const connection =
+  /^arn:aws[a-z-]*:(codeconnections|codestar-connections):[a-z0-9-]+:\d{12}:connection\/[0-9a-f-]{36}$/
+
+/** What config.ts lacks before it can be deployed, a sentence each. */
+export function missing({ source, network, access, tasks, container }: Config): string[] {
+  const checks: [boolean, string][] = [
+    [
+      repository.test(source.repository) && source.repository !== "OWNER/REPOSITORY",
+      "source.repository: the repository on GitHub, as owner/name",
+    ],
+    [
+      connection.test(source.connectionArn),
+      "source.connectionArn: ARN of the CodeConnection (README.md, step 1)",
+    ],
+    [network.cidr.endsWith("/16"), "network.cidr: a /16, such as 10.0.0.0/16"],
+    [access.allowedCidrs.length > 0, "access.allowedCidrs: one range at least"],
+    [tasks.min >= 1 && tasks.max >= tasks.min, "tasks: min at least 1, and max not below min"],
+    [container.healthPath.startsWith("/"), "container.healthPath: a path, such as /healthz"],
+  ]
+  return checks.filter(([right]) => !right).map(([, sentence]) => sentence)
+}
+
+/** Ends the process with what is to be set, where something is. */
+export function assertComplete(config: Config): void {
+  const sentences = missing(config)
+  if (sentences.length === 0) return
+  console.error(`infra/config.ts is not complete. Set:\n${sentences.map(it => `  ${it}`).join("\n")}`)
+  process.exit(1)
+}

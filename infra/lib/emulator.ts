@@ -1,0 +1,29 @@
+import type { Config } from "../config.js"
+import { synthesize, type Template } from "./synth.js"
+
+/** Types that the AWS emulator's CloudFormation refuses, and what that leaves untested by a deployment to it. */
+export const unknownToEmulator: Record<string, string> = {
+  "AWS::ApplicationAutoScaling::ScalableTarget": "the number of tasks stays what it is",
+  "AWS::ApplicationAutoScaling::ScalingPolicy": "nothing scales",
+}
+
+/** The very template, less the resources of types that the emulator refuses. */
+export function emulatorTemplate(config: Config): { template: Template; leftOut: string[] } {
+  return without(synthesize(config), Object.keys(unknownToEmulator))
+}
+
+/**
+ * Leaves the resources of some types out of a template.
+ *
+ * @throws Error where one that stays needs one that goes: then leaving it out would change more than it says
+ */
+export function without(template: Template, types: string[]): { template: Template; leftOut: string[] } {
+  const entries = Object.entries(template.Resources)
+  const leftOut = entries.filter(([, { Type }]) => types.includes(Type)).map(([id]) => id)
+  const rest = entries.filter(([id]) => !leftOut.includes(id))
+  const smaller = { ...template, Resources: Object.fromEntries(rest) }
+  const text = JSON.stringify([smaller.Resources, smaller.Outputs])
+  const needed = leftOut.filter(id => text.includes(`"${id}"`))
+  if (needed.length > 0) throw new Error(`What stays in the template needs ${needed.join(", ")}`)
+  return { template: smaller, leftOut }
+}

@@ -1,0 +1,44 @@
+import { Arn, type ArnComponents, type Stack } from "aws-cdk-lib"
+import type { Config } from "../config.js"
+
+/** The names and ARNs that the stack and its permissions share, none of which needs a resource to exist. */
+export function namesOf(stack: Stack, config: Config) {
+  const { name } = config
+  const arn = (parts: ArnComponents) => Arn.format(parts, stack)
+  const ecs = (resource: string) => arn({ service: "ecs", resource })
+  const logGroup = (group: string) => `${arn({ service: "logs", resource: "log-group" })}:${group}`
+  return {
+    cluster: name,
+    service: name,
+    repository: name,
+    /** Family of the revisions that the service runs: the pipeline's. */
+    family: name,
+    /** Family of the stack's settings, which the pipeline's next revision takes over. */
+    templateFamily: `template-${name}`,
+    project: name,
+    pullRequestProject: `${name}-pull-request`,
+    logGroup: `/ecs/${name}`,
+    buildLogGroup: `/codebuild/${name}`,
+    pullRequestLogGroup: `/codebuild/${name}-pull-request`,
+    arns: {
+      repository: arn({ service: "ecr", resource: `repository/${name}` }),
+      cluster: ecs(`cluster/${name}`),
+      service: ecs(`service/${name}/${name}`),
+      serviceDeployments: ecs(`service-deployment/${name}/${name}/*`),
+      serviceRevisions: ecs(`service-revision/${name}/${name}/*`),
+      tasks: ecs(`task/${name}/*`),
+      revisions: ecs(`task-definition/${name}:*`),
+      taskRole: arn({ service: "iam", region: "", resource: `role/${name}-task` }),
+      executionRole: arn({ service: "iam", region: "", resource: `role/${name}-execution` }),
+      logStreams: `${logGroup(`/ecs/${name}`)}:log-stream:*`,
+      buildLogStreams: `${logGroup(`/codebuild/${name}`)}:log-stream:*`,
+      pullRequestLogStreams: `${logGroup(`/codebuild/${name}-pull-request`)}:log-stream:*`,
+      reportGroups: arn({ service: "codebuild", resource: `report-group/${name}-*` }),
+      // Secrets Manager ends a secret's ARN with six characters of its own.
+      gitToken: `${arn({ service: "secretsmanager", resource: "secret" })}:${config.source.gitTokenSecret}-??????`,
+      connection: config.source.connectionArn,
+    },
+  }
+}
+
+export type Names = ReturnType<typeof namesOf>

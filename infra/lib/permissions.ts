@@ -1,0 +1,203 @@
+import type { Names } from "./names.js"
+
+/** One statement of a policy, and why it is there. */
+export type Permission = {
+  sid: string
+  actions: string[]
+  resources: string[]
+  conditions?: Record<string, Record<string, string>>
+  /** Who needs it: a call in ci/src, or what the called service asks for besides. */
+  neededBy: "call" | "docker push" | "ECS" | "CodeBuild"
+  because: string
+}
+
+/**
+ * What a release does. A test holds the statements that are `neededBy: "call"` against the calls in ci/src, both ways.
+ * `sts:GetCallerIdentity` is not among them: AWS answers it to everyone.
+ */
+export function releasePermissions({ arns }: Names): Permission[] {
+  const inCluster = { ArnEquals: { "ecs:cluster": arns.cluster } }
+  return [
+    {
+      sid: "RegistryLogin",
+      actions: ["ecr:GetAuthorizationToken"],
+      resources: ["*"],
+      neededBy: "call",
+      because: "The login is the registry's, not a repository's: AWS takes no resource here.",
+    },
+    {
+      sid: "RegistryImages",
+      actions: [
+        "ecr:DescribeRepositories",
+        "ecr:DescribeImages",
+        "ecr:DescribeImageScanFindings",
+        "ecr:BatchGetImage",
+        "ecr:PutImage",
+      ],
+      resources: [arns.repository],
+      neededBy: "call",
+      because:
+        "Is this version pushed, with which digest and findings; the version's tag is put on its manifest.",
+    },
+    {
+      sid: "RegistryLayers",
+      actions: [
+        "ecr:BatchCheckLayerAvailability",
+        "ecr:InitiateLayerUpload",
+        "ecr:UploadLayerPart",
+        "ecr:CompleteLayerUpload",
+        "ecr:GetDownloadUrlForLayer",
+      ],
+      resources: [arns.repository],
+      neededBy: "docker push",
+      because: "Pushing uploads the layers that the repository lacks; rollback and run read an image back.",
+    },
+    {
+      sid: "Service",
+      actions: ["ecs:DescribeServices", "ecs:UpdateService", "ecs:ListServiceDeployments"],
+      resources: [arns.service],
+      neededBy: "call",
+      because: "Reads the service, and points it at the new revision.",
+    },
+    {
+      sid: "ServiceDeployments",
+      actions: [
+        "ecs:DescribeServiceDeployments",
+        "ecs:StopServiceDeployment",
+        "ecs:DescribeServiceRevisions",
+      ],
+      resources: [arns.service, arns.serviceDeployments, arns.serviceRevisions],
+      neededBy: "call",
+      because: "Follows this service's deployments, and stops one; their ids are made by ECS.",
+    },
+    {
+      sid: "ReadTaskDefinitions",
+      actions: ["ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions"],
+      resources: ["*"],
+      neededBy: "call",
+      because: "Reads what runs and what ran; AWS takes no resource here.",
+    },
+    {
+      sid: "WriteTaskDefinitions",
+      actions: ["ecs:RegisterTaskDefinition", "ecs:TagResource", "ecs:UntagResource"],
+      resources: [arns.revisions],
+      neededBy: "call",
+      because: "Registers revisions of this family, and notes version and outcome on them; ECS numbers them.",
+    },
+    {
+      sid: "PassRoles",
+      actions: ["iam:PassRole"],
+      resources: [arns.taskRole, arns.executionRole],
+      conditions: { StringEquals: { "iam:PassedToService": "ecs-tasks.amazonaws.com" } },
+      neededBy: "ECS",
+      because: "A revision names the two roles its tasks run with, and those two only.",
+    },
+    {
+      sid: "ListTasks",
+      actions: ["ecs:ListTasks"],
+      resources: ["*"],
+      conditions: inCluster,
+      neededBy: "call",
+      because:
+        "Finds the tasks of a failed deployment; a Fargate task has no resource here, so the cluster is the limit.",
+    },
+    {
+      sid: "Tasks",
+      actions: ["ecs:DescribeTasks", "ecs:StopTask"],
+      resources: [arns.tasks],
+      conditions: inCluster,
+      neededBy: "call",
+      because: "Why tasks stopped, and an end to a migration that takes too long; ECS makes the tasks' ids.",
+    },
+    {
+      sid: "RunTask",
+      actions: ["ecs:RunTask"],
+      resources: [arns.revisions],
+      conditions: inCluster,
+      neededBy: "call",
+      because: "Runs a migration or a one-off job with a revision of this family; ECS numbers them.",
+    },
+    {
+      sid: "TaskLogs",
+      actions: ["logs:GetLogEvents"],
+      resources: [arns.logStreams],
+      neededBy: "call",
+      because: "The last lines of a task that failed; each task has a stream of its own.",
+    },
+  ]
+}
+
+/** What ECS does before a container starts. */
+export function executionPermissions({ arns }: Names): Permission[] {
+  return [
+    {
+      sid: "RegistryLogin",
+      actions: ["ecr:GetAuthorizationToken"],
+      resources: ["*"],
+      neededBy: "ECS",
+      because: "The login is the registry's, not a repository's: AWS takes no resource here.",
+    },
+    {
+      sid: "PullImage",
+      actions: ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+      resources: [arns.repository],
+      neededBy: "ECS",
+      because: "Pulls the image, from this repository only.",
+    },
+    {
+      sid: "WriteLogs",
+      actions: ["logs:CreateLogStream", "logs:PutLogEvents"],
+      resources: [arns.logStreams],
+      neededBy: "ECS",
+      because: "Each task writes to a stream of its own in the service's log group.",
+    },
+  ]
+}
+
+/**
+ * What any build needs: its source, its log, its test report.
+ *
+ * @param logStreams ARN of the streams of the project's log group
+ */
+export function buildPermissions({ arns }: Names, logStreams: string): Permission[] {
+  return [
+    {
+      sid: "Source",
+      actions: ["codeconnections:GetConnection", "codeconnections:GetConnectionToken"],
+      resources: [arns.connection],
+      neededBy: "CodeBuild",
+      because: "Clones the repository through the connection.",
+    },
+    {
+      sid: "BuildLog",
+      actions: ["logs:CreateLogStream", "logs:PutLogEvents"],
+      resources: [logStreams],
+      neededBy: "CodeBuild",
+      because: "Each build writes to a stream of its own in the project's log group.",
+    },
+    {
+      sid: "TestReports",
+      actions: [
+        "codebuild:CreateReportGroup",
+        "codebuild:CreateReport",
+        "codebuild:UpdateReport",
+        "codebuild:BatchPutTestCases",
+      ],
+      resources: [arns.reportGroups],
+      neededBy: "CodeBuild",
+      because: "Stores the test report; CodeBuild names the group after project and buildspec.",
+    },
+  ]
+}
+
+/** What the releasing build needs besides. */
+export function gitTokenPermission({ arns }: Names): Permission {
+  return {
+    sid: "GitToken",
+    actions: ["secretsmanager:GetSecretValue"],
+    resources: [arns.gitToken],
+    neededBy: "CodeBuild",
+    because:
+      "Reads the token that pushes the version's tag; the six unknown characters are Secrets Manager's.",
+  }
+}

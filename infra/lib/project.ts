@@ -1,0 +1,82 @@
+import { RemovalPolicy } from "aws-cdk-lib"
+import { CfnProject } from "aws-cdk-lib/aws-codebuild"
+import { type ManagedPolicy, ServicePrincipal } from "aws-cdk-lib/aws-iam"
+import { LogGroup } from "aws-cdk-lib/aws-logs"
+import { Construct } from "constructs"
+import type { Config } from "../config.js"
+import { acknowledge } from "./acknowledge.js"
+import type { Permission } from "./permissions.js"
+import { roleOf } from "./roles.js"
+
+/** A CodeBuild project: a privileged Linux container that clones the repository whole and runs its buildspec.yml. */
+export class Project extends Construct {
+  constructor(
+    scope: Construct,
+    id: string,
+    props: {
+      config: Config
+      name: string
+      description: string
+      logGroup: string
+      permissions: Permission[]
+      managedPolicies?: ManagedPolicy[]
+      triggers: CfnProject.ProjectTriggersProperty
+      environmentVariables?: CfnProject.EnvironmentVariableProperty[]
+      fleetArn?: string
+      /** Left out: as many as the account may run. */
+      concurrentBuilds?: number
+    },
+  ) {
+    super(scope, id)
+    const { name, description, triggers, environmentVariables, fleetArn } = props
+    const { source, build, logs } = props.config
+    const logGroup = new LogGroup(this, "Log", {
+      logGroupName: props.logGroup,
+      retention: logs.retentionDays,
+      removalPolicy: RemovalPolicy.DESTROY,
+    })
+    const role = roleOf(this, "Role", {
+      roleName: `${name}-build`,
+      assumedBy: new ServicePrincipal("codebuild.amazonaws.com"),
+      permissions: props.permissions,
+      managedPolicies: props.managedPolicies,
+    })
+    const project = new CfnProject(this, "Project", {
+      name,
+      description,
+      serviceRole: role.roleArn,
+      source: {
+        type: "GITHUB",
+        location: `https://github.com/${source.repository}.git`,
+        auth: { type: "CODECONNECTIONS", resource: source.connectionArn },
+        buildSpec: "buildspec.yml",
+        gitCloneDepth: 0, // All of it: the version is computed from the history.
+        reportBuildStatus: true,
+      },
+      sourceVersion: `refs/heads/${source.branch}`, // What a build started by hand takes.
+      triggers,
+      artifacts: { type: "NO_ARTIFACTS" },
+      environment: {
+        type: "LINUX_CONTAINER",
+        image: build.image,
+        computeType: build.computeType,
+        privilegedMode: true,
+        environmentVariables,
+        ...(fleetArn !== undefined && { fleet: { fleetArn } }),
+        ...(build.dockerServer !== undefined && { dockerServer: build.dockerServer }),
+      },
+      cache: { type: "LOCAL", modes: ["LOCAL_SOURCE_CACHE", "LOCAL_DOCKER_LAYER_CACHE"] },
+      logsConfig: { cloudWatchLogs: { status: "ENABLED", groupName: logGroup.logGroupName } },
+      timeoutInMinutes: build.timeoutMinutes,
+      queuedTimeoutInMinutes: build.queuedMinutes,
+      concurrentBuildLimit: props.concurrentBuilds,
+      badgeEnabled: true,
+    })
+    acknowledge(
+      project,
+      "CB3",
+      "The build runs containers: without privileged mode there is no Docker daemon.",
+    )
+    acknowledge(project, "CB4", "The build stores no artifact, so there is nothing that a key would encrypt.")
+  }
+}

@@ -1,0 +1,40 @@
+import { Duration, RemovalPolicy } from "aws-cdk-lib"
+import { Repository, RepositoryEncryption, TagMutability, TagStatus } from "aws-cdk-lib/aws-ecr"
+import { Construct } from "constructs"
+import type { Config } from "../config.js"
+
+/**
+ * The image repository: immutable tags, scanned on push, kept when the stack goes.
+ *
+ * ECR's rules cannot know what runs, so the default rule is one that need not: only images without a tag expire. A
+ * release's image has tags (version and commit), immutable tags can't be moved away from it, and so nothing that was
+ * released ever goes. `keepReleases` trades that for storage: the newest that many stay, and a service that was rolled
+ * back further than that would lose its image.
+ */
+export class Registry extends Construct {
+  readonly repository: Repository
+
+  constructor(scope: Construct, id: string, name: string, config: Config["registry"]) {
+    super(scope, id)
+    const { untaggedDays, keepReleases, encryption } = config
+    this.repository = new Repository(this, "Repository", {
+      repositoryName: name,
+      imageTagMutability: TagMutability.IMMUTABLE,
+      imageScanOnPush: true,
+      encryption: encryption === "KMS" ? RepositoryEncryption.KMS : RepositoryEncryption.AES_256,
+      removalPolicy: RemovalPolicy.RETAIN,
+    })
+    this.repository.addLifecycleRule({
+      description: `Images without a tag go after ${untaggedDays} days`,
+      tagStatus: TagStatus.UNTAGGED,
+      maxImageAge: Duration.days(untaggedDays),
+    })
+    if (keepReleases !== undefined) {
+      this.repository.addLifecycleRule({
+        description: `The newest ${keepReleases} releases stay`,
+        tagPatternList: ["*"],
+        maxImageCount: keepReleases,
+      })
+    }
+  }
+}

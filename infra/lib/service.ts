@@ -1,0 +1,118 @@
+import { Duration } from "aws-cdk-lib"
+import {
+  AlarmBehavior,
+  AlternateTarget,
+  AvailabilityZoneRebalancing,
+  type CfnService,
+  Cluster,
+  ContainerInsights,
+  DeploymentStrategy,
+  FargateService,
+  ListenerRuleConfiguration,
+  PropagatedTagSource,
+  TaskDefinitionRevision,
+} from "aws-cdk-lib/aws-ecs"
+import { Construct } from "constructs"
+import type { Config } from "../config.js"
+import { acknowledge } from "./acknowledge.js"
+import type { Alarms } from "./alarms.js"
+import type { Balancer } from "./balancer.js"
+import type { Names } from "./names.js"
+import type { Network } from "./network.js"
+import type { Tasks } from "./tasks.js"
+
+/**
+ * The service and its scaling.
+ *
+ * It names its task definition by family, without a revision: CloudFormation sends that property with every update of
+ * the service, and ECS reads it as the newest active revision of the family, which is the pipeline's. It gives no
+ * desired count either: that would undo the scaling.
+ */
+export class Service extends Construct {
+  readonly cluster: Cluster
+  readonly service: FargateService
+
+  constructor(
+    scope: Construct,
+    id: string,
+    props: {
+      config: Config
+      names: Names
+      network: Network
+      balancer: Balancer
+      alarms: Alarms
+      tasks: Tasks
+    },
+  ) {
+    super(scope, id)
+    const { config, names, network, balancer, alarms, tasks } = props
+    this.cluster = new Cluster(this, "Cluster", {
+      clusterName: names.cluster,
+      vpc: network.vpc,
+      containerInsightsV2: config.tasks.containerInsights
+        ? ContainerInsights.ENABLED
+        : ContainerInsights.DISABLED,
+    })
+    if (!config.tasks.containerInsights) {
+      acknowledge(
+        this.cluster,
+        "ECS4",
+        "Its metrics are billed by task: tasks.containerInsights turns them on.",
+      )
+    }
+    const blueGreen = config.deployment.strategy === "BLUE_GREEN"
+    this.service = new FargateService(this, "Service", {
+      cluster: this.cluster,
+      serviceName: names.service,
+      taskDefinition: tasks.first,
+      taskDefinitionRevision: TaskDefinitionRevision.LATEST,
+      assignPublicIp: network.publicAddresses,
+      vpcSubnets: network.taskSubnets,
+      securityGroups: [network.taskGroup],
+      availabilityZoneRebalancing: AvailabilityZoneRebalancing.ENABLED,
+      healthCheckGracePeriod: Duration.seconds(30),
+      minHealthyPercent: 100,
+      maxHealthyPercent: 200,
+      circuitBreaker: { enable: true, rollback: true },
+      deploymentAlarms: {
+        alarmNames: alarms.all.map(({ alarmName }) => alarmName),
+        behavior: AlarmBehavior.ROLLBACK_ON_ALARM,
+      },
+      ...(blueGreen && {
+        deploymentStrategy: DeploymentStrategy.BLUE_GREEN,
+        bakeTime: Duration.minutes(config.deployment.bakeMinutes),
+      }),
+      propagateTags: PropagatedTagSource.TASK_DEFINITION,
+    })
+    const target = this.service.loadBalancerTarget({
+      containerName: config.container.name,
+      containerPort: config.container.port,
+      ...(balancer.green !== undefined && {
+        alternateTarget: new AlternateTarget("Alternate", {
+          alternateTargetGroup: balancer.green,
+          productionListener: ListenerRuleConfiguration.applicationListenerRule(balancer.rule),
+        }),
+      }),
+    })
+    balancer.blue.addTarget(target)
+    // ECS refuses a target group that no listener uses yet.
+    this.service.node.addDependency(balancer.rule)
+    if (blueGreen) this.acknowledgeBlueGreen()
+
+    const { min, max, cpuPercent } = config.tasks
+    const scaling = this.service.autoScaleTaskCount({ minCapacity: min, maxCapacity: max })
+    scaling.scaleOnCpuUtilization("Cpu", { targetUtilizationPercent: cpuPercent })
+  }
+
+  private acknowledgeBlueGreen() {
+    const policy = "arn:<AWS::Partition>:iam::aws:policy/AmazonECSInfrastructureRolePolicyForLoadBalancers"
+    acknowledge(
+      this.service,
+      `IAM4[Policy::${policy}]`,
+      "AWS's own for this: ECS moves traffic between groups.",
+    )
+    // The CDK writes the dependency on the rule that the reference to it implies already.
+    const resource = this.service.node.defaultChild as CfnService
+    resource.addMetadata("cfn-lint", { config: { ignore_checks: ["W3005"] } })
+  }
+}

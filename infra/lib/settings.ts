@@ -1,0 +1,33 @@
+import type { Config } from "../config.js"
+
+/**
+ * A configuration with some values changed.
+ *
+ * @param settings `path.to.value=VALUE`; VALUE is read as JSON, and as a string where it is none
+ * @throws Error where a setting has no `=` or its path leads through something that is not there
+ */
+export function changed(config: Config, settings: string[]): Config {
+  const copy = structuredClone(config)
+  for (const setting of settings) {
+    const [, path, value] = /^([^=]+)=(.*)$/s.exec(setting) ?? []
+    if (path === undefined || value === undefined) throw new Error(`"${setting}" is not PATH=VALUE`)
+    const keys = path.split(".")
+    const last = keys.pop() as string
+    let at: Record<string, unknown> = copy
+    for (const key of keys) {
+      const next = at[key]
+      if (typeof next !== "object" || next === null) throw new Error(`config.ts has no ${path}`)
+      at = next as Record<string, unknown>
+    }
+    at[last] = parse(value)
+  }
+  return copy
+}
+
+function parse(value: string): unknown {
+  try {
+    return JSON.parse(value)
+  } catch {
+    return value
+  }
+}

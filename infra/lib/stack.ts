@@ -1,0 +1,52 @@
+import { CfnOutput, Fn, LegacyStackSynthesizer, Stack } from "aws-cdk-lib"
+import type { Construct } from "constructs"
+import type { Config } from "../config.js"
+import { Alarms } from "./alarms.js"
+import { Balancer } from "./balancer.js"
+import { Build } from "./build.js"
+import { namesOf } from "./names.js"
+import { Network } from "./network.js"
+import { Registry } from "./registry.js"
+import { Roles } from "./roles.js"
+import { Service } from "./service.js"
+import { Tasks } from "./tasks.js"
+
+/** All that the pipeline needs in an account. */
+export class ReleaseStack extends Stack {
+  constructor(scope: Construct, config: Config) {
+    super(scope, config.name, {
+      env: { account: config.account, region: config.region },
+      description: "The pipeline from a commit to a running ECS service, and the service",
+      // No assets, so no bootstrap: the template goes to CloudFormation as it is, with the caller's own rights.
+      synthesizer: new LegacyStackSynthesizer(),
+    })
+    const names = namesOf(this, config)
+    const { repository } = new Registry(this, "Registry", names.repository, config.registry)
+    const network = new Network(this, "Network", config)
+    const roles = new Roles(this, "Roles", config.name, names)
+    const balancer = new Balancer(this, "Balancer", config, network)
+    const alarms = new Alarms(this, "Alarms", config, balancer)
+    const tasks = new Tasks(this, "Tasks", { config, names, roles, repositoryUri: repository.repositoryUri })
+    const service = new Service(this, "Service", { config, names, network, balancer, alarms, tasks })
+    new Build(this, "Build", { config, names, releasePolicy: roles.release })
+
+    const outputs = {
+      Url: balancer.url,
+      RepositoryName: repository.repositoryName,
+      RepositoryUri: repository.repositoryUri,
+      ClusterName: service.cluster.clusterName,
+      ServiceName: service.service.serviceName,
+      ContainerName: config.container.name,
+      TemplateFamily: names.templateFamily,
+      LogGroup: tasks.logGroup.logGroupName,
+      BuildProject: names.project,
+      ReleasePolicy: roles.release.managedPolicyArn,
+    }
+    for (const [id, value] of Object.entries(outputs)) new CfnOutput(this, id, { value })
+  }
+
+  /** The region's first two zones, as CloudFormation sees them: synthesis asks no account. */
+  override get availabilityZones(): string[] {
+    return [0, 1].map(index => Fn.select(index, Fn.getAzs()))
+  }
+}

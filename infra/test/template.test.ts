@@ -1,0 +1,163 @@
+import { describe, expect, it } from "vitest"
+import { changed } from "../lib/settings.js"
+import { synthesize } from "../lib/synth.js"
+import { all, only } from "./find.js"
+import { complete, variants } from "./variants.js"
+
+const template = synthesize(complete)
+const variant = (name: string) => synthesize(variants[name] ?? complete)
+
+describe("registry", () => {
+  const repository = only(template, "AWS::ECR::Repository")
+
+  it("has immutable tags, scans on push, and outlives the stack", () => {
+    expect(repository.ImageTagMutability).toBe("IMMUTABLE")
+    expect(repository.ImageScanningConfiguration).toEqual({ ScanOnPush: true })
+    const resource = Object.values(template.Resources).find(({ Type }) => Type === "AWS::ECR::Repository")
+    expect(resource).toMatchObject({ DeletionPolicy: "Retain", UpdateReplacePolicy: "Retain" })
+  })
+
+  it("expires nothing but images without a tag, unless told", () => {
+    const rules = (it: { LifecyclePolicy: { LifecyclePolicyText: string } }) =>
+      JSON.parse(it.LifecyclePolicy.LifecyclePolicyText).rules
+    expect(rules(repository).map((rule: { selection: object }) => rule.selection)).toEqual([
+      { tagStatus: "untagged", countType: "sinceImagePushed", countNumber: 7, countUnit: "days" },
+    ])
+    const kept = only(variant("kept images, docker server"), "AWS::ECR::Repository")
+    expect(rules(kept)[1].selection).toMatchObject({ countType: "imageCountMoreThan", countNumber: 200 })
+  })
+})
+
+describe("network", () => {
+  it("spans two zones without a NAT gateway", () => {
+    expect(Object.keys(all(template, "AWS::EC2::Subnet"))).toHaveLength(2)
+    expect(all(template, "AWS::EC2::NatGateway")).toEqual({})
+    expect(Object.keys(all(variant("nat, all logs"), "AWS::EC2::NatGateway"))).toHaveLength(1)
+  })
+
+  it("lets only the load balancer reach the tasks", () => {
+    const groups = all(template, "AWS::EC2::SecurityGroup")
+    const balancer = Object.keys(groups).find(id => id.includes("Balancer"))
+    const tasks = Object.entries(groups).find(([id]) => id.includes("Task"))?.[1]
+    expect(tasks.SecurityGroupIngress).toEqual([
+      expect.objectContaining({
+        FromPort: 8000,
+        ToPort: 8000,
+        SourceSecurityGroupId: { "Fn::GetAtt": [balancer, "GroupId"] },
+      }),
+    ])
+    expect(all(template, "AWS::EC2::SecurityGroupIngress")).toEqual({})
+  })
+
+  it("is open to the ranges that are allowed, on the ports that are served", () => {
+    const ingress = Object.values(all(variant("https"), "AWS::EC2::SecurityGroup")).flatMap(
+      it => it.SecurityGroupIngress as { FromPort: number; CidrIp?: string; CidrIpv6?: string }[],
+    )
+    const open = ingress.map(it => `${it.FromPort} ${it.CidrIp ?? it.CidrIpv6 ?? "-"}`)
+    expect(open.sort()).toEqual(
+      ["80 192.0.2.0/24", "80 2001:db8::/32", "443 192.0.2.0/24", "443 2001:db8::/32", "8000 -"].sort(),
+    )
+  })
+})
+
+describe("load balancer", () => {
+  it("checks the health path, and answers 404 to what no rule takes", () => {
+    expect(only(template, "AWS::ElasticLoadBalancingV2::TargetGroup").HealthCheckPath).toBe("/healthz")
+    const [action] = only(template, "AWS::ElasticLoadBalancingV2::Listener").DefaultActions
+    expect(action.FixedResponseConfig.StatusCode).toBe("404")
+  })
+
+  it.each(["https", "domain"])("serves HTTPS and redirects HTTP: %s", name => {
+    const redirect = only(variant(name), "AWS::ElasticLoadBalancingV2::Listener", { Protocol: "HTTP" })
+    expect(redirect.DefaultActions[0].RedirectConfig).toMatchObject({
+      Protocol: "HTTPS",
+      StatusCode: "HTTP_301",
+    })
+    const secure = only(variant(name), "AWS::ElasticLoadBalancingV2::Listener", { Protocol: "HTTPS" })
+    expect(secure).toMatchObject({ Port: 443, SslPolicy: expect.stringContaining("TLS13") })
+  })
+})
+
+describe("service", () => {
+  const service = only(template, "AWS::ECS::Service")
+
+  it("names its task definition by family and its count not at all: an update moves neither", () => {
+    expect(service.TaskDefinition).toBe("hello")
+    expect(service).not.toHaveProperty("DesiredCount")
+  })
+
+  it("rolls back by itself, on failing tasks and on alarms", () => {
+    const { DeploymentCircuitBreaker, Alarms } = service.DeploymentConfiguration
+    expect(DeploymentCircuitBreaker).toEqual({ Enable: true, Rollback: true })
+    expect(Alarms).toMatchObject({ Enable: true, Rollback: true })
+    expect(Alarms.AlarmNames).toHaveLength(Object.keys(all(template, "AWS::CloudWatch::Alarm")).length)
+  })
+
+  it("shifts traffic between two groups by the rule, and watches both, where it is blue/green", () => {
+    const blueGreen = variant("blue/green")
+    const it = only(blueGreen, "AWS::ECS::Service")
+    expect(it.DeploymentConfiguration).toMatchObject({ Strategy: "BLUE_GREEN", BakeTimeInMinutes: 5 })
+    const { AlternateTargetGroupArn, ProductionListenerRule } = it.LoadBalancers[0].AdvancedConfiguration
+    expect(AlternateTargetGroupArn.Ref).not.toBe(it.LoadBalancers[0].TargetGroupArn.Ref)
+    expect(all(blueGreen, "AWS::ElasticLoadBalancingV2::ListenerRule")).toHaveProperty(
+      ProductionListenerRule.Ref,
+    )
+    expect(Object.keys(all(blueGreen, "AWS::CloudWatch::Alarm"))).toHaveLength(4)
+  })
+
+  it("keeps the first revision as it is, whatever changes that is not a name or the placeholder", () => {
+    const first = (it: typeof template) => only(it, "AWS::ECS::TaskDefinition", { Family: "hello" })
+    for (const [name, config] of Object.entries(variants)) {
+      expect(first(synthesize(config)), name).toEqual(first(template))
+    }
+    const bigger = synthesize(
+      changed(complete, ["container.cpu=1024", "container.memory=2048", "tasks.max=9"]),
+    )
+    expect(first(bigger)).toEqual(first(template))
+    expect(only(bigger, "AWS::ECS::TaskDefinition", { Family: "template-hello" })).toMatchObject({
+      Memory: "2048",
+    })
+  })
+
+  it("scales between the bounds", () => {
+    expect(only(template, "AWS::ApplicationAutoScaling::ScalableTarget")).toMatchObject({
+      MinCapacity: 1,
+      MaxCapacity: 4,
+    })
+  })
+})
+
+describe("builds", () => {
+  const release = only(template, "AWS::CodeBuild::Project", { Name: "hello" })
+  const test = only(template, "AWS::CodeBuild::Project", { Name: "hello-pull-request" })
+
+  it("releases pushes to the branch only, one at a time, from a whole clone, privileged", () => {
+    expect(release.Triggers.FilterGroups).toEqual([
+      [
+        { Type: "EVENT", Pattern: "PUSH" },
+        { Type: "HEAD_REF", Pattern: "^refs/heads/main$" },
+      ],
+    ])
+    expect(release).toMatchObject({ ConcurrentBuildLimit: 1, BadgeEnabled: true, TimeoutInMinutes: 30 })
+    expect(release.Source).toMatchObject({ GitCloneDepth: 0, Auth: { Type: "CODECONNECTIONS" } })
+    expect(release.Environment.PrivilegedMode).toBe(true)
+  })
+
+  it("tests pull requests with neither the token nor the right to release", () => {
+    expect(test.Triggers.FilterGroups[0][0].Pattern).toMatch(/^PULL_REQUEST_CREATED/)
+    expect(test.Environment.EnvironmentVariables).toBeUndefined()
+    const role = only(template, "AWS::IAM::Role", { RoleName: "hello-pull-request-build" })
+    expect(role.ManagedPolicyArns).toBeUndefined()
+    const text = JSON.stringify(role.Policies)
+    for (const service of ["ecr:", "ecs:", "iam:", "secretsmanager:"]) expect(text).not.toContain(service)
+  })
+
+  it("gives the application's own role no right at all", () => {
+    const role = only(template, "AWS::IAM::Role", { RoleName: "hello-task" })
+    expect(role.Policies ?? role.ManagedPolicyArns).toBeUndefined()
+  })
+})
+
+it.each(Object.keys(variants))("is small enough to be sent as it is, without a bucket: %s", name => {
+  expect(JSON.stringify(variant(name), null, 1).length).toBeLessThan(51_200)
+})

@@ -1,0 +1,37 @@
+import { type Config, config } from "../config.js"
+import { changed } from "../lib/settings.js"
+
+/** A configuration that is complete, as a team would have it. */
+export const complete: Config = changed(config, [
+  "source.repository=example/hello",
+  "source.connectionArn=arn:aws:codeconnections:eu-north-1:111122223333:connection/11111111-2222-3333-4444-555555555555",
+])
+
+/** Each option in use in one variant at least: what holds for the template must hold for all. */
+export const variants: Record<string, Config> = {
+  plain: complete,
+  "blue/green": changed(complete, ["deployment.strategy=BLUE_GREEN"]),
+  https: changed(complete, [
+    "access.certificateArn=arn:aws:acm:eu-north-1:111122223333:certificate/11111111-2222-3333-4444-555555555555",
+    'access.allowedCidrs=["192.0.2.0/24","2001:db8::/32"]',
+    "access.accessLogs=false",
+    "alarms.topicArn=arn:aws:sns:eu-north-1:111122223333:on-call",
+  ]),
+  domain: changed(complete, [
+    'access.domain={"name":"hello.example.org","zoneName":"example.org","hostedZoneId":"Z1234567890ABC"}',
+    "access.internal=true",
+  ]),
+  "nat, all logs": changed(complete, [
+    "network.egress=nat",
+    "network.flowLogs=true",
+    "tasks.containerInsights=true",
+  ]),
+  "kept images, docker server": changed(complete, [
+    "registry.keepReleases=200",
+    "registry.encryption=KMS",
+    'container.environment={"GREETING":"hello"}',
+    "container.architecture=ARM64",
+    'build.dockerServer={"computeType":"BUILD_GENERAL1_MEDIUM"}',
+    "build.pullRequests=false",
+  ]),
+}
