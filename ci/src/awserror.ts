@@ -70,9 +70,10 @@ function isUnreachable(raised: Raised): boolean {
 }
 
 /** Who asks, and whether they may. */
-function identity(raised: Raised, { region, endpoint }: Asked): UserError | undefined {
+function identity(raised: Raised, asked: Asked): UserError | undefined {
   const { name, message } = raised
-  if (denied.test(name)) return refused(message)
+  const { region, endpoint } = asked
+  if (denied.test(name)) return refused(message, asked)
   if (/^Expired(Token|Credentials)/.test(name) || /security token .*expired/i.test(message)) {
     return new UserError(
       "The AWS credentials have expired.",
@@ -114,12 +115,15 @@ function identity(raised: Raised, { region, endpoint }: Asked): UserError | unde
 }
 
 /** AWS's sentence names who, which action and which resource; the remedy repeats them as a policy would. */
-function refused(message: string): UserError {
+function refused(message: string, { cluster, service, repository }: Asked): UserError {
   const action = /perform:? ([a-z0-9-]+:\w+)/i.exec(message)?.[1]
   const resource = /on resource:? (\S+?)[.,]?(?:\s|$)/i.exec(message)?.[1]
   const who = /(?:User|principal):? (arn:\S+)/i.exec(message)?.[1]
-  const what =
-    action === undefined ? "AWS denied access." : `AWS denied ${action}${resource ? ` on ${resource}` : ""}.`
+  const meant = [service && `service ${cluster}/${service}`, repository && `repository ${repository}`]
+    .filter(Boolean)
+    .join(", ")
+  const place = resource ? ` on ${resource}` : meant ? ` (${meant})` : ""
+  const what = action === undefined ? "AWS denied access." : `AWS denied ${action}${place}.`
   if (action === undefined) {
     return new UserError(what, message, "Check the policies of the role or user whose credentials these are.")
   }

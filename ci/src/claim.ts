@@ -4,9 +4,15 @@ import { gitSays, type Shell } from "./git.js"
 /** How a claim ended: the tag stands on our commit, or on another one. */
 export type Claim = { won: true; repeated: boolean } | { won: false; holder: string }
 
-const pushScript = `timeout 120 git push --quiet $4 "$1" "$2:refs/tags/$3" 2>&1`
+const claimScript = `
+holder() { timeout 60 git ls-remote "$1" "refs/tags/$3" "refs/tags/$3^{}" || exit 4; }
+before=$(holder "$@")
+if test -n "$before"; then echo "held"; echo "$before"; exit 0; fi
+if timeout 120 git push --quiet "$1" "$2:refs/tags/$3" >&2; then echo "pushed"; else echo "failed"; fi
+holder "$@"
+`
 
-const holderScript = `timeout 60 git ls-remote "$1" "refs/tags/$2" "refs/tags/$2^{}"`
+const dryRunScript = `timeout 120 git push --quiet --dry-run "$1" "$2:refs/tags/$3"`
 
 /**
  * Claims a version: pushes a lightweight tag to the remote. The push is the lock: a server creates a ref once, so of two
@@ -18,17 +24,23 @@ const holderScript = `timeout 60 git ls-remote "$1" "refs/tags/$2" "refs/tags/$2
  * @throws UserError where the remote refuses, hangs or is gone, and the tag is not there
  */
 export async function claim(shell: Shell, url: string, commit: string, tag: string): Promise<Claim> {
-  const before = await holder(shell, url, tag)
-  if (before.commit !== undefined) return outcome(before.commit, commit, true)
   for (let tries = 3; ; tries--) {
-    const push = await shell(pushScript, url, commit, tag, "")
-    const after = await holder(shell, url, tag)
-    if (after.commit !== undefined) return outcome(after.commit, commit, push.code !== 0)
-    const why = after.failed ?? gitSays(push.stdout)
+    const { code, stdout, stderr } = await shell(claimScript, url, commit, tag)
+    const [push, ...refs] = stdout.trim().split("\n")
+    const holder = code === 0 ? holderAmong(refs, tag) : undefined
+    if (holder !== undefined && holder !== commit) return { won: false, holder }
+    if (holder !== undefined) return { won: true, repeated: push !== "pushed" }
+    const why = gitSays(stderr)
     // Two pushes at once can both lose the server's lock on the ref: then nobody holds the tag, and it is tried again.
     if (tries === 1 || denied.test(why)) throw cannotClaim(tag, url, why)
     await new Promise(resolve => setTimeout(resolve, 500 + Math.random() * 1500))
   }
+}
+
+/** The commit that a tag stands on, by `git ls-remote`: a lightweight tag's own, or where an annotated one leads. */
+function holderAmong(lines: string[], tag: string): string | undefined {
+  const refs = new Map(lines.map(line => line.split("\t").reverse() as [string, string]))
+  return refs.get(`refs/tags/${tag}^{}`) ?? refs.get(`refs/tags/${tag}`)
 }
 
 /**
@@ -42,9 +54,9 @@ export async function refuseWithoutRight(
   commit: string,
   tag: string,
 ): Promise<void> {
-  const { code, stdout } = await shell(pushScript, url, commit, tag, "--dry-run")
+  const { code, stderr } = await shell(dryRunScript, url, commit, tag)
   // A tag that is there already is no lack of right: the claim itself finds out whose it is.
-  if (code !== 0 && !/already exists|rejected/.test(stdout)) throw cannotClaim(tag, url, gitSays(stdout))
+  if (code !== 0 && !/already exists|rejected/.test(stderr)) throw cannotClaim(tag, url, gitSays(stderr))
 }
 
 /** The error where there is no way to push a claim at all. */
@@ -56,17 +68,6 @@ const denied = /could not read Username|Authentication failed|\b40[13]\b|denied|
 
 const setToken =
   "Pass the remote's HTTPS address (--git-remote) and a token that may push tags (--git-token env://GITHUB_TOKEN)."
-
-function outcome(holder: string, commit: string, repeated: boolean): Claim {
-  return holder === commit ? { won: true, repeated } : { won: false, holder }
-}
-
-async function holder(shell: Shell, url: string, tag: string): Promise<{ commit?: string; failed?: string }> {
-  const { code, stdout, stderr } = await shell(holderScript, url, tag)
-  if (code !== 0) return { failed: gitSays(stderr) || "The remote does not answer." }
-  const refs = new Map(stdout.split("\n").map(line => line.split("\t").reverse() as [string, string]))
-  return { commit: refs.get(`refs/tags/${tag}^{}`) ?? refs.get(`refs/tags/${tag}`) }
-}
 
 function cannotClaim(tag: string, url: string, why: string): UserError {
   return new UserError(

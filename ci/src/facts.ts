@@ -17,10 +17,22 @@ export type Facts = {
   merged: VersionTag[]
   atHead: VersionTag[]
   ahead: VersionTag[]
+  /** Git's words where the remote's tags were to be fetched and could not be. */
+  unfetched?: string
 }
 
+// With a remote's address it fetches first: the version tags, and where the clone is shallow the rest of its history.
+// The remote's tags win: they are what other runs see.
 const factsScript = `
 git rev-parse --git-dir > /dev/null
+if test -n "$2"; then
+  refs="+refs/tags/$1v*:refs/tags/$1v*"
+  if test "$(git rev-parse --is-shallow-repository)" = true; then
+    refs="$refs +refs/heads/*:refs/remotes/ecs-release/* --unshallow"
+  fi
+  set -f
+  timeout 300 git fetch --quiet --no-recurse-submodules --no-write-fetch-head "$2" $refs || echo "unfetched $?"
+fi
 echo "shallow $(git rev-parse --is-shallow-repository)"
 echo "origin $(git config --get remote.origin.url || true)"
 echo "noTags $(git config --get remote.origin.tagOpt || true)"
@@ -39,10 +51,11 @@ test "$known" = "$merged" || tags --contains=HEAD --no-merged=HEAD "refs/tags/$1
  * Asks a repository for HEAD and its version tags.
  *
  * @param prefix what stands before the `v` of a tag
+ * @param fetchFrom the address of a remote to fetch its tags, and a shallow clone's missing commits, from first
  * @throws UserError where there is no repository, or no commit in it
  */
-export async function readFacts(shell: Shell, prefix: string): Promise<Facts> {
-  const { code, stdout, stderr } = await shell(factsScript, prefix)
+export async function readFacts(shell: Shell, prefix: string, fetchFrom = ""): Promise<Facts> {
+  const { code, stdout, stderr } = await shell(factsScript, prefix, fetchFrom)
   if (code !== 0) throw noRepository(stderr)
   const values = new Map<string, string[]>()
   for (const line of stdout.split("\n")) {
@@ -65,6 +78,7 @@ export async function readFacts(shell: Shell, prefix: string): Promise<Facts> {
     merged: tags("merged"),
     atHead: tags("atHead"),
     ahead: tags("ahead"),
+    unfetched: values.has("unfetched") ? gitSays(stderr) || "The remote does not answer." : undefined,
   }
 }
 

@@ -1,27 +1,7 @@
 import { UserError } from "./errors.js"
 import type { Facts } from "./facts.js"
-import { gitSays, type Shell } from "./git.js"
+import type { Shell } from "./git.js"
 import { versionOf } from "./tags.js"
-
-const fetchScript = `
-set -- "$1" "+refs/tags/$2v*:refs/tags/$2v*"
-if test "$(git rev-parse --is-shallow-repository)" = true; then
-  set -- "$@" '+refs/heads/*:refs/remotes/ecs-release/*' --unshallow
-fi
-timeout 300 git fetch --quiet --no-recurse-submodules --no-write-fetch-head "$@"
-`
-
-/**
- * Fetches the remote's version tags, and where the clone is shallow the rest of its history. The remote's tags win: they are
- * what other runs see.
- *
- * @returns undefined where that worked, else git's words: the remote refuses, hangs or is gone
- */
-export async function fetchTags(shell: Shell, url: string, prefix: string): Promise<string | undefined> {
-  const { code, stderr } = await shell(fetchScript, url, prefix)
-  if (code === 0) return undefined
-  return code === 124 || code === 143 ? "The remote does not answer." : gitSays(stderr)
-}
 
 const missingScript = `
 folder=$(mktemp -d)

@@ -1,4 +1,4 @@
-import { type Container, type Directory, ExistsType, type Platform } from "@dagger.io/dagger"
+import type { Container, Directory, Platform } from "@dagger.io/dagger"
 import { UserError } from "./errors.js"
 
 /** How the Dockerfile is used. */
@@ -20,7 +20,7 @@ export async function buildStage(
   target: string,
   version: string,
 ): Promise<Container> {
-  if (!(await context.exists(build.dockerfile, { expectedType: ExistsType.RegularType }))) {
+  if (!(await context.exists(build.dockerfile))) {
     throw new UserError(
       `There is no ${build.dockerfile} in the build context.`,
       `It holds: ${(await context.entries()).slice(0, 12).join(", ") || "nothing"}`,

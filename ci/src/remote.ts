@@ -1,4 +1,5 @@
-import type { Container, Secret, Service } from "@dagger.io/dagger"
+import type { Secret, Service } from "@dagger.io/dagger"
+import type { ContainerShell } from "./git.js"
 import { present } from "./secret.js"
 
 /** The repository's remote as the pipeline reaches it. */
@@ -43,15 +44,11 @@ export async function findRemote(at: {
   return { url, username: at.username, token: await present(at.token, "git-token"), service: at.endpoint }
 }
 
-/**
- * The container with the way to the remote in it. It differs from call to call, so that the remote is asked anew and no
- * stored answer is taken for its state.
- */
-export function withRemote(container: Container, remote: Remote): Container {
-  let out = container
-    .withEnvVariable("GIT_USERNAME", remote.username)
-    .withEnvVariable("ASKED_AT", new Date().toISOString())
-  if (remote.token) out = out.withSecretVariable("GIT_TOKEN", remote.token)
-  if (remote.service) out = out.withServiceBinding("git-remote", remote.service)
-  return out
+/** Opens the way to the remote in a shell. */
+export function openWay(shell: ContainerShell, { username, token, service }: Remote): void {
+  let container = shell.container.withEnvVariable("GIT_USERNAME", username)
+  if (token) container = container.withSecretVariable("GIT_TOKEN", token)
+  if (service) container = container.withServiceBinding("git-remote", service)
+  shell.container = container
+  shell.live = true
 }

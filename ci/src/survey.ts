@@ -1,7 +1,7 @@
 import { type Facts, readCommits, readFacts } from "./facts.js"
-import { fetchTags, missingTags, missingTagsError, shallowError } from "./fetch.js"
+import { missingTags, missingTagsError, shallowError } from "./fetch.js"
 import { ContainerShell, gitContainer } from "./git.js"
-import { findRemote, type Remote, withRemote } from "./remote.js"
+import { findRemote, openWay, type Remote } from "./remote.js"
 import type { Settings } from "./settings.js"
 import { chooseBase, type Decision, decide } from "./version.js"
 
@@ -34,7 +34,7 @@ export async function survey(settings: Settings): Promise<Survey> {
     token: settings.gitToken,
     endpoint: settings.gitEndpoint,
   })
-  if (remote) shell.container = withRemote(shell.container, remote)
+  if (remote) openWay(shell, remote)
   const { facts, unasked } = await whole(shell, local, tagPrefix, remote)
   return { shell, remote, unasked, ...(await judged(shell, facts, settings)) }
 }
@@ -46,9 +46,12 @@ export async function survey(settings: Settings): Promise<Survey> {
  */
 export async function resurvey(found: Survey, settings: Settings, lost: boolean): Promise<Survey> {
   const { shell, remote } = found
-  const unasked = remote ? await fetchTags(shell.run, remote.url, settings.tagPrefix) : found.unasked
-  const facts = await readFacts(shell.run, settings.tagPrefix)
-  return { ...found, unasked, ...(await judged(shell, facts, settings, lost)) }
+  const facts = await readFacts(shell.run, settings.tagPrefix, remote?.url)
+  return {
+    ...found,
+    unasked: remote ? facts.unfetched : found.unasked,
+    ...(await judged(shell, facts, settings, lost)),
+  }
 }
 
 async function judged({ run }: ContainerShell, facts: Facts, { path }: Settings, lost = false) {
@@ -60,13 +63,9 @@ async function judged({ run }: ContainerShell, facts: Facts, { path }: Settings,
 
 /** The facts of a whole history: mended from the remote where there is a token, else refused if parts are missing. */
 async function whole(shell: ContainerShell, local: Facts, prefix: string, remote?: Remote) {
-  let facts = local
-  let unasked = remote ? undefined : "there is no remote that a container can reach"
   const trusted = remote?.token !== undefined || remote?.service !== undefined
-  if (remote && trusted) {
-    unasked = await fetchTags(shell.run, remote.url, prefix)
-    if (unasked === undefined) facts = await readFacts(shell.run, prefix)
-  }
+  const facts = trusted ? await readFacts(shell.run, prefix, remote?.url) : local
+  let unasked = remote ? facts.unfetched : "there is no remote that a container can reach"
   if (facts.shallow && !chooseBase({ atHead: facts.atHead, merged: [] })) throw shallowError(unasked)
   if (remote && !trusted) {
     const missing = await missingTags(shell.run, remote.url, facts, prefix)

@@ -124,16 +124,23 @@ export function difference(before: TaskDefinition, after: TaskDefinition): strin
   })
 }
 
-/** Every value by its path. Entries of a list go by their names; a list without names is one value. */
+/**
+ * Every value by its path. Entries of a list go by their names; a list without names is one value. What ECS fills in where
+ * nothing is set (empty lists, no CPU share, essential) is left out.
+ */
 function leaves(value: unknown, path = ""): Map<string, string> {
   if (value === null || typeof value !== "object") return new Map([[path, String(value)]])
   const isList = Array.isArray(value)
+  if (isList && value.length === 0) return new Map()
   if (isList && !value.every(it => typeof it?.name === "string"))
     return new Map([[path, JSON.stringify(value)]])
   const entries: [string, unknown][] = isList
     ? value.map(({ name, ...rest }) => [name, Object.keys(rest).join() === "value" ? rest.value : rest])
     : Object.entries(value)
-  return new Map(entries.flatMap(([key, part]) => [...leaves(part, path === "" ? key : `${path}.${key}`)]))
+  const set = entries.filter(
+    ([key, part]) => part !== undefined && !(key === "cpu" && part === 0) && !(key === "essential" && part),
+  )
+  return new Map(set.flatMap(([key, part]) => [...leaves(part, path === "" ? key : `${path}.${key}`)]))
 }
 
 /** A copy without the read-only fields and without the top-level fields that hold nothing. */

@@ -1,4 +1,4 @@
-import { Duration } from "aws-cdk-lib"
+import { Duration, Tags } from "aws-cdk-lib"
 import {
   AlarmBehavior,
   AlternateTarget,
@@ -84,6 +84,8 @@ export class Service extends Construct {
       }),
       propagateTags: PropagatedTagSource.TASK_DEFINITION,
     })
+    // The release's summary names it; DescribeServices gives tags, so that the pipeline needs no right on load balancers.
+    Tags.of(this.service).add("ecs-release:url", balancer.url)
     const target = this.service.loadBalancerTarget({
       containerName: config.container.name,
       containerPort: config.container.port,

@@ -1,0 +1,64 @@
+"""Runs the AWS emulator (ministack) for one checkout.
+
+The emulator serves the AWS APIs and a container registry on GATEWAY_PORT and runs ECS tasks as Docker containers.
+What is added here: the load balancer answers on a port of its own (FRONT_PORT), so that the service has an address
+which can be opened; the patches beside this file restore behaviour of AWS on which a release depends; state is
+written while it runs, so that a killed emulator loses at most the last seconds.
+"""
+
+import asyncio
+import logging
+import os
+import sys
+import threading
+import time
+
+logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from hypercorn.asyncio import serve  # noqa: E402
+from hypercorn.config import Config  # noqa: E402
+from ministack import app as ministack  # noqa: E402
+from ministack.core import persistence  # noqa: E402
+
+from patches import ecr, ecs, identity, load_balancer  # noqa: E402
+
+SAVE_SECONDS = 1.0
+SETTLE_SECONDS = 60.0
+
+_last_change = 0.0
+
+
+async def gateway(scope, receive, send):
+    """Sends what comes in on the load balancer's port to the load balancer, and notes when something may change."""
+    global _last_change
+    if scope["type"] == "http":
+        if str((scope.get("server") or ("", ""))[1]) == os.environ["FRONT_PORT"]:
+            scope = load_balancer.addressed(scope)
+        elif scope["method"] != "GET":
+            _last_change = time.monotonic()
+    await ministack.app(scope, receive, send)
+
+
+def save_while_running():
+    """Writes the state after changes. ECS goes on changing for a while after a call, so saving does too."""
+    while True:
+        time.sleep(SAVE_SECONDS)
+        if time.monotonic() - _last_change < SETTLE_SECONDS:
+            persistence.save_all(ministack._build_persistence_save_dict())
+
+
+def main():
+    for part in (identity, ecr, ecs, load_balancer):
+        part.apply()
+    logging.getLogger("persistence").setLevel(logging.WARNING)
+    threading.Thread(target=save_while_running, daemon=True, name="save").start()
+    config = Config()
+    config.bind = [f"127.0.0.1:{os.environ['GATEWAY_PORT']}", f"127.0.0.1:{os.environ['FRONT_PORT']}"]
+    config.keep_alive_timeout = 75
+    config.graceful_timeout = 2
+    asyncio.run(serve(gateway, config))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""ECR: a registry that Docker reaches, guards and keeps on disk."""
+
+import base64
+import json
+import os
+import re
+import secrets
+import shutil
+import time
+
+from ministack.core import persistence
+from ministack.core.responses import error_response_json, json_response
+from ministack.services import ecr
+
+REGISTRY = f"127.0.0.1:{os.environ['GATEWAY_PORT']}"
+
+
+def apply():
+    ecr._repo_uri = lambda name: f"{REGISTRY}/{name}"
+    ecr._describe_images = describe_images
+    ecr._get_authorization_token = get_authorization_token
+    guard_registry()
+    keep_blobs_on_disk()
+    follow_the_port()
+
+
+def follow_the_port():
+    """A repository's URI names the port, which may be another one after a restart."""
+    original = ecr._repo_shape
+    ecr._repo_shape = lambda repo: {**original(repo), "repositoryUri": ecr._repo_uri(repo["repositoryName"])}
+
+
+def describe_images(data):
+    """DescribeImages: an image that isn't there is an ImageNotFoundException, not an empty list; the size is the image's."""
+    name = data.get("repositoryName", "")
+    if name not in ecr._repositories:
+        return error_response_json("RepositoryNotFoundException",
+                                   f"The repository with name '{name}' does not exist in the registry with id "
+                                   f"'{ecr._registry_id()}'", 400)
+    images = ecr._images.get(name, [])
+    if data.get("imageIds"):
+        images = []
+        for wanted in data["imageIds"]:
+            image = ecr._find_image(name, wanted)
+            if not image:
+                named = f"{{imageDigest:'{wanted.get('imageDigest', 'null')}', imageTag:'{wanted.get('imageTag', 'null')}'}}"
+                return error_response_json("ImageNotFoundException",
+                                           f"The image with imageId {named} does not exist within the repository with "
+                                           f"name '{name}' in the registry with id '{ecr._registry_id()}'", 400)
+            images.append(image)
+    return json_response({"imageDetails": [details(name, image) for image in images]})
+
+
+def details(name, image):
+    manifest = json.loads(image.get("imageManifest") or "{}")
+    parts = [manifest.get("config", {}), *manifest.get("layers", [])]
+    described = {
+        "registryId": ecr._registry_id(),
+        "repositoryName": name,
+        "imageDigest": image["imageDigest"],
+        "imageSizeInBytes": sum(part.get("size", 0) for part in parts),
+        "imagePushedAt": image.get("imagePushedAt", int(time.time())),
+        "imageManifestMediaType": image.get("imageManifestMediaType"),
+        "artifactMediaType": manifest.get("config", {}).get("mediaType"),
+    }
+    # AWS leaves the field out for an untagged image.
+    return {**described, "imageTags": image["imageTags"]} if image.get("imageTags") else described
+
+
+# ── Signing in ──
+
+TOKEN = secrets.token_urlsafe(32)
+
+
+def get_authorization_token(_data):
+    """GetAuthorizationToken: a password for the registry at proxyEndpoint."""
+    return json_response({"authorizationData": [{
+        "authorizationToken": base64.b64encode(f"AWS:{TOKEN}".encode()).decode(),
+        "expiresAt": int(time.time()) + 12 * 3600,
+        "proxyEndpoint": f"http://{REGISTRY}",
+    }]})
+
+
+def guard_registry():
+    """As on AWS, nothing is pushed or pulled without the token. ECS has it by its execution role."""
+    serve = ecr.handle_registry_request
+    expected = "Basic " + base64.b64encode(f"AWS:{TOKEN}".encode()).decode()
+
+    async def guarded(method, path, headers, body, query_params):
+        given = next((value for name, value in headers.items() if name.lower() == "authorization"), "")
+        if not secrets.compare_digest(given, expected):
+            status, fields, answer = ecr._registry_error(401, "UNAUTHORIZED", "Not Authorized")
+            return status, {**fields, "Www-Authenticate": f'Basic realm="http://{REGISTRY}/",service="ecr.amazonaws.com"'}, answer
+        return await serve(method, path, headers, body, query_params)
+
+    ecr.handle_registry_request = guarded
+
+    from ministack.services import ecs
+
+    resolve = ecs._resolve_repository_credentials
+
+    def credentials(container):
+        if container["image"].startswith(f"{REGISTRY}/"):
+            return {"username": "AWS", "password": TOKEN}
+        return resolve(container)
+
+    ecs._resolve_repository_credentials = credentials
+
+
+# ── Layers ──
+
+def keep_blobs_on_disk():
+    """Layers are files and not part of the state, which is then small enough to be written after each change."""
+    ecr._layer_blobs = Blobs(os.path.join(persistence.STATE_DIR, "blobs"))
+    get_state = ecr.get_state
+    ecr.get_state = lambda: {name: value for name, value in get_state().items() if name != "layer_blobs"}
+
+
+class Blobs:
+    """All repositories' layers: a directory for each repository. Offers what the emulator uses of a dict."""
+
+    def __init__(self, root):
+        self.root = root
+
+    def get(self, repository, _default=None):
+        return Layers(os.path.join(self.root, repository.replace("/", "%2F")))
+
+    setdefault = get
+
+    def clear(self):
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def __deepcopy__(self, _memo):
+        return {}
+
+
+class Layers:
+    """One repository's layers by digest, each a file."""
+
+    def __init__(self, root):
+        self.root = root
+
+    def _path(self, digest):
+        if not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
+            raise KeyError(digest)
+        return os.path.join(self.root, digest[len("sha256:"):])
+
+    def __setitem__(self, digest, content):
+        os.makedirs(self.root, exist_ok=True)
+        path = self._path(digest)
+        part = f"{path}.{secrets.token_hex(4)}"
+        with open(part, "wb") as file:
+            file.write(content)
+        os.replace(part, path)
+
+    def __getitem__(self, digest):
+        try:
+            with open(self._path(digest), "rb") as file:
+                return file.read()
+        except FileNotFoundError:
+            raise KeyError(digest) from None
+
+    def __contains__(self, digest):
+        try:
+            return os.path.exists(self._path(digest))
+        except KeyError:
+            return False
+
+    def get(self, digest, default=None):
+        return self[digest] if digest in self else default
+
+    def pop(self, digest, default=None):
+        content = self.get(digest, default)
+        if digest in self:
+            os.remove(self._path(digest))
+        return content

@@ -1,0 +1,83 @@
+import { resolve } from "node:path"
+import { parseArgs } from "node:util"
+import { config } from "../../infra/config.js"
+import { checkoutHome } from "../machine/home.js"
+import { BuildError } from "./errors.js"
+import { buildLog } from "./log.js"
+import type { BuildResult } from "./run.js"
+import { startBuild } from "./start.js"
+import { summaryText } from "./summary.js"
+import { eventOf, isDirty } from "./worktree.js"
+
+const USAGE = `Usage: ./offline/codebuild [OPTIONS]
+
+Runs buildspec.yml as AWS CodeBuild does for a push or a pull request, against the sandbox of ./offline/dagger: the event
+is checked against the webhooks of infra/, the commit is cloned from the sandbox's git remote, and only what CodeBuild
+gives reaches the commands.
+
+Options:
+  --event EVENT      push or pull_request (default: push)
+  --source DIR       Repository whose HEAD is built (default: this one). What is not committed is left out
+  --buildspec FILE   A buildspec to use instead of the commit's
+  --output DIR       Folder for reports and artifacts, emptied first (default: codebuild in the sandbox's state)
+  -h, --help         Show this
+
+Exit code: 0 when the build succeeded, 1 when it failed, 2 when no build starts, 130 after Ctrl-C.
+`
+
+const CHECKOUT = resolve(import.meta.dirname, "../..")
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      event: { type: "string", default: "push" },
+      source: { type: "string", default: CHECKOUT },
+      buildspec: { type: "string" },
+      output: { type: "string" },
+      help: { type: "boolean", short: "h" },
+    },
+  })
+  if (values.help) {
+    process.stdout.write(USAGE)
+    return 0
+  }
+  if (values.event !== "push" && values.event !== "pull_request") {
+    throw new BuildError(`--event is ${values.event}: it can be push or pull_request.`)
+  }
+  const log = buildLog(text => process.stdout.write(text))
+  const source = resolve(values.source)
+  const event = await eventOf(source, values.event, config.source.branch)
+  if (await isDirty(source)) log.say("Note: uncommitted changes are not part of the build")
+  const { project, result } = await startBuild({
+    checkout: CHECKOUT,
+    stateDir: checkoutHome(CHECKOUT),
+    source,
+    event,
+    buildspec: values.buildspec && resolve(values.buildspec),
+    output: values.output && resolve(values.output),
+    log,
+    signal: interrupt(),
+  })
+  process.stdout.write(`\n${summaryText(project.name, result)}`)
+  return exitCode(result)
+}
+
+/** Fires with STOPPED on Ctrl-C. */
+function interrupt(): AbortSignal {
+  const controller = new AbortController()
+  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => controller.abort("STOPPED"))
+  return controller.signal
+}
+
+function exitCode({ state }: BuildResult): number {
+  return state === "SUCCEEDED" ? 0 : state === "STOPPED" ? 130 : 1
+}
+
+main().then(
+  code => process.exit(code),
+  error => {
+    const isUsers = error instanceof BuildError || error.code?.startsWith("ERR_PARSE_ARGS")
+    process.stderr.write(`Error: ${isUsers ? error.message : error.stack}\n`)
+    process.exit(2)
+  },
+)

@@ -1,0 +1,91 @@
+import { type Buildspec, PHASES, type Phase, type PhaseName } from "./buildspec.js"
+import type { BuildLog } from "./log.js"
+import type { BuildShell } from "./shell.js"
+
+export type State = "SUCCEEDED" | "FAILED" | "TIMED_OUT" | "STOPPED"
+
+/** How a phase went. `code` and `message` say why it failed. */
+export interface PhaseResult {
+  name: string
+  state: State
+  seconds: number
+  code: string
+  message: string
+}
+
+/** What the phases need to run. `signal` fires with the state that the build is to end in. */
+export interface PhaseContext {
+  spec: Buildspec
+  shell: BuildShell
+  log: BuildLog
+  signal: AbortSignal
+}
+
+/**
+ * Runs the phases in order, as CodeBuild does (Build phase transitions; on-failure and finally in the reference):
+ * a failing command ends its phase's commands, and `finally` still runs; a failing install or pre_build ends the build, a
+ * failing build is followed by post_build; `on-failure: ABORT` ends the build, `CONTINUE` goes on with the next phase, and
+ * the build has failed all the same. `RETRY` starts the build anew in CodeBuild; here it ends, and the log says so.
+ *
+ * @returns the phases that ran, and whether artifacts and reports are still collected
+ */
+export async function runPhases(
+  context: PhaseContext,
+): Promise<{ results: PhaseResult[]; collect: boolean }> {
+  const results: PhaseResult[] = []
+  let succeeding = true
+  for (const name of PHASES) {
+    const result = await runPhase(name, context.spec.phases[name], context, succeeding)
+    results.push(result)
+    if (result.state === "SUCCEEDED") continue
+    succeeding = false
+    if (!goesOn(name, context.spec.phases[name], result, context.log)) return { results, collect: false }
+  }
+  return { results, collect: true }
+}
+
+function goesOn(name: PhaseName, phase: Phase | undefined, { state }: PhaseResult, log: BuildLog): boolean {
+  if (state !== "FAILED" || phase?.onFailure === "ABORT") return false
+  if (phase?.onFailure === "RETRY") log.say("on-failure: CodeBuild would start this build anew; here it ends")
+  if (phase?.onFailure) return phase.onFailure === "CONTINUE"
+  return name === "build" || name === "post_build"
+}
+
+async function runPhase(
+  name: PhaseName,
+  phase: Phase | undefined,
+  { shell, log, signal }: PhaseContext,
+  succeeding: boolean,
+): Promise<PhaseResult> {
+  log.say(`Entering phase ${name.toUpperCase()}`)
+  const began = performance.now()
+  let failure: string | undefined
+  const runAll = async (commands: string[]) => {
+    for (const command of commands) {
+      if (signal.aborted) return
+      const set = { CODEBUILD_BUILD_SUCCEEDING: succeeding && failure === undefined ? "1" : "0" }
+      log.say(`Running command ${command.trimEnd()}`)
+      const code = await shell.execute(command, { set, output: log.output, signal })
+      if (code === 0) continue
+      log.say(`Command did not exit successfully ${command.trimEnd()} exit status ${code}`)
+      failure ??= `Error while executing command: ${command.trimEnd()}. Reason: exit status ${code}`
+      return
+    }
+  }
+  await runAll(phase?.commands ?? [])
+  await runAll(phase?.finally ?? [])
+  const end = { name: name.toUpperCase(), seconds: (performance.now() - began) / 1000 }
+  if (signal.aborted) {
+    const message = `The build was ended while ${end.name} ran`
+    return finished(log, { ...end, state: signal.reason as State, code: `BUILD_${signal.reason}`, message })
+  }
+  if (failure === undefined) return finished(log, { ...end, state: "SUCCEEDED", code: "", message: "" })
+  return finished(log, { ...end, state: "FAILED", code: "COMMAND_EXECUTION_ERROR", message: failure })
+}
+
+/** Says how a phase ended, in CodeBuild's words, and gives the result back. */
+export function finished(log: BuildLog, result: PhaseResult): PhaseResult {
+  log.say(`Phase complete: ${result.name} State: ${result.state}`)
+  log.say(`Phase context status code: ${result.code} Message: ${result.message}`)
+  return result
+}

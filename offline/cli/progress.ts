@@ -1,0 +1,11 @@
+import type { Globals } from "./globals.js"
+
+/** Takes one line of progress. */
+export type Log = (line: string) => void
+
+/** Progress goes to standard error line by line as it happens, and nowhere with --silent. */
+export function progressLog(globals: Globals): Log {
+  return line => {
+    if (!globals.silent) process.stderr.write(`${line}\n`)
+  }
+}

@@ -1,0 +1,137 @@
+import { readFileSync, statSync } from "node:fs"
+import { dirname, join } from "node:path"
+import type { ArgumentDef, FunctionDef, ModuleDef, ObjectDef } from "../session/module/types.js"
+import { expand, parseDotenv, type Variables } from "./dotenv.js"
+import { CliError } from "./errors.js"
+import { camel, kebab, pascal } from "./names.js"
+import { isAddressed } from "./values.js"
+
+/** A value from `.env` for an object argument, by the argument's definition: an address, or several. */
+export type Addresses = Map<ArgumentDef, string | string[]>
+
+/** A module with the values of `.env` worked into it as defaults. */
+export interface WithDefaults {
+  module: ModuleDef
+  addresses: Addresses
+  /** What is said about them on standard error. */
+  announcements: string[]
+}
+
+/**
+ * Works the user's defaults into a module's types. They stand in `.env` beside dagger.json (`ARG=` for the constructor,
+ * `FN_ARG=` for a function) and in the nearest `.env` from the working directory upward, where the module's name must come first;
+ * the latter wins. Throws CliError for a value that doesn't fit or names an unset variable.
+ */
+export function withUserDefaults(
+  name: string,
+  module: ModuleDef,
+  moduleDir: string,
+  cwd: string,
+): WithDefaults {
+  const inner = readVariables(join(moduleDir, ".env"))
+  const outer = readVariables(findUp(cwd))
+  const named = stripPrefix(inner, name)
+  const variables = new Map([...inner, ...named, ...stripPrefix(outer, name)])
+  const context = new Map([...outer, ...variables])
+  const addresses: Addresses = new Map()
+  const announcements: string[] = []
+  const look = (scope: Variables, arg: ArgumentDef): string | undefined => {
+    const key = [...scope.keys()].reverse().find(one => one.toLowerCase() === arg.name.toLowerCase())
+    if (key === undefined) return undefined
+    const full = new Map([...context, ["", scope.get(key) as string]])
+    return wrapErrors(() => expand("", full, process.env))
+  }
+  const apply = (fn: FunctionDef, scope: Variables): FunctionDef => {
+    const args = fn.args.map(arg => {
+      const value = look(scope, arg)
+      if (value === undefined) return arg
+      announcements.push(
+        `user default: ${name}${fn.name ? `.${fn.name}` : ""}(${arg.name}=${display(arg, value)})`,
+      )
+      return withDefault(name, fn, arg, value, addresses)
+    })
+    return { ...fn, args }
+  }
+  const objects = module.objects.map((object): ObjectDef => {
+    const isMain = object.name === pascal(name)
+    const scope = isMain ? variables : stripPrefix(variables, object.name)
+    return {
+      ...object,
+      create: object.create && (isMain ? apply(object.create, scope) : object.create),
+      functions: object.functions.map(fn => apply(fn, stripPrefix(scope, fn.name))),
+    }
+  })
+  return { module: { ...module, objects }, addresses, announcements }
+}
+
+function withDefault(
+  module: string,
+  fn: FunctionDef,
+  arg: ArgumentDef,
+  value: string,
+  addresses: Addresses,
+): ArgumentDef {
+  const { kind, element } = arg.type
+  const optional = { ...arg, type: { ...arg.type, optional: true } }
+  if (isAddressed(arg.type)) {
+    addresses.set(optional, value)
+    return optional
+  }
+  if (kind === "LIST" && element && isAddressed(element)) {
+    addresses.set(
+      optional,
+      value.split(",").map(part => part.trim()),
+    )
+    return optional
+  }
+  const wrong = (why: string) => new CliError(`user defaults ${module}.${fn.name}(${arg.name}=...): ${why}`)
+  if (kind === "STRING") return { ...arg, defaultValue: JSON.stringify(value) }
+  if (kind === "LIST") return { ...arg, defaultValue: JSON.stringify(value.split(",")) }
+  if (kind === "INTEGER" && !/^[+-]?\d+$/.test(value))
+    throw wrong(`parse as integer: parsing "${value}": invalid syntax`)
+  try {
+    return { ...arg, defaultValue: JSON.stringify(JSON.parse(value)) }
+  } catch {
+    throw wrong(`not valid JSON: '${value}'`)
+  }
+}
+
+/** A secret's value is never shown: only where it comes from. */
+function display(arg: ArgumentDef, value: string): string {
+  return arg.type.name === "Secret" && !value.includes("://") ? "*****" : JSON.stringify(value)
+}
+
+/** The variables whose names start with a prefix, as `myApp_`, `my_app_` in any case, without it. */
+function stripPrefix(variables: Variables, prefix: string): Variables {
+  const forms = [`${camel(prefix)}_`, `${kebab(prefix).replaceAll("-", "_")}_`].map(form =>
+    form.toLowerCase(),
+  )
+  const found: Variables = new Map()
+  for (const [name, value] of variables) {
+    const form = forms.find(one => name.toLowerCase().startsWith(one))
+    if (form) found.set(name.slice(form.length), value)
+  }
+  return found
+}
+
+function readVariables(path: string | undefined): Variables {
+  return path && statSync(path, { throwIfNoEntry: false })?.isFile()
+    ? parseDotenv(readFileSync(path, "utf8"))
+    : new Map()
+}
+
+function findUp(from: string): string | undefined {
+  for (let folder = from; ; folder = dirname(folder)) {
+    const path = join(folder, ".env")
+    if (statSync(path, { throwIfNoEntry: false })?.isFile()) return path
+    if (folder === dirname(folder)) return undefined
+  }
+}
+
+function wrapErrors<T>(make: () => T): T {
+  try {
+    return make()
+  } catch (error) {
+    throw new CliError((error as Error).message)
+  }
+}

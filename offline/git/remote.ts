@@ -1,0 +1,80 @@
+import { createHash, randomBytes } from "node:crypto"
+import { mkdirSync, realpathSync, rmSync } from "node:fs"
+import { basename, join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
+import type { Log } from "../machine/home.js"
+import { withLock } from "../machine/lock.js"
+import { freePorts } from "../machine/ports.js"
+import { isRunning, startDetached, stop } from "../machine/process.js"
+import { readState, writeState } from "../machine/state.js"
+import { mirror } from "./mirror.js"
+
+/** What is needed to use the git remote: `http://127.0.0.1:<port><path>` with the token as password. */
+export interface GitRemote {
+  port: number
+  /** Path of the repository on the server, such as `/hello-1a2b3c4d.git`. */
+  path: string
+  token: string
+}
+
+/**
+ * Finds or makes the git remote of a work tree: a bare repository of the checkout's own that knows what the work
+ * tree's origin would know, served on loopback. Nothing beyond this machine is asked and the work tree isn't written
+ * to; what was pushed here stays.
+ */
+export async function ensureGitRemote(options: {
+  stateDir: string
+  source: string
+  log: Log
+}): Promise<GitRemote> {
+  const { stateDir, log } = options
+  const source = realpathSync(options.source)
+  const name = `${basename(source)}-${createHash("sha256").update(source).digest("hex").slice(0, 8)}.git`
+  mkdirSync(join(stateDir, "git"), { recursive: true })
+  return withLock(join(stateDir, "git.lock"), "the git remote", log, async () => {
+    await mirror(source, join(stateDir, "git", name), log)
+    return { ...(await ensureServer(stateDir)), path: `/${name}` }
+  })
+}
+
+/** Ends the git remote's server. What was pushed stays. */
+export async function stopGitRemote(stateDir: string): Promise<void> {
+  const git = readState(stateDir, "git")
+  if (!git?.process) return
+  await stop(git.process, 5)
+  writeState(stateDir, "git", { ...git, process: undefined })
+}
+
+/** Ends the server and forgets all that was pushed, and the token. */
+export async function resetGitRemote(stateDir: string): Promise<void> {
+  await stopGitRemote(stateDir)
+  rmSync(join(stateDir, "git"), { recursive: true, force: true })
+  rmSync(gitLog(stateDir), { force: true })
+  writeState(stateDir, "git", undefined)
+}
+
+/** The server's log file. */
+export function gitLog(stateDir: string): string {
+  return join(stateDir, "git.log")
+}
+
+/** Finds the checkout's server running, or starts it as a process of its own, on the port it had before if that is free. */
+async function ensureServer(stateDir: string): Promise<{ port: number; token: string }> {
+  const before = readState(stateDir, "git")
+  if (before && isRunning(before.process)) return { port: before.port, token: before.token }
+  const [port = 0] = await freePorts([before?.port])
+  const token = before?.token ?? randomBytes(20).toString("hex")
+  const logFile = gitLog(stateDir)
+  const server = [join(import.meta.dirname, "server.ts")]
+  const env = { ...process.env, GIT_ROOT: join(stateDir, "git"), GIT_TOKEN: token, GIT_PORT: String(port) }
+  const running = await startDetached(process.execPath, ["--import", import.meta.resolve("tsx"), ...server], {
+    logFile,
+    env,
+  })
+  writeState(stateDir, "git", { process: running, port, token })
+  for (const deadline = Date.now() + 15_000; isRunning(running) && Date.now() < deadline; await sleep(20)) {
+    const answer = await fetch(`http://127.0.0.1:${port}/health`).catch(() => undefined)
+    if (answer?.ok) return { port, token }
+  }
+  throw new Error(`The git remote's server did not come up. Its log is ${logFile}.`)
+}

@@ -1,0 +1,99 @@
+import { spawn } from "node:child_process"
+import { timingSafeEqual } from "node:crypto"
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
+import { createGunzip } from "node:zlib"
+
+/**
+ * The git remote's server: git's own http-backend behind a password. Started as a process of its own with
+ * `GIT_ROOT` (the directory of bare repositories), `GIT_TOKEN` and `GIT_PORT` in its environment; loopback only.
+ */
+function main(): void {
+  const { GIT_ROOT = "", GIT_TOKEN = "", GIT_PORT = "0" } = process.env
+  const server = createServer((request, response) => {
+    if (request.url === "/health") response.end("ok\n")
+    else if (hasToken(request, GIT_TOKEN)) serve(GIT_ROOT, request, response)
+    else {
+      response.writeHead(401, { "WWW-Authenticate": 'Basic realm="git"', "Content-Type": "text/plain" })
+      response.end("the token is missing or wrong\n")
+    }
+  })
+  server.listen(Number(GIT_PORT), "127.0.0.1")
+  process.once("SIGTERM", () => {
+    server.close(() => process.exit(0))
+    server.closeIdleConnections()
+    setTimeout(() => process.exit(0), 2000).unref()
+  })
+}
+
+/** True when the request carries the token as the password of Basic authentication, under any user name. */
+function hasToken(request: IncomingMessage, token: string): boolean {
+  const [scheme = "", encoded = ""] = (request.headers.authorization ?? "").split(" ")
+  if (scheme.toLowerCase() !== "basic") return false
+  const pair = Buffer.from(encoded, "base64").toString()
+  const given = Buffer.from(pair.slice(pair.indexOf(":") + 1))
+  const wanted = Buffer.from(token)
+  return given.length === wanted.length && timingSafeEqual(given, wanted)
+}
+
+/** Runs git http-backend for one request by the rules of CGI (RFC 3875). */
+function serve(root: string, request: IncomingMessage, response: ServerResponse): void {
+  const { pathname, search } = new URL(request.url ?? "/", "http://127.0.0.1")
+  const backend = spawn("git", ["http-backend"], {
+    env: {
+      PATH: process.env.PATH,
+      GIT_PROJECT_ROOT: root,
+      GIT_HTTP_EXPORT_ALL: "1",
+      GIT_PROTOCOL: String(request.headers["git-protocol"] ?? ""),
+      GIT_CONFIG_GLOBAL: "/dev/null",
+      GIT_CONFIG_SYSTEM: "/dev/null",
+      GIT_CONFIG_COUNT: "1",
+      GIT_CONFIG_KEY_0: "safe.directory",
+      GIT_CONFIG_VALUE_0: "*",
+      REQUEST_METHOD: request.method,
+      PATH_INFO: decodeURIComponent(pathname),
+      QUERY_STRING: search.slice(1),
+      CONTENT_TYPE: request.headers["content-type"] ?? "",
+      REMOTE_USER: "pipeline",
+      REMOTE_ADDR: "127.0.0.1",
+    },
+    stdio: ["pipe", "pipe", "inherit"],
+  })
+  // git packs bigger request bodies; unpacked here, their length is not known beforehand, which the backend allows.
+  const body = request.headers["content-encoding"] === "gzip" ? request.pipe(createGunzip()) : request
+  body.on("error", () => backend.kill())
+  backend.stdin.on("error", () => {}) // the backend may answer without reading all
+  body.pipe(backend.stdin)
+  backend.once("error", () => response.writeHead(500).end("git is not installed\n"))
+  response.once("close", () => backend.kill())
+  relay(backend.stdout, response)
+}
+
+/** Takes the CGI header off the backend's output and passes the rest on. */
+function relay(output: NodeJS.ReadableStream, response: ServerResponse): void {
+  let head = Buffer.alloc(0)
+  output.on("data", (chunk: Buffer) => {
+    if (response.headersSent) {
+      if (!response.write(chunk)) output.pause()
+      return
+    }
+    head = Buffer.concat([head, chunk])
+    const end = head.indexOf("\r\n\r\n")
+    if (end < 0) return
+    let status = 200
+    for (const line of head.subarray(0, end).toString("latin1").split("\r\n")) {
+      const colon = line.indexOf(":")
+      const [name, value] = [line.slice(0, colon), line.slice(colon + 1).trim()]
+      if (name.toLowerCase() === "status") status = Number.parseInt(value, 10)
+      else response.setHeader(name, value)
+    }
+    response.writeHead(status)
+    response.write(head.subarray(end + 4))
+  })
+  response.on("drain", () => output.resume())
+  output.once("end", () => {
+    if (!response.headersSent) response.writeHead(502)
+    response.end()
+  })
+}
+
+main()

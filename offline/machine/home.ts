@@ -1,0 +1,53 @@
+import { createHash } from "node:crypto"
+import { mkdirSync, realpathSync } from "node:fs"
+import { homedir, userInfo } from "node:os"
+import { basename, join } from "node:path"
+
+/** Takes one line of progress, without a newline. Every slow step says what it does through one of these. */
+export type Log = (line: string) => void
+
+/** True where this process may install Debian packages and start a Docker daemon. */
+export function isRoot(): boolean {
+  return process.getuid?.() === 0
+}
+
+/**
+ * The directory for what belongs to the machine and is shared by all checkouts: the Docker daemon's data, the
+ * Python environment, what is known about registries. `ECS_RELEASE_HOME` moves it. Created when missing.
+ */
+export function machineHome(): string {
+  const home =
+    process.env.ECS_RELEASE_HOME ||
+    (isRoot() ? "/var/lib/ecs-release" : join(homedir(), ".local/share/ecs-release"))
+  mkdirSync(home, { recursive: true })
+  return home
+}
+
+/**
+ * The directory for the daemon's socket and pid. A unix socket's path may not exceed 107 bytes, so it is a short one
+ * under /run for root; with `ECS_RELEASE_HOME` set it is that home's own, so that two homes never share a daemon.
+ */
+export function machineRunDir(): string {
+  const dir = process.env.ECS_RELEASE_HOME || !isRoot() ? join(machineHome(), "run") : "/run/ecs-release"
+  mkdirSync(dir, { recursive: true, mode: 0o700 })
+  return dir
+}
+
+/**
+ * The directory for what belongs to a checkout: its emulator, git remote, ports, the session's contents. It lies outside the
+ * checkout, because a call takes the whole checkout as its source, and what changes there would be copied each time.
+ * `ECS_RELEASE_STATE` names another one, for a second world beside the checkout's own: the tests'.
+ */
+export function checkoutHome(checkout: string): string {
+  if (process.env.ECS_RELEASE_STATE) return process.env.ECS_RELEASE_STATE
+  const path = realpathSync(checkout)
+  const hash = createHash("sha256").update(path).digest("hex").slice(0, 8)
+  const home = join(machineHome(), "checkouts", `${basename(path)}-${hash}`)
+  mkdirSync(home, { recursive: true })
+  return home
+}
+
+/** The current user's name, for messages. */
+export function userName(): string {
+  return userInfo().username
+}

@@ -1,0 +1,106 @@
+import { execFile, execFileSync, spawn } from "node:child_process"
+import { closeSync, existsSync, openSync, readFileSync } from "node:fs"
+import { setTimeout as sleep } from "node:timers/promises"
+
+/** A process that was started here and outlives the command: its id, and when it began, so that a reused id is never mistaken for it. */
+export interface Owned {
+  pid: number
+  began: string
+}
+
+/** What a finished command printed. */
+export interface Finished {
+  code: number
+  stdout: string
+  stderr: string
+}
+
+/**
+ * Runs a command to its end and never throws for its exit code.
+ * `timeout` is in milliseconds; a command killed by it has the code 124.
+ */
+export function run(
+  command: string,
+  args: string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv; timeout?: number; input?: string } = {},
+): Promise<Finished> {
+  return new Promise(resolve => {
+    const child = execFile(
+      command,
+      args,
+      { cwd: options.cwd, env: options.env, timeout: options.timeout, maxBuffer: 64 * 1024 * 1024 },
+      (error, stdout, stderr) => {
+        const code = !error ? 0 : typeof error.code === "number" ? error.code : error.killed ? 124 : 127
+        resolve({ code, stdout, stderr: stderr || (code === 127 && error ? error.message : "") })
+      },
+    )
+    if (options.input !== undefined) child.stdin?.end(options.input)
+  })
+}
+
+/**
+ * Starts a process in its own group that outlives this one; its output goes to `logFile`, which is appended to.
+ * Throws when the command can't be started at all.
+ */
+export function startDetached(
+  command: string,
+  args: string[],
+  options: { logFile: string; env?: NodeJS.ProcessEnv; cwd?: string },
+): Promise<Owned> {
+  const log = openSync(options.logFile, "a", 0o600)
+  return new Promise<Owned>((resolve, reject) => {
+    const child = spawn(command, args, {
+      detached: true,
+      stdio: ["ignore", log, log],
+      env: options.env ?? process.env,
+      cwd: options.cwd ?? "/",
+    })
+    child.once("error", reject)
+    child.once("spawn", () => {
+      child.unref()
+      const pid = child.pid as number
+      resolve({ pid, began: beginning(pid) ?? "" })
+    })
+  }).finally(() => closeSync(log))
+}
+
+/** True while the recorded process runs; false once it ended, even when its id was given to another one. */
+export function isRunning(owned: Owned | undefined): owned is Owned {
+  return owned !== undefined && owned.began !== "" && beginning(owned.pid) === owned.began
+}
+
+/**
+ * Asks the recorded process to end, and kills it after `graceSeconds`. Does nothing when it isn't running.
+ * Returns true when it ended on its own within that time.
+ */
+export async function stop(owned: Owned | undefined, graceSeconds: number): Promise<boolean> {
+  if (!isRunning(owned)) return true
+  process.kill(owned.pid, "SIGTERM")
+  const deadline = Date.now() + graceSeconds * 1000
+  while (Date.now() < deadline) {
+    if (!isRunning(owned)) return true
+    await sleep(25)
+  }
+  if (isRunning(owned)) process.kill(owned.pid, "SIGKILL")
+  while (isRunning(owned)) await sleep(10)
+  return false
+}
+
+/** When a process began, as a text that no other process ever has; undefined when there is none or it is a zombie. */
+export function beginning(pid: number): string | undefined {
+  if (existsSync("/proc/self/stat")) {
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, "utf8")
+      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
+      if (fields[0] === "Z" || fields[0] === "X") return undefined
+      return `${readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()}:${fields[19]}`
+    } catch {
+      return undefined
+    }
+  }
+  try {
+    return execFileSync("ps", ["-o", "lstart=", "-p", String(pid)], { encoding: "utf8" }).trim() || undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,56 @@
+import { createHash } from "node:crypto"
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { canInstall, installDebian } from "./debian.js"
+import { type Log, machineHome } from "./home.js"
+import { withLock } from "./lock.js"
+import { run } from "./process.js"
+
+/**
+ * Makes (once) a Python environment with exactly what `requirements` names: a file with pinned, hashed packages.
+ * Environments are keyed by that file's content, so checkouts with different pins don't disturb each other.
+ * Returns the path of the environment's Python. Throws with pip's own words when the packages can't be had.
+ */
+export async function ensurePython(requirements: string, log: Log): Promise<string> {
+  const key = createHash("sha256").update(readFileSync(requirements)).digest("hex").slice(0, 12)
+  const environment = join(machineHome(), `python-${key}`)
+  const python = join(environment, "bin/python")
+  if (isComplete(environment)) return python
+  return withLock(`${environment}.lock`, "the Python environment", log, async () => {
+    if (isComplete(environment)) return python
+    const base = await basePython(log)
+    log("making a Python environment for the AWS emulator (once per machine)")
+    rmSync(environment, { recursive: true, force: true })
+    mkdirSync(dirname(environment), { recursive: true })
+    const made = await run(base, ["-m", "venv", environment])
+    if (made.code !== 0) throw new Error(`Python's venv failed:\n${made.stderr || made.stdout}`)
+    const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r"]
+    const installed = await run(python, [...pip, requirements], { timeout: 600_000 })
+    if (installed.code !== 0) {
+      const why = installed.stderr.trim().split("\n").slice(-6).join("\n")
+      throw new Error(`The AWS emulator could not be installed from the Python package index:\n${why}`)
+    }
+    writeFileSync(join(environment, "complete"), "")
+    return python
+  })
+}
+
+/** A Python of 3.10 or later that can make environments; installs Debian's where that is possible. */
+async function basePython(log: Log): Promise<string> {
+  const suits = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))"
+  for (const python of ["python3", "/usr/bin/python3"]) {
+    if ((await run(python, ["-c", suits])).code === 0) return python
+  }
+  if (canInstall()) {
+    await installDebian(["python3", "python3-venv"], log)
+    if ((await run("/usr/bin/python3", ["-c", suits])).code === 0) return "/usr/bin/python3"
+  }
+  throw new Error(
+    "The AWS emulator needs Python 3.10 or later with the venv module. Install it (on Debian and Ubuntu the package " +
+      "python3-venv), then run this again.",
+  )
+}
+
+function isComplete(environment: string): boolean {
+  return existsSync(join(environment, "complete"))
+}

@@ -1,0 +1,108 @@
+import { createHash } from "node:crypto"
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { type DockerTarget, dockerEnv, hasImage } from "./docker.js"
+import { type Log, machineHome } from "./home.js"
+import { withLock } from "./lock.js"
+import { run } from "./process.js"
+import { DEBIAN_RECIPE, importDebian } from "./rootfs.js"
+
+/** How to make an image that does a well-known one's work, out of Debian packages alone. */
+export interface StandIn {
+  /** The well-known image's name. */
+  name: string
+  /** The tags for which it will do. */
+  tags: RegExp
+  /** What is built on the Debian stand-in; undefined for that one itself. */
+  dockerfile?: string
+}
+
+const APT = "apt-get update -q && apt-get install -y -q --no-install-recommends"
+const CLEAN = "rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/*"
+/** The host's certificate authorities: behind a proxy with its own, an image must trust what the host trusts. */
+const TRUST = "COPY ca-certificates.crt /etc/ssl/certs/ca-certificates.crt"
+
+const GIT = `RUN ${APT} git ca-certificates curl && ${CLEAN}\n${TRUST}`
+
+const STAND_INS: StandIn[] = [
+  { name: "debian", tags: /^(bookworm|12)\b|^(latest|stable|stable-slim)$/ },
+  {
+    name: "python",
+    tags: /^3(\.\d+)*(-slim)?(-bookworm)?$|^latest$|^slim(-bookworm)?$/,
+    dockerfile: `RUN ${APT} python3 python3-pip python3-venv ca-certificates && ${CLEAN} \\
+ && rm -f /usr/lib/python3*/EXTERNALLY-MANAGED \\
+ && ln -s /usr/bin/python3 /usr/local/bin/python && ln -s /usr/bin/python3 /usr/local/bin/python3 \\
+ && ln -s /usr/bin/pip3 /usr/local/bin/pip && ln -s /usr/bin/pip3 /usr/local/bin/pip3
+${TRUST}
+ENV LANG=C.UTF-8
+CMD ["python3"]`,
+  },
+  { name: "buildpack-deps", tags: /(^|-)(scm|curl)$/, dockerfile: GIT },
+  // Docker's client images are used for the git that they hold; a Docker client is of no use without an engine.
+  { name: "docker", tags: /(^|-)cli$/, dockerfile: GIT },
+]
+
+/** The stand-in for a well-known image, or undefined. */
+export function standInFor(name: string, tag: string): StandIn | undefined {
+  return STAND_INS.find(standIn => standIn.name === name && standIn.tags.test(tag))
+}
+
+/** The names that have stand-ins. */
+export function standInNames(): string[] {
+  return STAND_INS.map(standIn => standIn.name)
+}
+
+/**
+ * Builds a stand-in, once per recipe: the image is tagged with a hash of all that goes into it and labelled as what
+ * it is. Returns its reference. Throws with apt's own words when Debian's packages can't be had.
+ */
+export async function buildStandIn(docker: DockerTarget, standIn: StandIn, log: Log): Promise<string> {
+  const image = `ecs-release/standin/${standIn.name}:${recipeHash(standIn)}`
+  if (await hasImage(docker, image)) return image
+  return withLock(join(machineHome(), `standin-${standIn.name}.lock`), "base images", log, async () => {
+    if (await hasImage(docker, image)) return image
+    if (!standIn.dockerfile) {
+      log("making a Debian base image (once per machine, under a minute)")
+      await importDebian(docker, image)
+      return image
+    }
+    const base = await buildStandIn(docker, { name: "debian", tags: /^$/ }, log)
+    log(`making a ${standIn.name} image from Debian packages (once per machine, under a minute)`)
+    await build(
+      docker,
+      image,
+      `FROM ${base}\n${standIn.dockerfile}\nLABEL ecs-release.stand-in-for=${standIn.name}\n`,
+    )
+    return image
+  })
+}
+
+/** Builds on the host's network: where Debian's mirrors are in reach of the host, they are of the build. */
+async function build(docker: DockerTarget, image: string, dockerfile: string): Promise<void> {
+  const context = mkdtempSync(join(tmpdir(), "standin-"))
+  try {
+    writeFileSync(join(context, "Dockerfile"), dockerfile)
+    copyFileSync(authorities(), join(context, "ca-certificates.crt"))
+    const proxies = ["http_proxy", "https_proxy", "no_proxy"].flatMap(name => ["--build-arg", name])
+    const args = ["build", "--network", "host", "--progress", "plain", ...proxies, "--tag", image, context]
+    const done = await run(docker.cli, args, { env: dockerEnv(docker) })
+    if (done.code !== 0) {
+      throw new Error(`${image} could not be made:\n${done.stderr.trim().split("\n").slice(-12).join("\n")}`)
+    }
+  } finally {
+    rmSync(context, { recursive: true })
+  }
+}
+
+function recipeHash(standIn: StandIn): string {
+  const hash = createHash("sha256").update(DEBIAN_RECIPE)
+  if (standIn.dockerfile) hash.update(standIn.dockerfile).update(readFileSync(authorities()))
+  return hash.digest("hex").slice(0, 12)
+}
+
+/** The host's bundle of certificate authorities. */
+function authorities(): string {
+  const named = process.env.SSL_CERT_FILE
+  return named && existsSync(named) ? named : "/etc/ssl/certs/ca-certificates.crt"
+}

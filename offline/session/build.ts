@@ -1,0 +1,170 @@
+import { rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { execa } from "execa"
+import { platformOf } from "./container.js"
+import { rewriteDockerfile } from "./dockerfile.js"
+import { ExecError, UserError } from "./errors.js"
+import { writeTree } from "./export.js"
+import { withImage } from "./from.js"
+import { inspectImage } from "./image.js"
+import { clean, type Manifest } from "./manifest.js"
+import { type Field, MARK, type Session } from "./session.js"
+import { keyOf } from "./store.js"
+import { LineLog, Scrubber } from "./text.js"
+import type { ContainerValue, DirectoryValue, SecretValue } from "./values.js"
+
+interface BuildArgs {
+  dockerfile: string
+  platform: string | null
+  buildArgs: { name: string; value: string }[]
+  target: string
+  secrets: SecretValue[]
+}
+
+/** Directory.dockerBuild: the image that Docker's BuildKit makes of the directory. */
+export const dockerBuild: Field = async (
+  session,
+  parent: DirectoryValue,
+  options: BuildArgs,
+): Promise<ContainerValue> => {
+  const context = await parent.load()
+  const own = await platformOf(session)
+  const platform = options.platform ?? own
+  const args = Object.fromEntries(options.buildArgs.map(({ name, value }) => [name, value]))
+  const dockerfile = await rewriteDockerfile(read(session, context, options.dockerfile), args, ref =>
+    baseImage(session, ref),
+  )
+  const secrets = await Promise.all(
+    options.secrets.map(async secret => [secret.name, await secret.fingerprint()]),
+  )
+  const key = keyOf(
+    "build",
+    context.digest,
+    dockerfile,
+    options.dockerfile,
+    platform,
+    args,
+    options.target,
+    secrets,
+  )
+  const name = `${MARK}:build-${key.slice(0, 40)}`
+  const image = await session.once(`build ${key}`, async () => {
+    const known = await inspectImage(session, name)
+    if (known) return known
+    await build(session, context, dockerfile, platform === own ? undefined : platform, options, name)
+    return inspectImage(session, name)
+  })
+  if (!image) throw new UserError(`dockerBuild: the built image ${name} is gone. Run this again.`)
+  const empty = { mounts: [], ports: [], secretEnv: [], services: [], auths: [] }
+  return withImage({ layers: [], edits: [], config: {}, platform, ...empty }, image)
+}
+
+function read(session: Session, context: Manifest, path: string): string {
+  const entry = context.find(clean(path))
+  if (entry?.type === "file") return session.store.read(entry.sha ?? "").toString()
+  throw new UserError(`failed to read dockerfile: open /${clean(path)}: no such file or directory`)
+}
+
+/** A name of our own for an image that a Dockerfile refers to: BuildKit takes it without asking a registry. */
+async function baseImage(session: Session, reference: string): Promise<string> {
+  const image = await inspectImage(session, await session.resolveImage(reference))
+  if (!image) throw new UserError(`failed to resolve image "${reference}": not found`)
+  const tag = `base-${image.id.replace("sha256:", "").slice(0, 40)}`
+  await session.docker.json("POST", `/images/${image.id}/tag`, { query: { repo: MARK, tag } })
+  return `${MARK}:${tag}`
+}
+
+/**
+ * Runs the build. The context is a folder named by its content: BuildKit takes files of equal size and time in the same
+ * folder for equal. The Dockerfile lies outside, with the context's ignore file beside it, as Docker looks for it.
+ */
+async function build(
+  session: Session,
+  context: Manifest,
+  dockerfile: string,
+  platform: string | undefined,
+  options: BuildArgs,
+  name: string,
+): Promise<void> {
+  const work = session.store.temporary()
+  const folder = join(work, context.digest)
+  writeTree(session.store, context.entries, folder)
+  const file = join(work, "Dockerfile")
+  writeFileSync(file, dockerfile)
+  const ignore = [`${clean(options.dockerfile)}.dockerignore`, ".dockerignore"].map(path =>
+    context.find(path),
+  )
+  const sha = ignore.find(entry => entry?.type === "file")?.sha
+  if (sha) session.store.copyBlob(sha, `${file}.dockerignore`)
+  const plaintexts: string[] = []
+  const flags: string[] = []
+  try {
+    for (const [index, secret] of options.secrets.entries()) {
+      if (!secret.name) throw new UserError("secret has no name")
+      const path = join(work, `secret-${index}`)
+      const plaintext = await secret.plaintext()
+      plaintexts.push(plaintext)
+      writeFileSync(path, plaintext, { mode: 0o600 })
+      flags.push("--secret", `id=${secret.name},src=${path}`)
+    }
+    for (const arg of options.buildArgs) flags.push("--build-arg", `${arg.name}=${arg.value}`)
+    if (options.target) flags.push("--target", options.target)
+    if (platform) flags.push("--platform", platform)
+    await run(
+      session,
+      ["--file", file, "--tag", name, ...flags, folder],
+      new Scrubber(plaintexts),
+      options.target,
+    )
+  } finally {
+    rmSync(work, { recursive: true, force: true })
+  }
+}
+
+async function run(session: Session, args: string[], scrubber: Scrubber, target: string): Promise<void> {
+  const { cli, host } = session.docker.target
+  session.log(`build${target ? ` --target ${target}` : ""}`)
+  const lines: string[] = []
+  const log = new LineLog(line => {
+    lines.push(line)
+    if (line.trim() !== "") session.log(line)
+  }, scrubber)
+  const env = { DOCKER_HOST: host, DOCKER_BUILDKIT: "1", BUILDKIT_PROGRESS: "plain" }
+  const child = execa(cli, ["build", "--progress", "plain", ...args], {
+    env,
+    reject: false,
+    buffer: false,
+    all: true,
+  })
+  for await (const part of child.all) log.take(part as Buffer)
+  log.end()
+  const { failed, shortMessage } = await child
+  if (failed) throw buildError(lines, scrubber.text(shortMessage ?? ""))
+}
+
+/**
+ * What went wrong, from the progress lines: an exec error when a RUN ended otherwise than with 0. Docker's progress tells
+ * standard output and standard error not apart: both are given as standard output.
+ */
+export function buildError(lines: string[], otherwise: string): Error {
+  for (const line of lines) {
+    const [, step, command = "", code] =
+      /^#(\d+) ERROR: (?:executor failed running \[(.*)\]|process "(.*)" did not complete successfully): exit code: (\d+)/
+        .exec(line)
+        ?.filter((_, index, all) => !(index === 2 || index === 3) || all[index] !== undefined) ?? []
+    if (!step || code === undefined) continue
+    const prefix = new RegExp(`^#${step} \\d+\\.\\d+ `)
+    const output = lines.filter(one => prefix.test(one)).map(one => one.replace(prefix, ""))
+    const exitCode = Number(code)
+    const message = `failed to clone built container state: exit code: ${exitCode}`
+    return new ExecError(words(command), exitCode, output.join("\n"), "", message)
+  }
+  const said = lines.filter(line => /^(error|failed|ERROR)/.test(line)).at(-1) ?? otherwise
+  return new UserError(said.replace(/^(error|ERROR): /, ""))
+}
+
+/** The command line of a RUN as it was: a shell's script is one word. */
+function words(command: string): string[] {
+  const shell = /^(\S+ -\S*c) (.*)$/s.exec(command)
+  return shell ? [...(shell[1] ?? "").split(" "), shell[2] ?? ""] : command.split(" ")
+}

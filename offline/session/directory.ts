@@ -1,0 +1,126 @@
+import { basename, posix } from "node:path"
+import { dockerBuild } from "./build.js"
+import { directoryAt, readAt } from "./containerFiles.js"
+import { UserError } from "./errors.js"
+import { exportDirectory } from "./export.js"
+import { directoryIn, fileIn } from "./lookUp.js"
+import { clean, directoryEntry, type Entry, Manifest } from "./manifest.js"
+import { glob } from "./patterns.js"
+import type { Args, Field, Fields, Session } from "./session.js"
+import type { DirectoryValue, FileValue } from "./values.js"
+
+/** Query.directory: an empty one. */
+export const directory: Field = (session): DirectoryValue => made(session, [])
+
+/** The part of a directory that patterns let through. */
+export function filtered(
+  session: Session,
+  source: DirectoryValue,
+  { include, exclude }: Record<string, string[]>,
+) {
+  if (!include?.length && !exclude?.length) return source
+  const load = async () =>
+    session.store.putManifest((await source.load()).filter(include ?? [], exclude ?? []))
+  return { name: source.name, load }
+}
+
+function made(session: Session, entries: Entry[]): DirectoryValue {
+  const manifest = session.store.putManifest(entries)
+  return { name: "/", load: async () => manifest }
+}
+
+/** A field that gives a directory with other entries. */
+function change(
+  make: (manifest: Manifest, args: Args, session: Session) => Entry[] | Promise<Entry[]>,
+): Field {
+  return async (session, parent: DirectoryValue, args) =>
+    made(session, await make(await parent.load(), args, session))
+}
+
+/** The manifest with a file at a path. */
+function withFile(manifest: Manifest, path: string, entry: Omit<Entry, "path">): Entry[] {
+  const target = clean(path)
+  if (target === "") throw new UserError(`path ${path} is no file's`)
+  return manifest.with(posix.dirname(`/${target}`), [{ ...entry, path: basename(target) }])
+}
+
+const modeOf = (permissions: number | null | undefined, otherwise: number) => permissions ?? otherwise
+
+/** Fields of Directory. */
+export const directoryFields: Fields[string] = {
+  dockerBuild,
+  export: exportDirectory,
+  sync: async (_, parent: DirectoryValue) => void (await parent.load()),
+  name: (_, { name }: DirectoryValue) => (name.endsWith("/") ? name : `${name}/`),
+  digest: async (_, parent: DirectoryValue) => `sha256:${(await parent.load()).digest}`,
+  entries: async (_, parent: DirectoryValue, { path }) => (await parent.load()).list(path ?? ""),
+  glob: async (_, parent: DirectoryValue, { pattern }) => {
+    const matches = glob(pattern)
+    const found = (await parent.load()).entries.filter(({ path }) => matches(path))
+    return found.map(({ path, type }) => (type === "directory" ? `${path}/` : path))
+  },
+  exists: async (_, parent: DirectoryValue, { path }) => {
+    const target = clean(path)
+    return target === "" || (await parent.load()).find(target) !== undefined
+  },
+  file: async (session, parent: DirectoryValue, { path }) => {
+    const { origin } = parent
+    if (origin) return readAt(session, origin.container, posix.join(origin.path, `/${clean(path)}`))
+    return fileIn(await parent.load(), clean(path), posix.join("/", path))
+  },
+  directory: (session, parent: DirectoryValue, { path }) => {
+    const { origin } = parent
+    if (origin) return directoryAt(session, origin.container, posix.join(origin.path, `/${clean(path)}`))
+    const load = async () =>
+      session.store.putManifest(directoryIn(await parent.load(), clean(path), posix.join("/", path)))
+    return { name: basename(clean(path)), load }
+  },
+  filter: (session, parent: DirectoryValue, args) => filtered(session, parent, args),
+  diff: async (session, parent: DirectoryValue, { other }: { other: DirectoryValue }) => {
+    const mine = await parent.load()
+    const theirs = (await other.load()).entries.filter(({ type }) => type !== "directory")
+    return made(
+      session,
+      theirs.filter(entry => new Manifest([entry]).digest !== same(mine, entry.path)),
+    )
+  },
+  withNewFile: change((manifest, { path, contents, permissions }, session) => {
+    const blob = session.store.putBuffer(contents)
+    return withFile(manifest, path, {
+      ...blob,
+      type: "file",
+      mode: modeOf(permissions, 0o644),
+      uid: 0,
+      gid: 0,
+    })
+  }),
+  withFile: change((manifest, { path, source, permissions }) => {
+    const to = path.endsWith("/") ? posix.join(path, source.name) : path
+    return withFile(manifest, to, { ...source.entry, mode: modeOf(permissions, source.entry.mode) })
+  }),
+  withFiles: change((manifest, { path, sources, permissions }) =>
+    manifest.with(
+      path,
+      sources.map(({ name, entry }: FileValue) => ({
+        ...entry,
+        path: name,
+        mode: modeOf(permissions, entry.mode),
+      })),
+    ),
+  ),
+  withNewDirectory: change((manifest, { path, permissions }) => {
+    const target = clean(path)
+    if (target === "") return [...manifest.entries]
+    return manifest.with("", [directoryEntry(target, modeOf(permissions, 0o755))])
+  }),
+  withDirectory: change(async (manifest, args, session) =>
+    manifest.with(args.path, (await filtered(session, args.source, args).load()).entries),
+  ),
+  withoutFile: change((manifest, { path }) => manifest.without(path)),
+  withoutDirectory: change((manifest, { path }) => manifest.without(path)),
+}
+
+function same(manifest: Manifest, path: string): string | undefined {
+  const entry = manifest.find(path)
+  return entry && new Manifest([entry]).digest
+}

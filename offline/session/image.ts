@@ -1,0 +1,137 @@
+import { createReadStream, statSync } from "node:fs"
+import { pack } from "tar-stream"
+import { MARK, type Session } from "./session.js"
+import { keyOf } from "./store.js"
+import type { ContainerValue, ImageConfig, Port } from "./values.js"
+
+/** What is known of an image that the daemon has. */
+export interface Image {
+  id: string
+  layers: string[]
+  platform: string
+  config: ImageConfig
+  ports: Port[]
+  /** Addresses with digests under which it was pulled or pushed. */
+  digests: string[]
+}
+
+/** A layer that the daemon may not have yet. */
+export interface NewLayer {
+  /** `sha256:` and the hash of the uncompressed tar archive. */
+  digest: string
+  /** Where the archive is. */
+  path: string
+}
+
+/** What is kept of an image's configuration; the daemon tells more, of containers alone. */
+const KEPT = new Set([
+  ...["Env", "Entrypoint", "Cmd", "WorkingDir", "User", "Labels", "Volumes"],
+  ...["StopSignal", "Healthcheck", "Shell", "OnBuild"],
+])
+
+/** Labels that tell stand-ins for images apart. They are the machine's business: what is built on one doesn't have them. */
+const STAND_IN = "ecs-release.stand-in"
+
+/** True for what says nothing: null, "", [], {}. */
+function isEmpty(value: unknown): boolean {
+  return !value || (typeof value === "object" && Object.keys(value).length === 0)
+}
+
+/** Asks the daemon for an image; undefined where it has none of that name. */
+export async function inspectImage(session: Session, name: string): Promise<Image | undefined> {
+  const found = await session.docker.find(`/images/${encodeURIComponent(name)}/json`)
+  if (!found) return undefined
+  const labels: [string, string][] = Object.entries(found.Config?.Labels ?? {})
+  const Labels = Object.fromEntries(labels.filter(([name]) => !name.startsWith(STAND_IN)))
+  const all = Object.entries({ ...found.Config, Labels })
+  const known = all.filter(([name, value]) => KEPT.has(name) && !isEmpty(value))
+  const variant = found.Variant ? `/${found.Variant}` : ""
+  return {
+    id: found.Id,
+    layers: found.RootFS.Layers ?? [],
+    platform: `${found.Os}/${found.Architecture}${variant}`,
+    config: Object.fromEntries(known),
+    ports: Object.keys(found.Config?.ExposedPorts ?? {}).map(portOf),
+    digests: found.RepoDigests ?? [],
+  }
+}
+
+/**
+ * Gives an image of the layers alone, made when there is none: its configuration is empty, so that a container made from
+ * it has just what it is told to have. The image also keeps the layers from being removed.
+ */
+export async function bareImage(
+  session: Session,
+  layers: string[],
+  platform: string,
+  fresh?: NewLayer,
+): Promise<string> {
+  const name = bareName(layers, platform)
+  return session.once(`image ${name}`, async () => {
+    if (!(await session.docker.find(`/images/${name}/json`)))
+      await loadImage(session, name, layers, platform, {}, fresh)
+    return name
+  })
+}
+
+/** True when the daemon still has the layers. */
+export async function hasLayers(session: Session, layers: string[], platform: string): Promise<boolean> {
+  return (await session.docker.find(`/images/${bareName(layers, platform)}/json`)) !== undefined
+}
+
+/** Makes an image of a settled container: its layers, and the configuration that its recipe set. */
+export async function imageOf(session: Session, container: ContainerValue, name: string): Promise<void> {
+  await bareImage(session, container.layers, container.platform)
+  const exposed = container.ports.map(({ port, protocol }) => [`${port}/${protocol.toLowerCase()}`, {}])
+  const ports = exposed.length > 0 ? { ExposedPorts: Object.fromEntries(exposed) } : {}
+  const own = Object.entries(container.config).filter(([, value]) => !isEmpty(value))
+  const config = { ...Object.fromEntries(own), ...ports }
+  await loadImage(session, name, container.layers, container.platform, config)
+}
+
+function bareName(layers: string[], platform: string): string {
+  return `${MARK}:${keyOf(layers, platform).slice(0, 40)}`
+}
+
+/**
+ * Makes an image from layers that the daemon has, `fresh` perhaps aside, and a configuration. `docker load` takes layers it
+ * knows from its own store. Nothing in the image tells when or how it was made, so the same parts give the same image.
+ */
+async function loadImage(
+  session: Session,
+  name: string,
+  layers: string[],
+  platform: string,
+  config: object,
+  fresh?: NewLayer,
+): Promise<void> {
+  const [os, architecture, variant] = platform.split("/")
+  const image = {
+    ...{ architecture, ...(variant ? { variant } : {}), os, created: "1970-01-01T00:00:00Z" },
+    ...{ config, rootfs: { type: "layers", diff_ids: layers } },
+  }
+  const paths = layers.map(layer => `${layer.replace(":", "-")}.tar`)
+  const archive = pack()
+  archive.entry(
+    { name: "manifest.json" },
+    JSON.stringify([{ Config: "config.json", RepoTags: [name], Layers: paths }]),
+  )
+  archive.entry({ name: "config.json" }, JSON.stringify(image))
+  if (fresh) {
+    const { size } = statSync(fresh.path)
+    const entry = archive.entry({ name: `${fresh.digest.replace(":", "-")}.tar`, size }, () =>
+      archive.finalize(),
+    )
+    createReadStream(fresh.path).pipe(entry)
+  } else archive.finalize()
+  await session.docker.lines("POST", "/images/load", { query: { quiet: true }, tar: archive as never })
+}
+
+function portOf(text: string): Port {
+  const [port, protocol] = text.split("/")
+  return {
+    port: Number(port),
+    protocol: protocol === "udp" ? "UDP" : "TCP",
+    experimentalSkipHealthcheck: false,
+  }
+}

@@ -1,0 +1,57 @@
+import { createHash } from "node:crypto"
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { decodeId } from "../recipe.js"
+
+/**
+ * What constructors returned. An engine keeps it, since a constructor is to depend on its arguments alone, and so does this: by the
+ * module's sources and the arguments. One that sets a secret is not kept, for that secret ends with its session.
+ */
+export class Constructed {
+  private readonly folder: string
+
+  /** `sources` is the hash of the module's sources; what is known of older ones goes. */
+  constructor(stateDir: string, module: string, sources: string) {
+    const all = join(stateDir, "constructed", module)
+    this.folder = join(all, sources)
+    if (existsSync(all) && !existsSync(this.folder)) rmSync(all, { recursive: true, force: true })
+  }
+
+  /** True where a call with some arguments is kept: likely the next one's are the same. */
+  get any(): boolean {
+    return existsSync(this.folder)
+  }
+
+  /** The state kept for these arguments, or undefined. */
+  find(args: Record<string, unknown>): unknown {
+    const path = this.path(args)
+    return existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as unknown) : undefined
+  }
+
+  keep(args: Record<string, unknown>, state: unknown): void {
+    if (setsSecret(state)) return
+    const path = this.path(args)
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(`${path}.${process.pid}`, JSON.stringify(state))
+    renameSync(`${path}.${process.pid}`, path)
+  }
+
+  private path(args: Record<string, unknown>): string {
+    return join(this.folder, `${createHash("sha256").update(JSON.stringify(args)).digest("hex")}.json`)
+  }
+}
+
+/** True where an ID in the state holds a `setSecret`. */
+function setsSecret(state: unknown): boolean {
+  if (typeof state === "string") return isId(state) && Buffer.from(state, "base64").includes('"setSecret"')
+  return state !== null && typeof state === "object" && Object.values(state).some(setsSecret)
+}
+
+function isId(text: string): boolean {
+  try {
+    decodeId(text)
+    return true
+  } catch {
+    return false
+  }
+}

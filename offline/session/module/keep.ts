@@ -1,0 +1,38 @@
+import { createHash } from "node:crypto"
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import type { ModuleFiles } from "./process.js"
+import type { SdkFiles } from "./sdk.js"
+import type { ModuleDef } from "./types.js"
+
+/** Raised when what is kept changes its form. */
+const FORM = 1
+
+/**
+ * A module's types. To ask the module takes seconds, so the answer is kept under the hash of its sources. `log` is told before
+ * it is asked. Throws where the module doesn't load.
+ */
+export async function moduleTypes(
+  module: ModuleFiles,
+  sdk: SdkFiles,
+  stateDir: string,
+  log: (line: string) => void,
+): Promise<ModuleDef> {
+  const path = join(stateDir, "modules", `${sourcesHash(module, sdk)}.json`)
+  if (existsSync(path)) return JSON.parse(readFileSync(path, "utf8")) as ModuleDef
+  log(`module ${module.name}: reading its types…`)
+  const { describe } = await import("./run.js")
+  const types = await describe(module, sdk)
+  mkdirSync(join(stateDir, "modules"), { recursive: true })
+  writeFileSync(`${path}.${process.pid}`, JSON.stringify(types))
+  renameSync(`${path}.${process.pid}`, path)
+  return types
+}
+
+/** Equal as long as the module's sources and the SDK are. */
+export function sourcesHash(module: ModuleFiles, sdk: SdkFiles): string {
+  const hash = createHash("sha256").update(JSON.stringify([FORM, sdk.version, module.name]))
+  for (const file of module.files)
+    hash.update(`\0${file.slice(module.sourceDir.length)}\0`).update(readFileSync(file))
+  return hash.digest("hex")
+}

@@ -1,0 +1,24 @@
+import type ts from "typescript"
+
+/** The library's parts that describe a browser; the scan's target asks for them by default. */
+const BROWSER = /\/lib\.(dom|webworker|scripthost)\b[^/]*\.d\.ts$/
+
+/**
+ * Lets the SDK's scan see what an engine's scan sees: the module's sources and the SDK's types, and no other npm package. Types of
+ * packages and of the browser can't be part of a module's interface; without them the scan takes a third of the time.
+ * `sourceDir` is the module's folder, `types` the one with the SDK's types.
+ */
+export function narrowScan(system: ts.System, sourceDir: string, types: string): void {
+  const { directoryExists, fileExists, readFile } = system
+  const package_ = `${sourceDir}/node_modules/@dagger.io/dagger`
+  const at = (path: string) => (path.startsWith(package_) ? types + path.slice(package_.length) : path)
+  const isHidden = (path: string) =>
+    /\/node_modules(\/|$)/.test(path) && !`${package_}/`.startsWith(`${path}/`)
+  system.directoryExists = path => {
+    if (path.startsWith(package_)) return directoryExists(at(path))
+    return `${package_}/`.startsWith(`${path}/`) || (!isHidden(path) && directoryExists(path))
+  }
+  system.fileExists = path => fileExists(at(path))
+  system.readFile = (path, encoding) => (BROWSER.test(path) ? "" : readFile(at(path), encoding))
+  system.realpath = path => at(path)
+}

@@ -1,0 +1,114 @@
+import { createHash, randomBytes } from "node:crypto"
+import { hostname } from "node:os"
+import type { DockerApi } from "./docker.js"
+import { UserError } from "./errors.js"
+import { type Argument, Recipe } from "./recipe.js"
+import type { Running } from "./service.js"
+import type { Store } from "./store.js"
+
+/** A field's arguments. */
+// biome-ignore lint/suspicious/noExplicitAny: the schema has checked the types by then
+export type Args = any
+/** Makes one field's value from its parent's and its arguments; objects among these come as values. */
+// biome-ignore lint/suspicious/noExplicitAny: as above
+export type Field = (session: Session, parent: any, args: Args, recipe: Recipe) => unknown
+/** Fields by type and name. */
+export type Fields = Record<string, Record<string, Field>>
+
+/** Every image, volume and container of sessions has this in its name or as a label. */
+export const MARK = "ecs-release-session"
+
+/** One session: what its calls share. */
+export class Session {
+  /** Plain values of secrets that were set, by fingerprint. */
+  readonly secrets = new Map<string, string>()
+  /** Started services by key. */
+  readonly services = new Map<string, Promise<Running>>()
+  /** Containers made only to read images' files, by image. */
+  readonly readers = new Map<string, Promise<string>>()
+  /** Tells this checkout's objects from others'. */
+  readonly place: string
+  private readonly id = `${process.pid}.${randomBytes(4).toString("hex")}`
+  private readonly values = new Map<string, Promise<unknown>>()
+  private readonly pending = new Set<Promise<unknown>>()
+  private readonly running = new Map<string, Promise<unknown>>()
+
+  constructor(
+    readonly docker: DockerApi,
+    readonly store: Store,
+    private readonly fields: Fields,
+    readonly resolveImage: (ref: string) => Promise<string>,
+    readonly log: (line: string) => void,
+  ) {
+    this.place = createHash("sha256").update(`${hostname()}:${store.dir}`).digest("hex").slice(0, 12)
+  }
+
+  /** Lets something go on that nobody waits for but the session's end. Its failure doesn't count. */
+  later(work: Promise<unknown>): void {
+    const ended = work.catch(() => {}).finally(() => this.pending.delete(ended))
+    this.pending.add(ended)
+  }
+
+  /** Waits for all that goes on. */
+  async idle(): Promise<void> {
+    await Promise.all(this.pending)
+  }
+
+  /** Labels for a container that must not outlive the session. */
+  get labels(): Record<string, string> {
+    return { [MARK]: this.place, [`${MARK}.owner`]: this.id }
+  }
+
+  /** The value of an object: made on the first call, shared by all later ones. A failure is not kept. */
+  evaluate<T>(recipe: Recipe): Promise<T> {
+    return this.share(this.values, recipe.digest, () => this.call(recipe), true) as Promise<T>
+  }
+
+  /** A plain value of an object. */
+  async leaf(
+    parent: Recipe | undefined,
+    type: string,
+    field: string,
+    args: Recipe["args"],
+  ): Promise<unknown> {
+    return this.call(new Recipe(type, field, args, parent), type)
+  }
+
+  /** Runs `make` unless it runs already under the same key; then waits for that. */
+  once<T>(key: string, make: () => Promise<T>): Promise<T> {
+    return this.share(this.running, key, make, false) as Promise<T>
+  }
+
+  private async call(recipe: Recipe, type = recipe.parent?.type ?? "Query"): Promise<unknown> {
+    const field = this.fields[type]?.[recipe.field]
+    if (!field) throw new UserError(`${type}.${recipe.field} is declared but not served`)
+    const parent = recipe.parent && (await this.evaluate(recipe.parent))
+    return field(this, parent, await this.valueOf(recipe.args), recipe)
+  }
+
+  private async valueOf(value: Argument): Promise<unknown> {
+    if (value instanceof Recipe) return this.evaluate(value)
+    if (Array.isArray(value)) return Promise.all(value.map(inner => this.valueOf(inner)))
+    if (value === null || typeof value !== "object") return value
+    const names = Object.keys(value)
+    const values = await Promise.all(names.map(name => this.valueOf(value[name] ?? null)))
+    return Object.fromEntries(names.map((name, index) => [name, values[index]]))
+  }
+
+  private share(
+    map: Map<string, Promise<unknown>>,
+    key: string,
+    make: () => Promise<unknown>,
+    keep: boolean,
+  ) {
+    const known = map.get(key)
+    if (known) return known
+    const made = make()
+    map.set(key, made)
+    made.then(
+      () => keep || map.delete(key),
+      () => map.delete(key),
+    )
+    return made
+  }
+}

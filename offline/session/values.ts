@@ -1,0 +1,94 @@
+import type { Entry, Manifest } from "./manifest.js"
+
+/** The part of an image's configuration that the OCI image specification knows. */
+export interface ImageConfig {
+  Env?: string[]
+  Entrypoint?: string[] | null
+  Cmd?: string[] | null
+  WorkingDir?: string
+  User?: string
+  Labels?: Record<string, string> | null
+  Volumes?: Record<string, object> | null
+  StopSignal?: string
+  Healthcheck?: object
+  Shell?: string[]
+  OnBuild?: string[] | null
+}
+
+/** A change of a container's files that is not a layer yet. */
+export type Edit = { put: Entry[]; at: string } | { remove: string }
+
+export interface Port {
+  port: number
+  protocol: "TCP" | "UDP"
+  description?: string | null
+  experimentalSkipHealthcheck: boolean
+}
+
+export type Mount = { path: string } & (
+  | { kind: "directory"; manifest: Manifest }
+  | { kind: "file"; file: FileValue }
+  | { kind: "secret"; secret: SecretValue; mode: number; owner: string }
+  | { kind: "cache"; volume: string }
+  | { kind: "temp" }
+)
+
+/** What a command left behind. */
+export interface Outcome {
+  exitCode: number
+  stdout: string
+  stderr: string
+  combined: string
+}
+
+/** A container's state, evaluated. */
+export interface ContainerValue {
+  /** Layers' digests of the uncompressed content, lowest first; the daemon has them. */
+  layers: string[]
+  /** To be laid over the layers, in order. */
+  edits: Edit[]
+  config: ImageConfig
+  platform: string
+  mounts: Mount[]
+  ports: Port[]
+  secretEnv: { name: string; secret: SecretValue }[]
+  services: { alias: string; service: ServiceValue }[]
+  auths: { address: string; username: string; secret: SecretValue }[]
+  /** Of the last command. */
+  last?: Outcome
+  /** Set as long as the container is what `from` gave. */
+  imageRef?: string
+  /** True once withDefaultArgs was called. */
+  ownArgs?: boolean
+}
+
+/** A directory: its listing, read when asked for. */
+export interface DirectoryValue {
+  name: string
+  load(): Promise<Manifest>
+  /** Where it lies in a container, so that a part can be read without reading it whole. */
+  origin?: { container: ContainerValue; path: string }
+}
+
+/** A file: its name and its entry (whose path doesn't count). */
+export interface FileValue {
+  name: string
+  entry: Entry & { sha: string; size: number }
+}
+
+export interface SecretValue {
+  /** Empty for one that has only an address. */
+  name: string
+  uri: string
+  plaintext(): Promise<string>
+  /** Names the secret in keys without giving it away; equal for equal values. */
+  fingerprint(): Promise<string>
+}
+
+export interface ServiceValue {
+  /** Equal for the same service. */
+  key: string
+  ports: Port[]
+  /** A server on the host, or a command to run in a container. */
+  run: { host: string } | { container: ContainerValue; args: string[]; privileged: boolean }
+}

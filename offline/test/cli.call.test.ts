@@ -1,0 +1,192 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { copyOf, dagger } from "./cli.help.js"
+
+// What a real engine and its command line do with such a module was recorded; each test here is one of those records.
+const TRACE = /\[traceparent:[0-9a-f]{32}-[0-9a-f]{16}\]/
+let module: ReturnType<typeof copyOf>
+const call = (...args: string[]) =>
+  dagger(module.dir, ["-s", "call", ...args], { HELLO_TOKEN: "s3cr3t-value" })
+
+describe("dagger call", { timeout: 240_000 }, () => {
+  beforeAll(() => {
+    module = copyOf("hello")
+  })
+  afterAll(() => module.remove())
+
+  it("prints a string as it is, without a newline, with the flags and defaults of code and .env", async () => {
+    const { stdout, errors, exitCode } = await call("greet", "--count", "2", "--loudness=high")
+    expect({ stdout, errors, exitCode }).toEqual({
+      stdout: "hello world from xx (high)\nhello world from xx (high)",
+      errors: "",
+      exitCode: 0,
+    })
+    expect((await call("--region=yy", "greet", "--name=you", "--loud")).stdout).toBe(
+      "HELLO YOU FROM YY (LOW)",
+    )
+  })
+
+  it("says which defaults the user has set, secrets by where they come from", async () => {
+    const { stderr } = await call("nothing")
+    expect(stderr).toContain('user default: hello(region="xx")\n')
+    expect(stderr).toContain('user default: hello(token="env://HELLO_TOKEN")\n')
+    expect(stderr).toContain('user default: hello.greet(name="world")\n')
+    expect(stderr).not.toContain("s3cr3t")
+  })
+
+  it("shows what the module prints, line by line, as progress", async () => {
+    const loud = await dagger(module.dir, ["call", "greet"])
+    expect(loud.stderr).toContain("greeting world\n")
+    expect(loud.stderr).toContain("on standard error\n")
+    expect(loud.stdout).toBe("hello world from xx (low)")
+  })
+
+  it("prints nothing for void", async () => {
+    expect(await call("nothing")).toMatchObject({ stdout: "", exitCode: 0 })
+  })
+
+  it("prints an object's id, and each of a list's", async () => {
+    expect((await call("release")).stdout).toMatch(/^HelloRelease@xxh3:[0-9a-f]{16}\n$/)
+    expect((await call("releases")).stdout).toMatch(/^(- HelloRelease@xxh3:[0-9a-f]{16}\n){2}$/)
+  })
+
+  it("goes on into fields and functions of the returned object", async () => {
+    expect((await call("release", "version")).stdout).toBe("1.2.3")
+    expect((await call("--region=x", "release", "--version=9.9.9", "summary")).stdout).toBe("9.9.9 in x")
+    expect((await call("releases", "summary")).stdout).toBe("1.0.0 in xx\n1.1.0 in xx\n")
+  })
+
+  it("prints lists, numbers and booleans", async () => {
+    expect((await call("list", "--items=x,y", "--items", "z")).stdout).toBe("x\ny\nz\n")
+    expect((await call("list")).stdout).toBe("a\nb\n")
+    expect((await call("sum", "--numbers=1,2", "--factor=1.5")).stdout).toBe("4.5")
+    expect((await call("answer")).stdout).toBe("42")
+    expect((await call("truth")).stdout).toBe("true")
+    expect((await call("list", "-j")).stdout).toBe('[\n    "a",\n    "b"\n]\n')
+  })
+
+  it("ends with 1 and the error's message where a function throws", async () => {
+    const { stdout, errors, exitCode } = await call("fail")
+    expect({ stdout, exitCode }).toEqual({ stdout: "", exitCode: 1 })
+    expect(errors.replace(TRACE, "T")).toBe("Error: no commits: make one first T\n")
+  })
+
+  it("ends with a failed command's own code and its output", async () => {
+    const { stdout, errors, exitCode } = await call("bad-exec")
+    expect({ stdout, exitCode }).toEqual({ stdout: "", exitCode: 3 })
+    expect(errors.replace(TRACE, "T")).toBe("Error: exit code: 3 T\nStdout:\nout\nStderr:\nerr\n")
+  })
+
+  it("takes wrong command lines as the real one does", async () => {
+    const nope = await call("nope")
+    expect(nope).toMatchObject({ stdout: "", exitCode: 1 })
+    expect(nope.errors.replace(TRACE, "T")).toBe(
+      'Error: unknown command "nope" for "dagger call" T\nRun \'dagger call --help\' for usage.\n',
+    )
+    const flag = await call("release", "--nope")
+    expect(flag.errors.replace(TRACE, "T")).toBe(
+      "Error: unknown flag: --nope T\nRun 'dagger call release --help' for usage.\n",
+    )
+    const missing = await call("text")
+    expect(missing.errors.replace(TRACE, "T")).toBe(
+      "Error: required flag(s) \"file\" not set T\nRun 'dagger call text --help' for usage.\n",
+    )
+  })
+
+  it("goes on into the core API's functions", async () => {
+    expect((await call("base")).stdout).toMatch(/^Container@xxh3:[0-9a-f]{16}\n$/)
+    expect((await call("base", "with-exec", "--args=echo,hi", "stdout")).stdout).toBe("hi\n")
+    expect((await call("base", "directory", "--path=/etc/apt", "entries")).stdout).toContain(
+      "sources.list.d/\n",
+    )
+    const bad = await call("base", "with-exec", "--args=sh,-c,exit 4", "stdout")
+    expect(bad).toMatchObject({ stdout: "", exitCode: 4 })
+  })
+
+  it("saves what is asked for", async () => {
+    const file = await call("base", "file", "--path=/etc/debian_version", "-o", "saved/version")
+    expect(file.stdout).toBe("")
+    expect(file.errors).toBe(`Saved to ${JSON.stringify(join(module.dir, "saved/version"))}.\n`)
+    expect(readFileSync(join(module.dir, "saved/version"), "utf8")).toMatch(/^\d+/)
+    const text = await call("greet", "-o", "saved/text")
+    expect(text.stdout).toBe("hello world from xx (low)")
+    expect(text.errors).toBe(`Saved output to ${JSON.stringify(join(module.dir, "saved/text"))}.\n`)
+    expect(readFileSync(join(module.dir, "saved/text"), "utf8")).toBe(text.stdout)
+    const path = join(module.dir, "image.tar")
+    expect((await call("base", "as-tarball", "export", "--path=image.tar")).stdout).toBe(path)
+    expect(existsSync(path)).toBe(true)
+  })
+
+  it("gives the repository's root for defaultPath, without what is ignored", async () => {
+    const { stdout } = await call("names")
+    expect(stdout.split("\n")).toEqual(expect.arrayContaining([".git/", "ci/", "dagger.json"]))
+    expect((await call("names", "--dir=ci")).stdout).toBe("package.json\nsrc/\n")
+    expect((await call("names", "--dir=https://github.com/x/y")).errors).toContain("is remote: offline")
+    const missing = await call("names", "--dir=nowhere")
+    expect(missing.exitCode).toBe(1)
+    expect(missing.errors).toMatch(
+      /^Error: failed to get value for argument "dir": .*nowhere: no such file or directory/,
+    )
+  })
+
+  it("reads files", async () => {
+    writeFileSync(join(module.dir, "note.txt"), "a note\n")
+    expect((await call("text", "--file=note.txt")).stdout).toBe("a note\n")
+  })
+
+  it("gives secrets from the environment, files and commands; an unset one fails when it is read", async () => {
+    expect((await call("secret-length")).stdout).toBe("12")
+    writeFileSync(join(module.dir, "secret.txt"), "12345")
+    expect((await call("--token=file://secret.txt", "secret-length")).stdout).toBe("5")
+    expect((await call("--token=cmd://printf abc", "secret-length")).stdout).toBe("3")
+    expect((await call("--token=env://NOT_SET_AT_ALL", "secret-length")).stdout).toContain(
+      "secret env var not found",
+    )
+    expect((await call("--token=vault://x", "secret-length")).errors).toContain(
+      "offline has no secrets from vault://",
+    )
+  })
+
+  it("reaches a server of the host through a Service", async () => {
+    const server = createServer((_, response) => response.end("from the host"))
+    await new Promise<void>(resolve => server.listen(0, "127.0.0.1", resolve))
+    const { port } = server.address() as AddressInfo
+    try {
+      expect((await call(`--endpoint=tcp://127.0.0.1:${port}`, "fetch")).stdout).toBe("from the host")
+    } finally {
+      server.close()
+    }
+    expect((await call("--endpoint=http://127.0.0.1", "fetch")).errors).toContain(
+      "unsupported service address",
+    )
+  })
+
+  it("shows help on standard output without running anything", async () => {
+    const { stdout, exitCode } = await call("release", "--help")
+    expect(exitCode).toBe(0)
+    expect(stdout).toBe(
+      [
+        "Releases.",
+        "",
+        "USAGE",
+        "  dagger call release [arguments] <function>",
+        "",
+        "FUNCTIONS",
+        "  summary       Version and region in one line.",
+        "  version       The released version.",
+        "",
+        "ARGUMENTS",
+        '      --version string    (default "1.2.3")',
+        "",
+        'Use "dagger call release [command] --help" for more information about a command.',
+        "",
+      ].join("\n"),
+    )
+    const wrong = await call("nope", "--help")
+    expect(wrong.exitCode).toBe(1)
+    expect(wrong.stdout).toMatch(/^\nCall one or more functions/)
+  })
+})

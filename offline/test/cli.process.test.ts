@@ -1,0 +1,101 @@
+import { spawn } from "node:child_process"
+import { existsSync, readFileSync, symlinkSync } from "node:fs"
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { copyOf, DAGGER, dagger, until } from "./cli.help.js"
+
+let module: ReturnType<typeof copyOf>
+
+/** Starts a call that waits inside the module, and gives the processes' ids once it does. */
+async function startWaiting(marker: string) {
+  const cli = spawn(DAGGER, ["call", "wait", `--marker=${marker}`], {
+    cwd: module.dir,
+    stdio: ["ignore", "pipe", "pipe"],
+  })
+  let stderr = ""
+  cli.stderr.on("data", part => {
+    stderr += part
+  })
+  const ended = new Promise<number | null>(resolve => cli.once("close", resolve))
+  const [, pid] = await until(() => /^waiting (\d+)$/m.exec(stderr) ?? undefined, 120)
+  return { cli, ended, pid: Number(pid), stderr: () => stderr }
+}
+
+function runs(pid: number): boolean {
+  try {
+    return !/^\d+ \(.*\) [ZX]/s.test(readFileSync(`/proc/${pid}/stat`, "utf8"))
+  } catch {
+    return false
+  }
+}
+
+describe("the command", { timeout: 240_000 }, () => {
+  beforeAll(() => {
+    module = copyOf("hello")
+  })
+  afterAll(() => module.remove())
+
+  it("says Canceled. on Ctrl-C and ends the function at once, before any handler in it runs", async () => {
+    const marker = join(module.dir, "interrupted")
+    const { cli, ended, pid, stderr } = await startWaiting(marker)
+    const before = Date.now()
+    cli.kill("SIGINT")
+    expect(await ended).toBe(1)
+    expect(Date.now() - before).toBeLessThan(1500)
+    expect(stderr()).toMatch(/Canceled\.\n$/)
+    await until(() => !runs(pid), 2)
+    expect(existsSync(marker)).toBe(false)
+  })
+
+  it("takes the function with it when it is killed", async () => {
+    const marker = join(module.dir, "killed")
+    const { cli, ended, pid } = await startWaiting(marker)
+    cli.kill("SIGKILL")
+    await ended
+    await until(() => !runs(pid), 5)
+    expect(existsSync(marker)).toBe(false)
+  })
+
+  it("runs a command in a session and passes its exit code on", async () => {
+    const ask = `curl -fs -u "$DAGGER_SESSION_TOKEN:" "http://127.0.0.1:$DAGGER_SESSION_PORT/query" -d '{"query":"{version}"}'; exit 5`
+    const { stdout, exitCode } = await dagger(module.dir, ["run", "sh", "-c", ask])
+    expect(JSON.parse(stdout)).toEqual({ data: { version: expect.stringMatching(/^v0\./) } })
+    expect(exitCode).toBe(5)
+    const missing = await dagger(module.dir, ["run", "no-such-command"])
+    expect(missing).toMatchObject({ exitCode: 1 })
+    expect(missing.stderr).toBe('Error: exec: "no-such-command": executable file not found in $PATH\n')
+    expect(await dagger(module.dir, ["run"])).toMatchObject({ exitCode: 1 })
+  })
+
+  it("lists functions, also of what a function returns", async () => {
+    const { stdout } = await dagger(module.dir, ["functions"])
+    expect(stdout).toContain("Name            Description\n")
+    expect(stdout).toContain("\nbad-exec        Runs a command that exits 3.\n")
+    expect((await dagger(module.dir, ["functions", "release"])).stdout).toBe(
+      "Name      Description\nsummary   Version and region in one line.\nversion   The released version.\n",
+    )
+    const wrong = await dagger(module.dir, ["functions", "nope"])
+    expect(wrong.errors).toBe('Error: no function "nope" in type "Hello"\n')
+    expect(wrong.exitCode).toBe(1)
+  })
+
+  it("works through a symbolic link, from any folder, with -m", async () => {
+    const link = join(module.dir, "linked")
+    symlinkSync(DAGGER, link)
+    const { execa } = await import("execa")
+    const { stdout } = await execa(link, ["-s", "-m", module.dir, "call", "answer"], { cwd: "/" })
+    expect(stdout).toBe("42")
+  })
+
+  it("helps whoever is lost", async () => {
+    expect((await dagger("/", [])).stdout).toContain("SANDBOX COMMANDS")
+    expect((await dagger("/", ["up", "--help"])).stdout).toContain("dagger up [options]")
+    const mistyped = await dagger("/", ["cal"])
+    expect(mistyped.stderr).toBe(
+      'Error: unknown command or file "cal" for "dagger"\n\nDid you mean this?\n\tcall\n\n',
+    )
+    const nowhere = await dagger("/", ["functions"])
+    expect(nowhere.stderr).toMatch(/^Error: no dagger.json found in \/ or above it/)
+    expect(nowhere.exitCode).toBe(1)
+  })
+})

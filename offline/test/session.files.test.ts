@@ -1,0 +1,164 @@
+import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { afterAll, beforeAll, expect, test, vi } from "vitest"
+import { type Asked, BASE, newState, removeStates, start } from "./session.help.js"
+
+let session: Asked
+let files: string
+
+beforeAll(async () => {
+  session = await start(newState())
+  files = await session.leaf(
+    '{directory{withNewFile(path:"a.txt",contents:"A"){withNewFile(path:"sub/run",contents:"#!/bin/sh\\necho ran\\n",permissions:493){id}}}}',
+  )
+})
+
+afterAll(async () => {
+  await session.close()
+  removeStates()
+})
+
+const on = (chain: string) => `{container{from(address:"${BASE}"){${chain}}}}`
+const sh = (script: string, then: string) => `withExec(args:["sh","-c",${JSON.stringify(script)}]){${then}}`
+
+test("what is written to a mounted directory lives on, in that branch alone", {
+  timeout: 60_000,
+}, async () => {
+  const write = (text: string, then: string) =>
+    sh(`echo ${text} > /m/a.txt; chown 7:8 /m/a.txt; rm -r /m/sub; mkdir /m/new`, then)
+  const read = sh("cat /m/a.txt; stat -c %u:%g /m/a.txt; ls /m", "stdout")
+  const branch = (text: string) =>
+    on(`withMountedDirectory(path:"/m",source:"${files}"){${write(text, read)}}`)
+  expect(await session.leaf(branch("one"))).toBe("one\n7:8\na.txt\nnew\n")
+  expect(await session.leaf(branch("two"))).toBe("two\n7:8\na.txt\nnew\n")
+  const fresh = on(
+    `withMountedDirectory(path:"/m",source:"${files}"){${sh("/m/sub/run; ls /m; stat -c %u /m/a.txt", "stdout")}}`,
+  )
+  expect(await session.leaf(fresh)).toBe("ran\na.txt\nsub\n0\n")
+})
+
+test("the same for a user who can't write into the daemon's folders", { timeout: 60_000 }, async () => {
+  const user = vi.spyOn(process, "getuid").mockReturnValue(1000)
+  const read = sh("stat -c %u:%g /m/a.txt; cat /m/big | tr -d x; /m/sub/run", "stdout")
+  const write = sh(
+    "chown 7:8 /m/a.txt; ln /m/a.txt /m/hard; head -c 2000000 /dev/zero | tr '\\0' x > /m/big",
+    read,
+  )
+  expect(await session.leaf(on(`withMountedDirectory(path:"/m",source:"${files}"){${write}}`))).toBe(
+    "7:8\nran\n",
+  )
+  user.mockRestore()
+})
+
+test("a mounted directory is not part of the image", { timeout: 60_000 }, async () => {
+  const chain = `withMountedDirectory(path:"/m",source:"${files}"){${sh("echo x > /m/x; echo y > /y", 'withoutMount(path:"/m"){directory(path:"/m"){entries}}')}}`
+  expect(await session.leaf(on(chain))).toEqual([])
+})
+
+test("files put on a mounted path go into the mount", { timeout: 60_000 }, async () => {
+  const chain = `withMountedDirectory(path:"/m",source:"${files}"){withNewFile(path:"/m/sub/n",contents:"N"){withoutFile(path:"/m/a.txt"){directory(path:"/m"){glob(pattern:"**")}}}}`
+  expect(await session.leaf(on(chain))).toEqual(["sub/", "sub/n", "sub/run"])
+})
+
+test("a mounted file, changed", { timeout: 60_000 }, async () => {
+  const file = await session.leaf('{file(name:"f",contents:"one\\ntwo\\nthree\\n"){id}}')
+  const chain = `withMountedFile(path:"/etc/mine",source:"${file}"){${sh("echo four >> /etc/mine", 'file(path:"/etc/mine"){contents(offsetLines:1,limitLines:3)}')}}`
+  expect(await session.leaf(on(chain))).toBe("two\nthree\nfour\n")
+})
+
+test("a cache volume is shared by commands and kept", { timeout: 60_000 }, async () => {
+  const cache = await session.leaf(`{cacheVolume(key:"test-${Date.now()}"){id}}`)
+  const with_ = (script: string) =>
+    on(`withMountedCache(path:"/c",cache:"${cache}"){${sh(script, "stdout")}}`)
+  expect(await session.leaf(with_("ls /c; echo 1 > /c/one"))).toBe("")
+  expect(await session.leaf(with_("ls /c; echo 2 > /c/two"))).toBe("one\n")
+  await session.session.idle()
+  await session.session.docker.json("DELETE", `/volumes/${(await volumes()).at(-1)}`)
+})
+
+async function volumes(): Promise<string[]> {
+  const { Volumes } = await session.session.docker.json("GET", "/volumes")
+  const own = (Volumes as { Name: string; CreatedAt: string }[]).filter(one =>
+    one.Name.includes(session.session.place),
+  )
+  return own.sort((a, b) => (a.CreatedAt < b.CreatedAt ? -1 : 1)).map(one => one.Name)
+}
+
+test("edits keep what directories below are, and follow links", { timeout: 60_000 }, async () => {
+  const chain = `withNewFile(path:"/tmp/x",contents:"X"){withNewFile(path:"/root/r",contents:"",owner:"nobody"){withNewFile(path:"/bin/tool",contents:"#!/bin/sh\\necho tool",permissions:493){${sh("stat -c %a /tmp /root /usr; ls /bin | grep -c .; tool; readlink /bin; stat -c %U /root/r", "stdout")}}}}`
+  const lines: string[] = (await session.leaf(on(chain))).trim().split("\n")
+  expect(lines.slice(0, 3)).toEqual(["1777", "700", "755"])
+  expect(Number(lines[3])).toBeGreaterThan(50)
+  expect(lines.slice(4)).toEqual(["tool", "usr/bin", "nobody"])
+})
+
+test("removed from below, and put there again", { timeout: 60_000 }, async () => {
+  const chain = `withoutDirectory(path:"/var/lib"){withNewFile(path:"/var/lib/only",contents:"1"){withoutFile(path:"/not/there"){directory(path:"/var/lib"){entries}}}}`
+  expect(await session.leaf(on(chain))).toEqual(["only"])
+})
+
+test("a container of files alone", { timeout: 60_000 }, async () => {
+  expect(
+    await session.leaf(
+      `{container{withDirectory(path:"/",source:"${files}"){rootfs{directory(path:"sub"){entries}}}}}`,
+    ),
+  ).toEqual(["run"])
+  const root = await session.leaf(on('directory(path:"/usr/bin"){id}'))
+  expect(
+    await session
+      .leaf(`{container{withRootfs(directory:"${root}"){exitCode}}}`)
+      .catch(error => error.message),
+  ).toContain("no command")
+})
+
+test("output as it is: large, with NUL bytes, with bytes that are no UTF-8", {
+  timeout: 120_000,
+}, async () => {
+  expect(await session.leaf(on(sh("printf 'a\\000b\\377\\342\\202c'", "stdout")))).toBe(
+    "a\0b\ufffd\ufffd\ufffdc",
+  )
+  const large: string = await session.leaf(on(sh("head -c 20000000 /dev/zero | tr '\\0' x", "stdout")))
+  expect(large.length).toBe(20_000_000)
+  const both = await session.ask(
+    on(sh("echo 1; sleep 0.2; echo 2 >&2; sleep 0.2; echo 3", "stdout stderr combinedOutput")),
+  )
+  expect(both.data.container.from.withExec).toEqual({
+    stdout: "1\n3\n",
+    stderr: "2\n",
+    combinedOutput: "1\n2\n3\n",
+  })
+})
+
+test("the host's folder in, and a directory out", async () => {
+  const folder = newState()
+  mkdirSync(join(folder, "in/.git"), { recursive: true })
+  writeFileSync(join(folder, "in/.git/HEAD"), "ref", { mode: 0o600 })
+  symlinkSync(".git/HEAD", join(folder, "in/link"))
+  const read = `host{directory(path:"${folder}/in")`
+  expect(await session.leaf(`{${read}{glob(pattern:"**")}}}`)).toEqual([".git/", ".git/HEAD", "link"])
+  expect(await session.leaf(`{${read}{file(path:"link"){contents}}}}`)).toBe("ref")
+  expect(await session.leaf(`{${read}{export(path:"${folder}/out")}}}`)).toBe(join(folder, "out"))
+  expect(readFileSync(join(folder, "out/link"), "utf8")).toBe("ref")
+  expect(statSync(join(folder, "out/.git/HEAD")).mode & 0o777).toBe(0o600)
+  await expect(session.leaf(`{host{directory(path:"${folder}/none"){entries}}}`)).rejects.toThrow(
+    "no such file",
+  )
+})
+
+test("the SDK's own client: objects by ID, enumerations, a failing command", {
+  timeout: 60_000,
+}, async () => {
+  process.env.DAGGER_SESSION_PORT = `${session.port}`
+  process.env.DAGGER_SESSION_TOKEN = session.token
+  const { connection, dag, ReturnType } = await import("@dagger.io/dagger")
+  await connection(async () => {
+    const source = await dag.directory().withNewFile("x", "1").sync()
+    const base = await dag.container().from(BASE).withDirectory("/d", source).sync()
+    expect(await base.withExec(["cat", "/d/x"]).stdout()).toBe("1")
+    const ports = await base.withExposedPort(80).exposedPorts()
+    expect(await ports[0]?.port()).toBe(80)
+    expect(await base.withExec(["false"], { expect: ReturnType.Any }).exitCode()).toBe(1)
+    const failing = base.withExec(["sh", "-c", "echo oh >&2; exit 5"]).stdout()
+    await expect(failing).rejects.toMatchObject({ exitCode: 5, stderr: "oh" })
+  })
+})
