@@ -3,6 +3,7 @@ import { parseArgs } from "node:util"
 import { config } from "../../infra/config.js"
 import { checkoutHome } from "../machine/home.js"
 import { BuildError } from "./errors.js"
+import { interrupt } from "./interrupt.js"
 import { buildLog } from "./log.js"
 import type { BuildResult } from "./run.js"
 import { startBuild } from "./start.js"
@@ -60,13 +61,6 @@ async function main(): Promise<number> {
   })
   process.stdout.write(`\n${summaryText(project.name, result)}`)
   return exitCode(result)
-}
-
-/** Fires with STOPPED on Ctrl-C. */
-function interrupt(): AbortSignal {
-  const controller = new AbortController()
-  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => controller.abort("STOPPED"))
-  return controller.signal
 }
 
 function exitCode({ state }: BuildResult): number {

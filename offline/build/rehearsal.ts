@@ -36,7 +36,7 @@ export interface Rehearsal {
  * @param options.stateDir folder for the sandbox
  * @param options.source repository to rehearse with: its HEAD
  * @param options.visit called while the new version is live
- * @throws Error where a step fails
+ * @throws Error where a step fails, or the signal's reason
  */
 export async function rehearse(options: {
   checkout: string
@@ -44,8 +44,10 @@ export async function rehearse(options: {
   source: string
   log: BuildLog
   visit?: (sandbox: Sandbox, folder: string) => Promise<void>
+  /** Fires with STOPPED where it is to end. */
+  signal?: AbortSignal
 }): Promise<Rehearsal> {
-  const { checkout, stateDir, source, log } = options
+  const { checkout, stateDir, source, log, signal } = options
   const { branch } = config.source
   const workspace = mkdtempSync(join(tmpdir(), "rehearsal-"))
   const folder = join(workspace, basename(checkout))
@@ -57,11 +59,13 @@ export async function rehearse(options: {
     const laptop = () => callFromLaptop(checkout, sandbox, folder, ["release"])
     log.say("A laptop releases HEAD")
     const first = await laptop()
+    signal?.throwIfAborted()
     const before = await lookAt(sandbox)
     const change = await changeApp(folder)
     log.say(`Pushing ${change.commit} to ${branch}`)
     const event = await push(folder, sandbox, branch)
-    const { result, project } = await startBuild({ checkout, stateDir, source: folder, event, log })
+    const { result, project } = await startBuild({ checkout, stateDir, source: folder, event, log, signal })
+    signal?.throwIfAborted()
     const after = await lookAt(sandbox)
     log.say("The laptop releases the same commit")
     const again = await laptop()

@@ -3,6 +3,7 @@ import { dirname, join, resolve } from "node:path"
 import { parseArgs } from "node:util"
 import { checkoutHome } from "../machine/home.js"
 import { BuildError } from "./errors.js"
+import { interrupt } from "./interrupt.js"
 import { buildLog } from "./log.js"
 import { rehearse } from "./rehearsal.js"
 import { documentText } from "./rehearsalDocument.js"
@@ -37,12 +38,14 @@ async function main(): Promise<number> {
   const document = resolve(values.document)
   const png = document.replace(/(\.md)?$/, ".png")
   mkdirSync(dirname(document), { recursive: true })
+  const signal = interrupt()
   const log = buildLog(text => process.stdout.write(text))
   const seen = await rehearse({
     checkout: CHECKOUT,
     stateDir: join(checkoutHome(CHECKOUT), "rehearsal"),
     source: resolve(values.source),
     log,
+    signal,
     visit: sandbox => picture(sandbox.appUrl, png, line => log.say(line)),
   })
   process.stdout.write(`\n${summaryText(seen.project, seen.result)}`)
@@ -55,6 +58,7 @@ async function main(): Promise<number> {
 main().then(
   code => process.exit(code),
   error => {
+    if (error === "STOPPED") process.exit(130)
     const isUsers = error instanceof BuildError || error.code?.startsWith("ERR_PARSE_ARGS")
     process.stderr.write(`Error: ${isUsers ? error.message : error.stack}\n`)
     process.exit(1)

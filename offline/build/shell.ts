@@ -1,7 +1,11 @@
 import { spawn } from "node:child_process"
 import { mkdirSync, writeFileSync } from "node:fs"
+import { constants } from "node:os"
 import { join } from "node:path"
 import { run } from "../machine/process.js"
+
+/** How long a command that is ended has to clean up. */
+const GRACE_MS = 5_000
 
 /**
  * The shell that all commands of a build share. As in CodeBuild's agent each command is a process, which takes over the
@@ -28,7 +32,7 @@ export class BuildShell {
   }
 
   /**
-   * Runs a command to its end; its output goes to `output` as it comes. When `signal` fires, it is killed with all that it
+   * Runs a command to its end; its output goes to `output` as it comes. When `signal` fires, it is ended with all that it
    * started.
    *
    * @param options.set variables to set before it
@@ -47,15 +51,25 @@ export class BuildShell {
         stdio: ["ignore", "pipe", "pipe"],
         detached: true,
       })
-      const kill = () => child.pid && process.kill(-child.pid, "SIGKILL")
+      const send = (signal: NodeJS.Signals) => {
+        try {
+          if (child.pid) process.kill(-child.pid, signal)
+        } catch {} // it has ended meanwhile
+      }
+      let last: NodeJS.Timeout | undefined
+      const kill = () => {
+        send("SIGTERM")
+        last = setTimeout(() => send("SIGKILL"), GRACE_MS)
+      }
       if (options.signal.aborted) kill()
       options.signal.addEventListener("abort", kill)
       child.stdout.on("data", options.output)
       child.stderr.on("data", options.output)
       child.once("error", reject)
-      child.once("close", code => {
+      child.once("close", (code, signal) => {
+        clearTimeout(last)
         options.signal.removeEventListener("abort", kill)
-        resolve(code ?? 137)
+        resolve(code ?? 128 + constants.signals[signal ?? "SIGKILL"])
       })
     })
   }

@@ -50,6 +50,8 @@ function fail(error: unknown): number {
   return known instanceof CliError ? known.exitCode : 1
 }
 
+// Whoever reads the output may stop early (`| head`).
+process.stdout.on("error", () => process.exit())
 process.exitCode = await main(process.argv.slice(2)).catch(fail)
 // What is still open (a session's sockets) must not hold the command back; but what was printed must be out.
 process.stdout.write("", () => process.stderr.write("", () => process.exit()))

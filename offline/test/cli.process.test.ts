@@ -74,7 +74,7 @@ describe("the command", { timeout: 240_000 }, () => {
     expect((await dagger(module.dir, ["functions", "release"])).stdout).toBe(
       "Name      Description\nsummary   Version and region in one line.\nversion   The released version.\n",
     )
-    const wrong = await dagger(module.dir, ["functions", "nope"])
+    const wrong = await dagger(module.dir, ["-s", "functions", "nope"])
     expect(wrong.errors).toBe('Error: no function "nope" in type "Hello"\n')
     expect(wrong.exitCode).toBe(1)
   })

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto"
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { ModuleFiles } from "./process.js"
 import type { SdkFiles } from "./sdk.js"
@@ -18,12 +18,15 @@ export async function moduleTypes(
   stateDir: string,
   log: (line: string) => void,
 ): Promise<ModuleDef> {
-  const path = join(stateDir, "modules", `${sourcesHash(module, sdk)}.json`)
+  const folder = join(stateDir, "modules", module.name)
+  const path = join(folder, `${sourcesHash(module, sdk)}.json`)
   if (existsSync(path)) return JSON.parse(readFileSync(path, "utf8")) as ModuleDef
   log(`module ${module.name}: reading its types…`)
   const { describe } = await import("./run.js")
   const types = await describe(module, sdk)
-  mkdirSync(join(stateDir, "modules"), { recursive: true })
+  // What is known of older sources goes.
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
   writeFileSync(`${path}.${process.pid}`, JSON.stringify(types))
   renameSync(`${path}.${process.pid}`, path)
   return types

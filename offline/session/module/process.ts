@@ -39,8 +39,12 @@ export function startModule(
     {
       cwd: module.sourceDir,
       stdio: ["pipe", "pipe", "pipe"],
+      // As in an engine's container, there is nothing of the user's environment, above all no credentials.
       env: {
-        ...process.env,
+        PATH: process.env.PATH,
+        TMPDIR: process.env.TMPDIR,
+        NODE_EXTRA_CA_CERTS: process.env.NODE_EXTRA_CA_CERTS,
+        HOME: sdk.home,
         DAGGER_SESSION_PORT: `${session.port}`,
         DAGGER_SESSION_TOKEN: session.token,
         TSX_TSCONFIG_PATH: sdk.tsconfig,

@@ -12,10 +12,12 @@ export interface SdkFiles {
   /** The SDK's types as the scan sees them: client.gen.ts and an index. */
   types: string
   client: string
+  /** An empty home directory. */
+  home: string
 }
 
 /** Raised when the files change their form. */
-const FORM = 3
+const FORM = 4
 
 /** Finds or makes the files under `stateDir`; to make them takes some seconds. */
 export async function sdkFiles(stateDir: string): Promise<SdkFiles> {
@@ -27,14 +29,21 @@ export async function sdkFiles(stateDir: string): Promise<SdkFiles> {
   if (!existsSync(folder)) {
     const building = `${folder}.${process.pid}`
     mkdirSync(join(building, "types"), { recursive: true })
+    mkdirSync(join(building, "home"))
     writeTypes(sdk, join(building, "types"))
     writeTsconfig(building)
     await bundle(compiler, building)
     putInPlace(building, folder)
   }
   const types = join(folder, "types")
-  const client = join(types, "client.gen.ts")
-  return { version, bundle: join(folder, "sdk.mjs"), tsconfig: join(folder, "tsconfig.json"), types, client }
+  return {
+    version,
+    types,
+    client: join(types, "client.gen.ts"),
+    bundle: join(folder, "sdk.mjs"),
+    tsconfig: join(folder, "tsconfig.json"),
+    home: join(folder, "home"),
+  }
 }
 
 async function bundle(compiler: string, folder: string): Promise<void> {
