@@ -1,5 +1,5 @@
 # How the app is built and tested: the same on a laptop, in CodeBuild and offline.
-# Another mirror, or an air gap: --build-arg PYTHON_IMAGE=registry.example.com/python:3.11-slim-bookworm
+# Another mirror, or an air gap: --build-args PYTHON_IMAGE=registry.example.com/python:3.11-slim-bookworm
 ARG PYTHON_IMAGE=public.ecr.aws/docker/library/python:3.11.17-slim-bookworm@sha256:0a310eeecf4e1f5a0743f9a6520c90c88d089c903ca5fd283f501e3a805f5f89
 
 FROM ${PYTHON_IMAGE} AS base
@@ -7,9 +7,14 @@ ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 WORKDIR /app
 COPY app/hello_world.py ./
 
-FROM base AS test
-COPY app/test_hello_world.py ./
-RUN python3 -m unittest -v
+# Runs the tests and keeps what they said, also where they fail: `dagger call test-report` gives it.
+FROM base AS report
+COPY app/junit.py app/test_*.py ./
+RUN mkdir /reports && { python3 junit.py /reports > /reports/output.txt 2>&1 || touch /reports/failed; }
+
+# Fails where the tests failed, with their output.
+FROM report AS test
+RUN cat /reports/output.txt && test ! -e /reports/failed
 
 FROM base AS runtime
 USER 65532:65532

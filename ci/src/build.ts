@@ -16,14 +16,23 @@ export function contextOf({ shell, facts }: Survey, settings: Settings): Promise
  * @throws ExecError where they fail, with their output
  */
 export async function runTests(context: Directory, settings: Settings, version: string): Promise<void> {
-  const stage = await buildStage(context, buildOf(settings), settings.testTarget, version)
-  await stage.sync()
+  await (await buildTarget(context, settings, settings.testTarget, version)).sync()
+}
+
+/** Builds one stage of the Dockerfile. */
+export function buildTarget(
+  context: Directory,
+  { dockerfile, platform, buildArgs }: Settings,
+  target: string,
+  version: string,
+): Promise<Container> {
+  return buildStage(context, { dockerfile, platform, args: buildArgs }, target, version)
 }
 
 /** Builds the image of a commit and stamps it with its version. */
 export async function buildImage(context: Directory, settings: Settings, found: Survey): Promise<Container> {
   const { version, facts } = found
-  const image = await buildStage(context, buildOf(settings), settings.runtimeTarget, version)
+  const image = await buildTarget(context, settings, settings.runtimeTarget, version)
   const source = remoteUrl(settings.gitRemote || facts.origin) ?? ""
   return stamp(image, {
     version,
@@ -31,8 +40,4 @@ export async function buildImage(context: Directory, settings: Settings, found: 
     created: facts.created,
     source: source.replace(/\.git$/, ""),
   })
-}
-
-function buildOf({ dockerfile, platform, buildArgs }: Settings) {
-  return { dockerfile, platform, args: buildArgs }
 }

@@ -14,7 +14,7 @@ import {
   type Service,
 } from "@dagger.io/dagger"
 import { openAws, required } from "./account.js"
-import { buildImage, contextOf, runTests } from "./build.js"
+import { buildImage, buildTarget, contextOf, runTests } from "./build.js"
 import { changelogOf } from "./changelog.js"
 import { refuseDirty } from "./context.js"
 import { deploy } from "./deploy.js"
@@ -45,6 +45,8 @@ export class EcsRelease {
   context: string
   dockerfile: string
   testTarget: string
+  reportTarget: string
+  reportPath: string
   runtimeTarget: string
   platform: string
   buildArgs: string[]
@@ -73,6 +75,8 @@ export class EcsRelease {
    * @param context Folder of the repository to build in
    * @param dockerfile Path of the Dockerfile in that folder
    * @param testTarget Stage of the Dockerfile that runs the tests (empty for no tests)
+   * @param reportTarget Stage of the Dockerfile that keeps the tests' reports and does not fail where they do
+   * @param reportPath Folder of that stage with the reports
    * @param runtimeTarget Stage of the Dockerfile that is released (empty for the last one)
    * @param platform Platform to build for, such as linux/arm64
    * @param buildArgs Build arguments, KEY=VALUE each; VERSION is always given
@@ -101,6 +105,8 @@ export class EcsRelease {
     context = ".",
     dockerfile = "Dockerfile",
     testTarget = "test",
+    reportTarget = "report",
+    reportPath = "/reports",
     runtimeTarget = "runtime",
     platform = "linux/amd64",
     buildArgs: string[] = [],
@@ -128,6 +134,8 @@ export class EcsRelease {
     this.context = context
     this.dockerfile = dockerfile
     this.testTarget = testTarget
+    this.reportTarget = reportTarget
+    this.reportPath = reportPath
     this.runtimeTarget = runtimeTarget
     this.platform = platform
     this.buildArgs = buildArgs
@@ -202,6 +210,21 @@ export class EcsRelease {
     const found = await survey(this)
     await runTests(await contextOf(found, this), this, found.version)
     return `passed: stage ${target} of ${this.dockerfile}, commit ${found.facts.head.slice(0, 7)}\n`
+  }
+
+  /**
+   * Gives the tests' reports, such as JUnit XML
+   *
+   * It does so where the tests fail as well: the stage that keeps the reports must not fail with them.
+   *
+   * Example: dagger call test-report export --path reports
+   */
+  @func({ cache: "never" })
+  async testReport(): Promise<Directory> {
+    const target = required(this.reportTarget, "report stage", "--report-target")
+    const found = await survey(this)
+    const stage = await buildTarget(await contextOf(found, this), this, target, found.version)
+    return stage.directory(this.reportPath)
   }
 
   /**

@@ -14,6 +14,8 @@ export type Settings = {
   context: string
   dockerfile: string
   testTarget: string
+  reportTarget: string
+  reportPath: string
   runtimeTarget: string
   platform: string
   buildArgs: string[]

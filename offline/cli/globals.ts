@@ -69,7 +69,7 @@ export const COMMON_OPTIONS: FlagHelp[] = [
   option("progress", "string", 'Progress output format (auto, plain) (default "auto")'),
   option("quiet", "count", "Taken as the real CLI's; changes nothing", "q"),
   option("silent", "", "Do not show progress at all", "s"),
-  option("verbose", "count", "Taken as the real CLI's; changes nothing", "v"),
+  option("verbose", "count", "Show the commands in containers and their output", "v"),
 ]
 
 function setProgress(globals: Globals, text: string): void {

@@ -101,7 +101,7 @@ async function run(
   options: ExecArgs,
 ): Promise<Kept> {
   const scrubber = await scrubberOf(container)
-  session.log(`exec ${scrubber.text(args.join(" "))}`)
+  session.log(`exec ${scrubber.text(args.join(" "))}`, true)
   const privileged = options.insecureRootCapabilities
   const created = await createContainer(session, container, args, { stdin: input.length > 0, privileged })
   try {
@@ -134,7 +134,8 @@ async function outcomeOf(
   }
   if (input.length > 0) streams.end(input)
   const parts: { from: string; part: Buffer }[] = []
-  const lines = { stdout: new LineLog(session.log, scrubber), stderr: new LineLog(session.log, scrubber) }
+  const detail = (line: string) => session.log(line, true)
+  const lines = { stdout: new LineLog(detail, scrubber), stderr: new LineLog(detail, scrubber) }
   await readFrames(streams, (from, part) => {
     parts.push({ from, part })
     lines[from].take(part)

@@ -25,7 +25,7 @@ export interface SessionOptions {
   /** Adds types and fields to the API. */
   extension?: Extension
   /** Takes progress, line by line, without secrets: commands, their output, builds. */
-  log?: (line: string) => void
+  log?: (line: string, detail?: boolean) => void
 }
 
 export interface RunningSession {

@@ -38,7 +38,8 @@ export class Session {
     readonly store: Store,
     private readonly fields: Fields,
     readonly resolveImage: (ref: string) => Promise<string>,
-    readonly log: (line: string) => void,
+    /** Takes a line of progress; `detail` marks what only who asks for it wants to see: commands and their output. */
+    readonly log: (line: string, detail?: boolean) => void,
   ) {
     this.place = createHash("sha256").update(`${hostname()}:${store.dir}`).digest("hex").slice(0, 12)
   }

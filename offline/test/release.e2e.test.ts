@@ -116,17 +116,11 @@ describe("a commit to a running service", { timeout: 300_000 }, () => {
       "app/test_break.py":
         "import unittest\nclass T(unittest.TestCase):\n  def test(self): self.fail('on purpose')\n",
     })
-    world.commit("feat: copy it", {
-      Dockerfile: execFileSync("sed", [
-        "s/COPY app.test_hello_world.py/COPY app\\/test_*.py/",
-        join(world.source, "Dockerfile"),
-      ]).toString(),
-    })
     const { code, stderr } = await world.call("release")
     expect(code).not.toBe(0)
     expect(stderr).toContain("on purpose")
     expect([await world.images(), await world.remoteTags()]).toEqual(before)
-    world.git("reset", "-q", "--hard", "HEAD~2")
+    world.git("reset", "-q", "--hard", "HEAD~1")
   })
 
   for (const step of ["test", "claim", "push", "deploy"]) {
