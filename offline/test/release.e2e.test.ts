@@ -185,7 +185,7 @@ describe("mistakes get an error that says what to do", { timeout: 120_000 }, () 
 })
 
 test("a second app, of another language, another Dockerfile and other stages, is released by arguments alone", async () => {
-  world.commit("feat: a service in Perl", {
+  world.commit("feat: a service in Perl\n\nRelease-As: 5.0.0", {
     "perl/server.pl": `use IO::Socket::INET; $| = 1; $SIG{TERM} = sub { exit 0 };
 my $s = IO::Socket::INET->new(LocalPort => 8000, Listen => 9, ReuseAddr => 1) or die;
 while (my $c = $s->accept) { my $line = <$c>; while (<$c>) { last if /^\\r?$/ }
@@ -216,6 +216,6 @@ CMD ["perl", "server.pl"]
     "release",
   )
   expect(code, stderr).toBe(0)
-  expect(stdout).toMatch(/^completed: hello\/hello runs 0\.1\.0/)
-  expect(await world.runningVersion()).toBe("0.1.0")
+  expect(stdout).toMatch(/^completed: hello\/hello runs 5\.0\.0/)
+  expect(await world.runningVersion()).toBe("5.0.0")
 }, 300_000)
