@@ -42,11 +42,8 @@ export async function changeApp(folder: string): Promise<Change> {
   ])
   await gitWith(Object.fromEntries(env), folder, "commit", "--quiet", "--all", "--message", subject)
   const commit = await git(folder, "rev-parse", "HEAD")
-  return {
-    subject,
-    commit,
-    diff: await git(folder, "show", "--format=", "--unified=0", "--no-prefix", "HEAD"),
-  }
+  const diff = await git(folder, "show", "--format=", "--unified=0", "--no-prefix", "HEAD")
+  return { subject, commit, diff: diff.slice(diff.indexOf("--- ")) }
 }
 
 /** Pushes the branch to the sandbox's remote. Returns the event that the host would send. */
