@@ -5,6 +5,7 @@ import { config } from "../../infra/config.js"
 import { resetEmulator } from "../aws/emulator.js"
 import { resetGitRemote } from "../git/remote.js"
 import { ensureDocker } from "../machine/docker.js"
+import { BuildError } from "./errors.js"
 import { callFromLaptop } from "./laptop.js"
 import { type Live, lookAt } from "./live.js"
 import type { BuildLog } from "./log.js"
@@ -66,6 +67,8 @@ export async function rehearse(options: {
     const event = await push(folder, sandbox, branch)
     const { result, project } = await startBuild({ checkout, stateDir, source: folder, event, log, signal })
     signal?.throwIfAborted()
+    const failed = result.phases.find(({ state }) => state !== "SUCCEEDED")
+    if (failed) throw new BuildError(`The build failed in ${failed.name}: ${failed.message}`)
     const after = await lookAt(sandbox)
     log.say("The laptop releases the same commit")
     const again = await laptop()

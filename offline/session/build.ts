@@ -1,6 +1,5 @@
 import { rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { execa } from "execa"
 import { platformOf } from "./container.js"
 import { rewriteDockerfile } from "./dockerfile.js"
 import { ExecError, UserError } from "./errors.js"
@@ -130,6 +129,7 @@ async function run(session: Session, args: string[], scrubber: Scrubber, target:
     if (line.trim() !== "") session.log(line)
   }, scrubber)
   const env = { DOCKER_HOST: host, DOCKER_BUILDKIT: "1", BUILDKIT_PROGRESS: "plain" }
+  const { execa } = await import("execa") // loaded here: it is heavy, and most calls build nothing
   const child = execa(cli, ["build", "--progress", "plain", ...args], {
     env,
     reject: false,

@@ -70,6 +70,7 @@ export async function startSession(options: SessionOptions): Promise<RunningSess
       error => send(response, 400, { errors: [{ message: (error as Error).message }], data: null }),
     )
   })
+  server.keepAliveTimeout = 0 // a client may be busy for long between two queries
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject).listen(0, "127.0.0.1", resolve)
   })

@@ -1,4 +1,3 @@
-import { execa } from "execa"
 import { createContainer } from "./create.js"
 import { decodeId } from "./recipe.js"
 import { settle } from "./rootfs.js"
@@ -15,6 +14,7 @@ export async function openTerminal(session: Session, id: string, cmd: string[] =
   try {
     const { cli, host } = session.docker.target
     const args = ["start", "--attach", "--interactive", created.id]
+    const { execa } = await import("execa")
     const { exitCode } = await execa(cli, args, {
       env: { DOCKER_HOST: host },
       stdio: "inherit",
