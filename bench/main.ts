@@ -1,10 +1,12 @@
 /** Runs the benchmarks: `npm run bench` for all, `npm run bench -- version` for one. */
 import { execFileSync } from "node:child_process"
+import { benchDeploy } from "./deploy.js"
 import { benchVersion } from "./version.js"
 
 const folder = import.meta.dirname
 const benchmarks: Record<string, () => Promise<void>> = {
   version: () => benchVersion(folder),
+  deploy: () => benchDeploy(),
 }
 
 const wanted = process.argv.slice(2)

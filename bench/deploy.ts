@@ -1,0 +1,133 @@
+/**
+ * Times a deployment's wait beside the AWS CLI's `update-service` and `wait services-stable`, on the emulator with real
+ * containers: how long after ECS's own completion the command returns, and how many API calls a long wait takes.
+ */
+import { execFile } from "node:child_process"
+import { createServer, request } from "node:http"
+import type { AddressInfo } from "node:net"
+import { join } from "node:path"
+import { promisify } from "node:util"
+import { DescribeServicesCommand, ECSClient } from "@aws-sdk/client-ecs"
+import type { Aws } from "../ci/src/aws.js"
+import { deploy } from "../ci/src/deploy.js"
+import { ensureEmulator } from "../offline/aws/emulator.js"
+import { ensureDocker } from "../offline/machine/docker.js"
+import { ensurePython } from "../offline/machine/python.js"
+import { worldReset } from "../offline/machine/world.js"
+import { push, deploy as register } from "../offline/test/aws.deploy.js"
+import { project, TestWorld } from "../offline/test/release.world.js"
+
+const log = (line: string) => void process.stderr.write(`${line}\n`)
+const target = { cluster: "hello", service: "hello", container: "app", template: "template-hello" }
+
+/** @param waitSeconds how long the long wait is; 300 unless told */
+export async function benchDeploy(waitSeconds = Number(process.env.BENCH_WAIT ?? 300)): Promise<void> {
+  const world = new TestWorld()
+  try {
+    const docker = await ensureDocker(log)
+    const stateDir = world.environment.ECS_RELEASE_STATE
+    // A task that never becomes healthy is given up only after the long wait is over.
+    const emulator = await ensureEmulator({ docker, stateDir, log, healthSeconds: waitSeconds + 120 })
+    const python = await ensurePython(join(import.meta.dirname, "requirements.txt"), log)
+    const credentials = {
+      accessKeyId: emulator.env.AWS_ACCESS_KEY_ID,
+      secretAccessKey: emulator.env.AWS_SECRET_ACCESS_KEY,
+      sessionToken: emulator.env.AWS_SESSION_TOKEN,
+    }
+    const direct = `http://127.0.0.1:${emulator.port}`
+    const ours: Aws = { region: emulator.region, credentials, endpoint: direct }
+    const cli = (endpoint: string, ...args: string[]) =>
+      promisify(execFile)(python, ["-m", "awscli", "--endpoint-url", endpoint, "ecs", ...args], {
+        env: { ...process.env, ...emulator.env },
+      })
+    const image = (digest: string) => `127.0.0.1:${emulator.port}/hello@${digest}`
+    const digests = [
+      await push(docker, emulator, "1.0.0", "well"),
+      await push(docker, emulator, "1.1.0", "well"),
+      await push(docker, emulator, "1.2.0", "sick"),
+    ] as const
+
+    const own = await lag(ours, () =>
+      deploy(ours, { ...target, image: image(digests[0]), version: "1.0.0", print: () => {} }),
+    )
+    const theirs = await lag(ours, async () => {
+      await register(emulator, digests[1]) // the CLI's update-service, with the revision that it takes
+      await cli(direct, "wait", "services-stable", "--cluster", "hello", "--services", "hello")
+    })
+    console.log("\ndeploy: from ECS's own completion to the command's return")
+    console.log(`  ecs-release                   ${own.toFixed(1)} s  1.00×`)
+    console.log(`  aws ecs wait services-stable  ${theirs.toFixed(1)} s  ${(theirs / own).toFixed(2)}×`)
+
+    const [counted, countedCli] = [await counting(emulator.port), await counting(emulator.port)]
+    const ends = Promise.allSettled([
+      deploy(
+        { ...ours, endpoint: counted.url },
+        {
+          ...target,
+          image: image(digests[2]),
+          version: "1.2.0",
+          timeoutSeconds: waitSeconds,
+          print: () => {},
+        },
+      ),
+      cli(countedCli.url, "wait", "services-stable", "--cluster", "hello", "--services", "hello"),
+    ])
+    await new Promise(resolve => setTimeout(resolve, waitSeconds * 1000))
+    const [a, b] = [counted.calls(), countedCli.calls()]
+    await ends
+    counted.close()
+    countedCli.close()
+    console.log(`\ndeploy: API calls in a wait of ${waitSeconds} s`)
+    console.log(
+      `  ecs-release                   ${a}  1.00×  (preparing and starting the deployment included)`,
+    )
+    console.log(`  aws ecs wait services-stable  ${b}  ${(b / a).toFixed(2)}×  (the wait alone)`)
+  } finally {
+    await worldReset(project, log)
+  }
+}
+
+/** Seconds from the moment that ECS says the new deployment is completed to the end of the work that waits for it. */
+async function lag(aws: Aws, work: () => Promise<unknown>): Promise<number> {
+  const client = new ECSClient(aws)
+  let completed = 0
+  let over = false
+  const before = new Set((await deployments(client)).map(({ id }) => id))
+  const watch = (async () => {
+    while (!over && completed === 0) {
+      const fresh = (await deployments(client)).find(({ id }) => !before.has(id))
+      if (fresh?.rolloutState === "COMPLETED") completed = performance.now()
+      else await new Promise(resolve => setTimeout(resolve, 50))
+    }
+  })()
+  await work()
+  const end = performance.now()
+  over = true
+  await watch
+  return Math.max(0, end - (completed || end)) / 1000
+}
+
+async function deployments(client: ECSClient) {
+  const { services } = await client.send(
+    new DescribeServicesCommand({ cluster: "hello", services: ["hello"] }),
+  )
+  return services?.[0]?.deployments ?? []
+}
+
+/** A proxy that counts the calls through it. */
+async function counting(port: number) {
+  let calls = 0
+  const server = createServer((incoming, answer) => {
+    calls += 1
+    const { method, url, headers } = incoming
+    const outgoing = request({ host: "127.0.0.1", port, method, path: url, headers }, response => {
+      answer.writeHead(response.statusCode ?? 502, response.headers)
+      response.pipe(answer)
+    })
+    outgoing.on("error", () => answer.destroy())
+    incoming.pipe(outgoing)
+  })
+  await new Promise<void>(resolve => server.listen(0, "127.0.0.1", resolve))
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return { url, calls: () => calls, close: () => server.close() }
+}
