@@ -37,9 +37,13 @@ export async function benchDeploy(waitSeconds = Number(process.env.BENCH_WAIT ??
     const direct = `http://127.0.0.1:${emulator.port}`
     const ours: Aws = { region: emulator.region, credentials, endpoint: direct }
     const cli = (endpoint: string, ...args: string[]) =>
-      promisify(execFile)(python, ["-m", "awscli", "--endpoint-url", endpoint, "ecs", ...args], {
-        env: { ...process.env, ...emulator.env },
-      })
+      promisify(execFile)(
+        python,
+        ["-m", "awscli", "--region", emulator.region, "--endpoint-url", endpoint, "ecs", ...args],
+        {
+          env: { ...process.env, ...emulator.env },
+        },
+      )
     const image = (digest: string) => `127.0.0.1:${emulator.port}/hello@${digest}`
     const digests = [
       await push(docker, emulator, "1.0.0", "well"),

@@ -12,7 +12,7 @@ const byType: Record<string, Effect> = { feat: "minor", fix: "patch", perf: "pat
  * patch, all else nothing. A revert whose target lies in the range cancels both; a revert of that revert brings the
  * target back.
  *
- * @param commits the range, children before their parents (`git log --topo-order`)
+ * @param commits the range, in any order
  */
 export function judge(commits: Commit[]): Judged[] {
   const range = commits.map(commit => ({ ...commit, says: parseMessage(commit.message) }))
@@ -34,19 +34,42 @@ function verdict(says: Message): { effect: Effect; why: string } {
 /** Which commits of the range are cancelled, each with the reason. */
 function cancel(range: (Commit & { says: Message })[]): Map<string, string> {
   const reasons = new Map<string, string>()
+  const reverts = range.filter(({ says }) => says.type === "revert")
+  if (reverts.length === 0) return reasons
   const shas = range.map(commit => commit.sha).sort()
   const parents = new Map(range.map(commit => [commit.sha, commit.parents]))
-  for (const { sha, says } of range) {
-    if (reasons.has(sha) || says.reverts.length === 0) continue
-    const targets = says.reverts.map(({ sha: target, since }) => {
-      const full = complete(target, shas)
-      return full === undefined || full === sha ? [] : mergedBy(full, since && complete(since, shas), parents)
-    })
-    for (const target of targets.flat()) reasons.set(target, `reverted by ${sha.slice(0, 7)}`)
-    if (targets.every(found => found.length > 0))
+  const targetsOf = new Map(
+    reverts.map(({ sha, says }) => [sha, says.reverts.map(it => targets(sha, it, shas, parents))]),
+  )
+  // How many reverts of each revert are not decided yet: one is decided after all that revert it.
+  const open = new Map<string, number>()
+  for (const target of [...targetsOf.values()].flat(2)) open.set(target, (open.get(target) ?? 0) + 1)
+  const decided = reverts.map(({ sha }) => sha).filter(sha => !open.get(sha))
+  for (const sha of decided) {
+    const found = targetsOf.get(sha) ?? []
+    const stands = !reasons.has(sha)
+    for (const target of found.flat()) {
+      if (stands) reasons.set(target, `reverted by ${sha.slice(0, 7)}`)
+      const left = (open.get(target) ?? 1) - 1
+      open.set(target, left)
+      if (left === 0 && targetsOf.has(target)) decided.push(target)
+    }
+    if (stands && found.length > 0 && found.every(it => it.length > 0)) {
       reasons.set(sha, "reverts a commit that is not released yet")
+    }
   }
   return reasons
+}
+
+/** The commits of the range that one reverted id stands for. */
+function targets(
+  revert: string,
+  { sha, since }: Message["reverts"][number],
+  shas: string[],
+  parents: Map<string, string[]>,
+): string[] {
+  const full = complete(sha, shas)
+  return full === undefined || full === revert ? [] : mergedBy(full, since && complete(since, shas), parents)
 }
 
 /** The one commit of the range whose id begins so; none where there is none or more than one. */

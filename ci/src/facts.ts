@@ -24,27 +24,23 @@ export type Facts = {
 // With a remote's address it fetches first: the version tags, and where the clone is shallow the rest of its history.
 // The remote's tags win: they are what other runs see.
 const factsScript = `
-git rev-parse --git-dir > /dev/null
+shallow=$(git rev-parse --is-shallow-repository)
 if test -n "$2"; then
   refs="+refs/tags/$1v*:refs/tags/$1v*"
-  if test "$(git rev-parse --is-shallow-repository)" = true; then
-    refs="$refs +refs/heads/*:refs/remotes/ecs-release/* --unshallow"
-  fi
+  test "$shallow" = false || refs="$refs +refs/heads/*:refs/remotes/ecs-release/* --unshallow"
   set -f
   timeout 300 git fetch --quiet --no-recurse-submodules --no-write-fetch-head "$2" $refs || echo "unfetched $?"
+  shallow=$(git rev-parse --is-shallow-repository)
 fi
-echo "shallow $(git rev-parse --is-shallow-repository)"
-echo "origin $(git config --get remote.origin.url || true)"
-echo "noTags $(git config --get remote.origin.tagOpt || true)"
-git rev-parse -q --verify 'HEAD^{commit}' > /dev/null || exit 0
-git log -1 --no-show-signature --format='head %H%ncreated %cI' HEAD
-tags() { git for-each-ref --format='%(refname:strip=2)' "$@"; }
-known=$(tags "refs/tags/$1v*")
-merged=$(tags --merged=HEAD "refs/tags/$1v*")
-echo "$known" | sed 's/^/known /'
-echo "$merged" | sed 's/^/merged /'
-tags --points-at=HEAD "refs/tags/$1v*" | sed 's/^/atHead /'
-test "$known" = "$merged" || tags --contains=HEAD --no-merged=HEAD "refs/tags/$1v*" | sed 's/^/ahead /'
+echo "shallow $shallow"
+git config --get-regexp '^remote\\.origin\\.(url|tagopt)$' || true
+git log -1 --no-show-signature --format='head %H%ncreated %cI' HEAD -- 2> /dev/null || exit 0
+git for-each-ref --format='known %(objectname) %(*objectname) %(refname:strip=2)' "refs/tags/$1v*"
+git for-each-ref --format='merged %(refname:strip=2)' --merged=HEAD "refs/tags/$1v*"
+`
+
+const aheadScript = `
+git for-each-ref --format='%(refname:strip=2)' --contains=HEAD --no-merged=HEAD "refs/tags/$1v*"
 `
 
 /**
@@ -59,25 +55,36 @@ export async function readFacts(shell: Shell, prefix: string, fetchFrom = ""): P
   if (code !== 0) throw noRepository(stderr)
   const values = new Map<string, string[]>()
   for (const line of stdout.split("\n")) {
-    const [, key = "", value = ""] = /^(\w+) (.*)$/.exec(line) ?? []
+    const [, key = "", value = ""] = /^(\S+) (.*)$/.exec(line) ?? []
     values.set(key, [...(values.get(key) ?? []), value])
   }
   const one = (key: string) => values.get(key)?.[0] ?? ""
-  if (one("head") === "") {
+  const head = one("head")
+  if (head === "") {
     const remedy = "Make a first commit: git add . && git commit -m 'feat: first version'"
     throw new UserError("The repository has no commits, so there is nothing to give a version.", "", remedy)
   }
-  const tags = (key: string) => versionTags(values.get(key) ?? [], prefix)
+  const refs = (values.get("known") ?? []).map(line => line.split(" ") as [string, string, string])
+  const atHead = refs.filter(([object, peeled]) => (peeled || object) === head)
+  const known = versionTags(
+    refs.map(([, , tag]) => tag),
+    prefix,
+  )
+  const merged = versionTags(values.get("merged") ?? [], prefix)
+  const ahead = known.length === merged.length ? "" : (await shell(aheadScript, prefix)).stdout
   return {
-    head: one("head"),
+    head,
     created: one("created"),
     shallow: one("shallow") === "true",
-    origin: one("origin"),
-    noTags: one("noTags") === "--no-tags",
-    known: tags("known"),
-    merged: tags("merged"),
-    atHead: tags("atHead"),
-    ahead: tags("ahead"),
+    origin: one("remote.origin.url"),
+    noTags: one("remote.origin.tagopt") === "--no-tags",
+    known,
+    merged,
+    atHead: versionTags(
+      atHead.map(([, , tag]) => tag),
+      prefix,
+    ),
+    ahead: versionTags(ahead.split("\n"), prefix),
     unfetched: values.has("unfetched") ? gitSays(stderr) || "The remote does not answer." : undefined,
   }
 }
@@ -97,11 +104,11 @@ function noRepository(stderr: string): UserError {
 const logScript = `
 range=HEAD; test -z "$1" || range="refs/tags/$1..HEAD"
 if test -n "$2"; then set -- "$range" -- "$2"; else set -- "$range" --; fi
-git log -z --topo-order --no-show-signature --no-mailmap --no-notes --no-color --encoding=UTF-8 --format='%H%n%P%n%B' "$@"
+git log -z --no-show-signature --no-mailmap --no-notes --no-color --encoding=UTF-8 --format='%H%n%P%n%B' "$@"
 `
 
 /**
- * Reads the commits since the base, children before their parents. Records end in NUL, which no message can hold, so that
+ * Reads the commits since the base, the newest first. Records end in NUL, which no message can hold, so that
  * none can forge another; within a record the message comes last.
  *
  * @param base the tag to start after, or "" for the whole history

@@ -16,7 +16,7 @@ export type History = {
   ahead: VersionTag[]
   /** Every version tag known, here or at the remote. */
   known: VersionTag[]
-  /** The commits since the base, children before parents. */
+  /** The commits since the base, the newest first. */
   commits: Commit[]
 }
 
