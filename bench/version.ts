@@ -69,6 +69,6 @@ export async function benchVersion(peers: string): Promise<void> {
     console.log(`\nversion: ${commits} commits, ${sinceTag} since the tag v1.10.0`)
     report(rows, "git log v1.10.0..HEAD")
   } finally {
-    if (!process.env.KEEP) rmSync(folder, { recursive: true })
+    rmSync(folder, { recursive: true })
   }
 }

@@ -17,15 +17,14 @@ export type Picked = { image: string; version: string; commit?: string }
  */
 export async function pickImage(aws: Aws, settings: Settings, wanted: string): Promise<Picked> {
   const { repository } = settings
-  const registry = await Registry.open(aws, repository, settings.awsEndpoint)
-  if (wanted === "") return ofHead(registry, settings)
+  if (wanted === "") return ofHead(aws, settings)
   const digest = parseImage(wanted).digest ?? /^sha256:[0-9a-f]{64}$/.exec(wanted)?.[0]
   if (digest === undefined) {
     const tag = wanted.replace(/^v(?=\d)/, "")
     const { image, commit, detail } = await imageByTag(aws, repository, tag)
     return { image, version: versionAmong(detail.imageTags) ?? tag, commit }
   }
-  const found = await registry.findDigest(digest)
+  const found = await (await Registry.open(aws, repository)).findDigest(digest)
   if (!found) {
     throw new UserError(
       `There is no image ${digest} in the repository "${repository}".`,
@@ -36,8 +35,9 @@ export async function pickImage(aws: Aws, settings: Settings, wanted: string): P
   return { image: found.reference, version: versionAmong(found.tags) ?? digest, commit: commitOf(found.tags) }
 }
 
-async function ofHead(registry: Registry, settings: Settings): Promise<Picked> {
+async function ofHead(aws: Aws, settings: Settings): Promise<Picked> {
   const { version, facts } = await survey(settings)
+  const registry = await Registry.open(aws, settings.repository)
   const image = await registry.findRelease(version, facts.head)
   if (image) return { image: image.reference, version, commit: facts.head }
   throw new UserError(

@@ -3,7 +3,7 @@ import { missingTags, missingTagsError, shallowError } from "./fetch.js"
 import { ContainerShell, gitContainer } from "./git.js"
 import { findRemote, openWay, type Remote } from "./remote.js"
 import type { Settings } from "./settings.js"
-import { chooseBase, type Decision, decide } from "./version.js"
+import { chooseBase, type Decision, decide, highestRelease } from "./version.js"
 
 /** What is known of a commit before anything is done. */
 export type Survey = {
@@ -55,7 +55,7 @@ export async function resurvey(found: Survey, settings: Settings, lost: boolean)
 }
 
 async function judged({ run }: ContainerShell, facts: Facts, { path }: Settings, lost = false) {
-  const onHead = chooseBase({ atHead: facts.atHead, merged: [] })
+  const onHead = highestRelease(facts.atHead)
   const commits = onHead ? [] : await readCommits(run, chooseBase(facts)?.tag ?? "", path)
   const decision = decide({ ...facts, commits }, lost)
   return { facts, decision, version: decision.next ?? decision.current ?? "" }
@@ -66,7 +66,7 @@ async function whole(shell: ContainerShell, local: Facts, prefix: string, remote
   const trusted = remote?.token !== undefined || remote?.service !== undefined
   const facts = trusted ? await readFacts(shell.run, prefix, remote?.url) : local
   let unasked = remote ? facts.unfetched : "there is no remote that a container can reach"
-  if (facts.shallow && !chooseBase({ atHead: facts.atHead, merged: [] })) throw shallowError(unasked)
+  if (facts.shallow && !highestRelease(facts.atHead)) throw shallowError(unasked)
   if (remote && !trusted) {
     const missing = await missingTags(shell.run, remote.url, facts, prefix)
     if (missing === undefined) unasked = "the remote does not answer without a token"

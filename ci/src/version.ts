@@ -35,10 +35,14 @@ export type Decision = {
   supersededBy: string | null
 }
 
+/** The highest release among version tags; a pre-release is none. */
+export function highestRelease(tags: VersionTag[]): VersionTag | undefined {
+  return tags.find(({ version }) => !isPrerelease(version))
+}
+
 /** The base: the highest strict `vX.Y.Z` tag merged into HEAD; HEAD's own where it has one. Never a pre-release. */
-export function chooseBase(history: Pick<History, "merged" | "atHead">): VersionTag | undefined {
-  const released = (tags: VersionTag[]) => tags.find(({ version }) => !isPrerelease(version))
-  return released(history.atHead) ?? released(history.merged)
+export function chooseBase({ atHead, merged }: Pick<History, "merged" | "atHead">): VersionTag | undefined {
+  return highestRelease(atHead) ?? highestRelease(merged)
 }
 
 /**
@@ -55,7 +59,7 @@ export function decide(history: History, lost = false): Decision {
     ({ version }) => !isPrerelease(version) && (current === null || semver.gt(version, current)),
   )
   const unchanged = { current, base: base?.tag ?? null, commits, supersededBy: overtaking?.version ?? null }
-  const onHead = chooseBase({ atHead: history.atHead, merged: [] })
+  const onHead = highestRelease(history.atHead)
   if (onHead) return { ...unchanged, next: null, bump: "none", reason: `HEAD is ${onHead.tag}` }
   const found = pick(history, current, commits)
   if (found.next === null) return { ...unchanged, ...found }
@@ -133,7 +137,7 @@ function raised(from: string, to: string): Bump {
 function refuseTaken(next: string, { known, merged }: History): void {
   const taken = known.find(({ version }) => version === next)
   if (!taken || merged.some(({ tag }) => tag === taken.tag)) return
-  const highest = known.find(({ version }) => !isPrerelease(version))?.version ?? next
+  const highest = highestRelease(known)?.version ?? next
   throw new UserError(
     `${next} is taken: the tag ${taken.tag} stands on a commit outside HEAD's history.`,
     "Two different commits cannot have one version.",
