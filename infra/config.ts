@@ -78,8 +78,6 @@ export type Config = {
     computeType: string
     timeoutMinutes: number
     queuedMinutes: number
-    /** Builds on `branch` at a time. CodeBuild does not queue more: it refuses them (README.md). */
-    concurrentBuilds: number
     /** Tests pull requests, in a project that has none of the rights of a release. */
     pullRequests: boolean
     /** Machines kept running for builds: they start at once, keep Docker's layers, and queue. Billed around the clock. */
@@ -128,7 +126,6 @@ export const config: Config = {
     computeType: "BUILD_GENERAL1_MEDIUM",
     timeoutMinutes: 30,
     queuedMinutes: 60,
-    concurrentBuilds: 1,
     pullRequests: true,
   },
   logs: { retentionDays: 30 },

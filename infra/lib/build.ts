@@ -42,7 +42,6 @@ export class Build extends Construct {
       },
       environmentVariables: [{ name: "GITHUB_TOKEN", type: "SECRETS_MANAGER", value: source.gitTokenSecret }],
       fleetArn,
-      concurrentBuilds: build.concurrentBuilds,
     })
     if (!build.pullRequests) return
 

@@ -23,8 +23,6 @@ export class Project extends Construct {
       triggers: CfnProject.ProjectTriggersProperty
       environmentVariables?: CfnProject.EnvironmentVariableProperty[]
       fleetArn?: string
-      /** Left out: as many as the account may run. */
-      concurrentBuilds?: number
     },
   ) {
     super(scope, id)
@@ -69,7 +67,6 @@ export class Project extends Construct {
       logsConfig: { cloudWatchLogs: { status: "ENABLED", groupName: logGroup.logGroupName } },
       timeoutInMinutes: build.timeoutMinutes,
       queuedTimeoutInMinutes: build.queuedMinutes,
-      concurrentBuildLimit: props.concurrentBuilds,
       badgeEnabled: true,
     })
     acknowledge(

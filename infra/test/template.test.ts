@@ -131,16 +131,24 @@ describe("builds", () => {
   const release = only(template, "AWS::CodeBuild::Project", { Name: "hello" })
   const test = only(template, "AWS::CodeBuild::Project", { Name: "hello-pull-request" })
 
-  it("releases pushes to the branch only, one at a time, from a whole clone, privileged", () => {
+  it("releases pushes to the branch only, from a whole clone, privileged", () => {
     expect(release.Triggers.FilterGroups).toEqual([
       [
         { Type: "EVENT", Pattern: "PUSH" },
         { Type: "HEAD_REF", Pattern: "^refs/heads/main$" },
       ],
     ])
-    expect(release).toMatchObject({ ConcurrentBuildLimit: 1, BadgeEnabled: true, TimeoutInMinutes: 30 })
+    expect(release).toMatchObject({ BadgeEnabled: true, TimeoutInMinutes: 30 })
     expect(release.Source).toMatchObject({ GitCloneDepth: 0, Auth: { Type: "CODECONNECTIONS" } })
     expect(release.Environment.PrivilegedMode).toBe(true)
+  })
+
+  it("limits no project's builds: beyond a limit CodeBuild refuses a push instead of queuing it", () => {
+    for (const [name, config] of Object.entries(variants)) {
+      for (const project of Object.values(all(synthesize(config), "AWS::CodeBuild::Project"))) {
+        expect(project, name).not.toHaveProperty("ConcurrentBuildLimit")
+      }
+    }
   })
 
   it("tests pull requests with neither the token nor the right to release", () => {
