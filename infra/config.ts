@@ -80,9 +80,9 @@ export type Config = {
     queuedMinutes: number
     /** Tests pull requests, in a project that has none of the rights of a release. */
     pullRequests: boolean
-    /** Machines kept running for builds: they start at once, keep Docker's layers, and queue. Billed around the clock. */
+    /** Machines kept running for releases: they start at once, keep Docker's layers, and queue. Billed around the clock. */
     fleet?: { machines: number; computeType: string }
-    /** A Docker daemon that outlives a build, and so keeps all layers. Billed while it runs. */
+    /** A Docker daemon for releases that outlives a build, and so keeps all layers. Billed while it runs. */
     dockerServer?: { computeType: string }
   }
   logs: { retentionDays: number }

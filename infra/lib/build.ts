@@ -10,7 +10,9 @@ import { Project } from "./project.js"
  * The builds: a push to the branch is released; a pull request is tested.
  *
  * They are two projects because a pull request brings its own buildspec.yml: whoever may open one could release with
- * the rights of a shared role. The testing project's role reaches no registry, no service and no token.
+ * the rights of a shared role. The testing project's role reaches no registry, no service and no token. Nor do the two
+ * share a machine or a cache: a fleet's machines hand what they cached to every project that uses them, and a release
+ * would then build with what a pull request left there.
  */
 export class Build extends Construct {
   constructor(
@@ -22,14 +24,17 @@ export class Build extends Construct {
     const { config, names, releasePolicy } = props
     const { source, build } = config
     const branch = `^refs/heads/${source.branch}$`
-    const fleetArn = build.fleet && this.fleet(config.name, build.fleet)
+    const { arns } = names
 
     new Project(this, "Release", {
       config,
       name: names.project,
       description: `Releases each push to ${source.branch}`,
       logGroup: names.buildLogGroup,
-      permissions: [...buildPermissions(names, names.arns.buildLogStreams), gitTokenPermission(names)],
+      permissions: [
+        ...buildPermissions(names, arns.buildLogStreams, arns.reportGroups),
+        gitTokenPermission(names),
+      ],
       managedPolicies: [releasePolicy],
       triggers: {
         webhook: true,
@@ -41,7 +46,10 @@ export class Build extends Construct {
         ],
       },
       environmentVariables: [{ name: "GITHUB_TOKEN", type: "SECRETS_MANAGER", value: source.gitTokenSecret }],
-      fleetArn,
+      kept: {
+        fleetArn: build.fleet && this.fleet(config.name, build.fleet),
+        dockerServer: build.dockerServer,
+      },
     })
     if (!build.pullRequests) return
 
@@ -50,7 +58,7 @@ export class Build extends Construct {
       name: names.pullRequestProject,
       description: `Tests pull requests to ${source.branch}`,
       logGroup: names.pullRequestLogGroup,
-      permissions: buildPermissions(names, names.arns.pullRequestLogStreams),
+      permissions: buildPermissions(names, arns.pullRequestLogStreams, arns.pullRequestReportGroups),
       triggers: {
         webhook: true,
         filterGroups: [
@@ -61,7 +69,6 @@ export class Build extends Construct {
         ],
         pullRequestBuildPolicy: { requiresCommentApproval: "FORK_PULL_REQUESTS" },
       },
-      fleetArn,
     })
   }
 

@@ -7,6 +7,8 @@ export function namesOf(stack: Stack, config: Config) {
   const arn = (parts: ArnComponents) => Arn.format(parts, stack)
   const ecs = (resource: string) => arn({ service: "ecs", resource })
   const logGroup = (group: string) => `${arn({ service: "logs", resource: "log-group" })}:${group}`
+  const reportGroups = (project: string) =>
+    arn({ service: "codebuild", resource: `report-group/${project}-*` })
   return {
     cluster: name,
     service: name,
@@ -33,7 +35,8 @@ export function namesOf(stack: Stack, config: Config) {
       logStreams: `${logGroup(`/ecs/${name}`)}:log-stream:*`,
       buildLogStreams: `${logGroup(`/codebuild/${name}`)}:log-stream:*`,
       pullRequestLogStreams: `${logGroup(`/codebuild/${name}-pull-request`)}:log-stream:*`,
-      reportGroups: arn({ service: "codebuild", resource: `report-group/${name}-*` }),
+      reportGroups: reportGroups(name),
+      pullRequestReportGroups: reportGroups(`${name}-pull-request`),
       // Secrets Manager ends a secret's ARN with six characters of its own.
       gitToken: `${arn({ service: "secretsmanager", resource: "secret" })}:${config.source.gitTokenSecret}-??????`,
       connection: config.source.connectionArn,

@@ -158,8 +158,9 @@ export function executionPermissions({ arns }: Names): Permission[] {
  * What any build needs: its source, its log, its test report.
  *
  * @param logStreams ARN of the streams of the project's log group
+ * @param reportGroups ARN of the project's report groups
  */
-export function buildPermissions({ arns }: Names, logStreams: string): Permission[] {
+export function buildPermissions({ arns }: Names, logStreams: string, reportGroups: string): Permission[] {
   return [
     {
       sid: "Source",
@@ -183,7 +184,7 @@ export function buildPermissions({ arns }: Names, logStreams: string): Permissio
         "codebuild:UpdateReport",
         "codebuild:BatchPutTestCases",
       ],
-      resources: [arns.reportGroups],
+      resources: [reportGroups],
       neededBy: "CodeBuild",
       because: "Stores the test report; CodeBuild names the group after project and buildspec.",
     },

@@ -22,11 +22,12 @@ export class Project extends Construct {
       managedPolicies?: ManagedPolicy[]
       triggers: CfnProject.ProjectTriggersProperty
       environmentVariables?: CfnProject.EnvironmentVariableProperty[]
-      fleetArn?: string
+      /** What outlives a build and is there for the project's next one. Left out: nothing is. */
+      kept?: { fleetArn?: string; dockerServer?: CfnProject.DockerServerProperty }
     },
   ) {
     super(scope, id)
-    const { name, description, triggers, environmentVariables, fleetArn } = props
+    const { name, description, triggers, environmentVariables, kept } = props
     const { source, build, logs } = props.config
     const logGroup = new LogGroup(this, "Log", {
       logGroupName: props.logGroup,
@@ -60,10 +61,13 @@ export class Project extends Construct {
         computeType: build.computeType,
         privilegedMode: true,
         environmentVariables,
-        ...(fleetArn !== undefined && { fleet: { fleetArn } }),
-        ...(build.dockerServer !== undefined && { dockerServer: build.dockerServer }),
+        ...(kept?.fleetArn !== undefined && { fleet: { fleetArn: kept.fleetArn } }),
+        ...(kept?.dockerServer !== undefined && { dockerServer: kept.dockerServer }),
       },
-      cache: { type: "LOCAL", modes: ["LOCAL_SOURCE_CACHE", "LOCAL_DOCKER_LAYER_CACHE"] },
+      cache:
+        kept === undefined
+          ? { type: "NO_CACHE" }
+          : { type: "LOCAL", modes: ["LOCAL_SOURCE_CACHE", "LOCAL_DOCKER_LAYER_CACHE"] },
       logsConfig: { cloudWatchLogs: { status: "ENABLED", groupName: logGroup.logGroupName } },
       timeoutInMinutes: build.timeoutMinutes,
       queuedTimeoutInMinutes: build.queuedMinutes,

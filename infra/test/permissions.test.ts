@@ -52,11 +52,11 @@ describe("the calls in ci/src and the release policy", () => {
 })
 
 describe("every statement", () => {
-  const { buildLogStreams } = names.arns
+  const { buildLogStreams, reportGroups } = names.arns
   const statements = [
     ...releasePermissions(names),
     ...executionPermissions(names),
-    ...buildPermissions(names, buildLogStreams),
+    ...buildPermissions(names, buildLogStreams, reportGroups),
   ]
 
   it("says why, and allows no wildcard action", () => {

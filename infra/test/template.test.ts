@@ -160,6 +160,53 @@ describe("builds", () => {
     for (const service of ["ecr:", "ecs:", "iam:", "secretsmanager:"]) expect(text).not.toContain(service)
   })
 
+  describe("of pull requests, which run whatever the pull request says", () => {
+    const shared = synthesize(
+      changed(complete, [
+        'build.fleet={"machines":1,"computeType":"BUILD_GENERAL1_SMALL"}',
+        'build.dockerServer={"computeType":"BUILD_GENERAL1_MEDIUM"}',
+      ]),
+    )
+    const release = only(shared, "AWS::CodeBuild::Project", { Name: "hello" })
+    const test = only(shared, "AWS::CodeBuild::Project", { Name: "hello-pull-request" })
+
+    it("run on a fresh machine and leave nothing behind, whatever machines and caches a release has", () => {
+      expect(release.Environment).toMatchObject({ Fleet: expect.anything(), DockerServer: expect.anything() })
+      expect(release.Cache.Type).toBe("LOCAL")
+      expect(Object.keys(test.Environment).sort()).toEqual(["ComputeType", "Image", "PrivilegedMode", "Type"])
+      expect(test.Cache).toEqual({ Type: "NO_CACHE" })
+      expect(test.Artifacts).toEqual({ Type: "NO_ARTIFACTS" })
+      const lasting = ["VpcConfig", "FileSystemLocations", "SecondaryArtifacts", "SecondarySources"]
+      for (const property of lasting) expect(test).not.toHaveProperty(property)
+    })
+
+    it("have a role and a log of their own", () => {
+      expect(test.ServiceRole).not.toEqual(release.ServiceRole)
+      expect(test.LogsConfig.CloudWatchLogs.GroupName).not.toEqual(
+        release.LogsConfig.CloudWatchLogs.GroupName,
+      )
+    })
+
+    it("may write to nothing that is not their own: no report and no log of a release", () => {
+      const { Policies } = only(shared, "AWS::IAM::Role", { RoleName: "hello-pull-request-build" })
+      const statements = Policies.flatMap(
+        (it: { PolicyDocument: { Statement: { Action: string[]; Resource: unknown }[] } }) =>
+          it.PolicyDocument.Statement,
+      )
+      const others = statements.filter(
+        (it: { Resource: unknown }) => !JSON.stringify(it.Resource).includes("hello-pull-request"),
+      )
+      expect(others).toEqual([
+        {
+          Sid: "Source",
+          Effect: "Allow",
+          Action: ["codeconnections:GetConnection", "codeconnections:GetConnectionToken"],
+          Resource: complete.source.connectionArn,
+        },
+      ])
+    })
+  })
+
   it("gives the application's own role no right at all", () => {
     const role = only(template, "AWS::IAM::Role", { RoleName: "hello-task" })
     expect(role.Policies ?? role.ManagedPolicyArns).toBeUndefined()
