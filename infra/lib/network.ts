@@ -7,9 +7,11 @@ import {
   SubnetType,
   Vpc,
 } from "aws-cdk-lib/aws-ec2"
+import { type CfnRole, PolicyDocument, PolicyStatement } from "aws-cdk-lib/aws-iam"
 import { Construct } from "constructs"
 import type { Config } from "../config.js"
 import { acknowledge } from "./acknowledge.js"
+import { trust } from "./trust.js"
 
 /** A VPC two zones wide, and the two security groups: the world reaches the balancer, the balancer reaches the tasks. */
 export class Network extends Construct {
@@ -37,7 +39,9 @@ export class Network extends Construct {
       ...(flowLogs && { flowLogs: { all: { destination: FlowLogDestination.toCloudWatchLogs() } } }),
     })
 
-    if (!flowLogs) {
+    if (flowLogs) {
+      this.trustFlowLog()
+    } else {
       acknowledge(this.vpc, "VPC7", "Flow logs are billed by volume: network.flowLogs turns them on.")
     }
 
@@ -70,6 +74,15 @@ export class Network extends Construct {
     const fixed = { mutable: false }
     this.balancerGroup = SecurityGroup.fromSecurityGroupId(this, "Balancer", balancer.attrGroupId, fixed)
     this.taskGroup = SecurityGroup.fromSecurityGroupId(this, "Tasks", tasks.attrGroupId, fixed)
+  }
+
+  /** Narrows the trust of the flow log's role in place: another role would mean another flow log. */
+  private trustFlowLog() {
+    const role = this.vpc.node.findChild("all").node.findChild("IAMRole").node.defaultChild as CfnRole
+    const source = { service: "ec2", resource: "vpc-flow-log/*" }
+    const principals = [trust(this, "vpc-flow-logs.amazonaws.com", source)]
+    const statements = [new PolicyStatement({ actions: ["sts:AssumeRole"], principals })]
+    role.assumeRolePolicyDocument = new PolicyDocument({ statements })
   }
 }
 

@@ -1,12 +1,13 @@
 import { RemovalPolicy } from "aws-cdk-lib"
 import { CfnProject } from "aws-cdk-lib/aws-codebuild"
-import { type ManagedPolicy, ServicePrincipal } from "aws-cdk-lib/aws-iam"
+import type { ManagedPolicy } from "aws-cdk-lib/aws-iam"
 import { LogGroup } from "aws-cdk-lib/aws-logs"
 import { Construct } from "constructs"
 import type { Config } from "../config.js"
 import { acknowledge } from "./acknowledge.js"
 import type { Permission } from "./permissions.js"
 import { roleOf } from "./roles.js"
+import { trust } from "./trust.js"
 
 /** A CodeBuild project: a privileged Linux container that clones the repository whole and runs its buildspec.yml. */
 export class Project extends Construct {
@@ -36,7 +37,10 @@ export class Project extends Construct {
     })
     const role = roleOf(this, "Role", {
       roleName: `${name}-build`,
-      assumedBy: new ServicePrincipal("codebuild.amazonaws.com"),
+      assumedBy: trust(this, "codebuild.amazonaws.com", {
+        service: "codebuild",
+        resource: `project/${name}`,
+      }),
       permissions: props.permissions,
       managedPolicies: props.managedPolicies,
     })

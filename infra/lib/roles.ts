@@ -1,8 +1,15 @@
-import { ManagedPolicy, PolicyDocument, PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam"
+import {
+  ManagedPolicy,
+  PolicyDocument,
+  PolicyStatement,
+  Role,
+  type ServicePrincipal,
+} from "aws-cdk-lib/aws-iam"
 import { Construct } from "constructs"
 import { acknowledgeWildcards } from "./acknowledge.js"
 import type { Names } from "./names.js"
 import { executionPermissions, type Permission, releasePermissions } from "./permissions.js"
+import { trust } from "./trust.js"
 
 /** The two roles of a task, and the policy of a release, for the build and for whoever releases from a laptop. */
 export class Roles extends Construct {
@@ -14,7 +21,7 @@ export class Roles extends Construct {
 
   constructor(scope: Construct, id: string, name: string, names: Names) {
     super(scope, id)
-    const assumedBy = new ServicePrincipal("ecs-tasks.amazonaws.com")
+    const assumedBy = trust(this, "ecs-tasks.amazonaws.com", { service: "ecs", resource: "*" })
     this.task = new Role(this, "Task", { roleName: `${name}-task`, assumedBy })
     this.execution = roleOf(this, "Execution", {
       roleName: `${name}-execution`,

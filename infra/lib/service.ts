@@ -12,6 +12,7 @@ import {
   PropagatedTagSource,
   TaskDefinitionRevision,
 } from "aws-cdk-lib/aws-ecs"
+import { ManagedPolicy, Role } from "aws-cdk-lib/aws-iam"
 import { Construct } from "constructs"
 import type { Config } from "../config.js"
 import { acknowledge } from "./acknowledge.js"
@@ -20,6 +21,7 @@ import type { Balancer } from "./balancer.js"
 import type { Names } from "./names.js"
 import type { Network } from "./network.js"
 import type { Tasks } from "./tasks.js"
+import { trustIfNamed } from "./trust.js"
 
 /**
  * The service and its scaling.
@@ -93,6 +95,7 @@ export class Service extends Construct {
         alternateTarget: new AlternateTarget("Alternate", {
           alternateTargetGroup: balancer.green,
           productionListener: ListenerRuleConfiguration.applicationListenerRule(balancer.rule),
+          role: this.trafficRole(),
         }),
       }),
     })
@@ -106,13 +109,19 @@ export class Service extends Construct {
     scaling.scaleOnCpuUtilization("Cpu", { targetUtilizationPercent: cpuPercent })
   }
 
+  /** What ECS moves the traffic with, from one target group to the other. */
+  private trafficRole(): Role {
+    const policy = "AmazonECSInfrastructureRolePolicyForLoadBalancers"
+    const role = new Role(this, "TrafficRole", {
+      assumedBy: trustIfNamed(this, "ecs.amazonaws.com"),
+      managedPolicies: [ManagedPolicy.fromAwsManagedPolicyName(policy)],
+    })
+    const finding = `IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/${policy}]`
+    acknowledge(role, finding, "AWS's own for this: ECS moves traffic between groups.")
+    return role
+  }
+
   private acknowledgeBlueGreen() {
-    const policy = "arn:<AWS::Partition>:iam::aws:policy/AmazonECSInfrastructureRolePolicyForLoadBalancers"
-    acknowledge(
-      this.service,
-      `IAM4[Policy::${policy}]`,
-      "AWS's own for this: ECS moves traffic between groups.",
-    )
     // The CDK writes the dependency on the rule that the reference to it implies already.
     const resource = this.service.node.defaultChild as CfnService
     resource.addMetadata("cfn-lint", { config: { ignore_checks: ["W3005"] } })

@@ -213,6 +213,38 @@ describe("builds", () => {
   })
 })
 
+describe("every role that a service of AWS assumes", () => {
+  /** Services whose documents show a trust policy without these keys: whether they send them is not known. */
+  const keysNotDocumented = ["ecs.amazonaws.com"]
+  const account = { "aws:SourceAccount": { Ref: "AWS::AccountId" } }
+
+  it.each(Object.keys(variants))("is assumed for this account only: %s", name => {
+    const roles = Object.entries(all(variant(name), "AWS::IAM::Role"))
+    expect(roles.length).toBeGreaterThan(2)
+    for (const [id, { AssumeRolePolicyDocument }] of roles) {
+      for (const { Principal, Condition } of AssumeRolePolicyDocument.Statement) {
+        if (keysNotDocumented.includes(Principal.Service)) {
+          expect(Condition, id).toEqual({ StringEqualsIfExists: account })
+        } else {
+          expect(Condition?.StringEquals, id).toEqual(account)
+          const arn = JSON.stringify(Condition.ArnLike["aws:SourceArn"])
+          expect(arn, id).toMatch(
+            /^\{"Fn::Join":\["",\["arn:",\{"Ref":"AWS::Partition"\},":[a-z0-9]+:eu-north-1:",/,
+          )
+          expect(arn, id).toContain('{"Ref":"AWS::AccountId"}')
+        }
+      }
+    }
+  })
+
+  it("is a build's for its own project only", () => {
+    for (const project of Object.values(all(template, "AWS::CodeBuild::Project"))) {
+      const role = template.Resources[project.ServiceRole["Fn::GetAtt"][0]]?.Properties
+      expect(JSON.stringify(role?.AssumeRolePolicyDocument)).toContain(`:project/${project.Name}"`)
+    }
+  })
+})
+
 it.each(Object.keys(variants))("is small enough to be sent as it is, without a bucket: %s", name => {
   expect(JSON.stringify(variant(name), null, 1).length).toBeLessThan(51_200)
 })
