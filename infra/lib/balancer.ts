@@ -1,4 +1,4 @@
-import { Duration, RemovalPolicy } from "aws-cdk-lib"
+import { Annotations, Duration, RemovalPolicy } from "aws-cdk-lib"
 import { Certificate, CertificateValidation } from "aws-cdk-lib/aws-certificatemanager"
 import { SubnetType } from "aws-cdk-lib/aws-ec2"
 import {
@@ -61,6 +61,13 @@ export class Balancer extends Construct {
       open: false,
     })
     if (https) this.loadBalancer.addRedirect({ open: false })
+    else if (openToAll(access)) {
+      Annotations.of(this).addWarningV2(
+        "ecs-release:plain-http",
+        "The service is open to the world over plain HTTP: anyone on the way can read and change what visitors send and get. " +
+          "Set access.certificateArn or access.domain in config.ts, or limit access.allowedCidrs.",
+      )
+    }
 
     this.blue = this.targetGroup("Blue", config, network)
     if (deployment.strategy === "BLUE_GREEN") this.green = this.targetGroup("Green", config, network)
@@ -121,4 +128,9 @@ export class Balancer extends Construct {
     if (found !== undefined) return found as HostedZone
     return HostedZone.fromHostedZoneAttributes(this, "Zone", { zoneName, hostedZoneId })
   }
+}
+
+/** Whether any address on the internet may reach the load balancer. */
+function openToAll({ internal, allowedCidrs }: Config["access"]): boolean {
+  return !internal && allowedCidrs.some(cidr => cidr.endsWith("/0"))
 }
