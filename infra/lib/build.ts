@@ -23,7 +23,7 @@ export class Build extends Construct {
     super(scope, id)
     const { config, names, releasePolicy } = props
     const { source, build } = config
-    const branch = `^refs/heads/${source.branch}$`
+    const branch = `^refs/heads/${source.branch.replaceAll(/[.+?*^$()[\]{}|\\]/g, "\\$&")}$`
     const { arns } = names
 
     new Project(this, "Release", {

@@ -143,6 +143,16 @@ describe("builds", () => {
     expect(release.Environment.PrivilegedMode).toBe(true)
   })
 
+  it("takes the branch's name literally: no other branch is released", () => {
+    const dotted = synthesize(changed(complete, ["source.branch=release/1.0"]))
+    for (const Name of ["hello", "hello-pull-request"]) {
+      const { FilterGroups } = only(dotted, "AWS::CodeBuild::Project", { Name }).Triggers
+      const pattern = new RegExp(FilterGroups[0][1].Pattern)
+      expect("refs/heads/release/1.0").toMatch(pattern)
+      expect("refs/heads/release/1x0").not.toMatch(pattern)
+    }
+  })
+
   it("limits no project's builds: beyond a limit CodeBuild refuses a push instead of queuing it", () => {
     for (const [name, config] of Object.entries(variants)) {
       for (const project of Object.values(all(synthesize(config), "AWS::CodeBuild::Project"))) {
