@@ -1,3 +1,4 @@
+import { unreadable } from "./aws.js"
 import { UserError } from "./errors.js"
 
 /** What the call was about: whatever is known helps the message. */
@@ -47,13 +48,19 @@ export async function explained<T>(asked: Asked, calls: () => Promise<T>): Promi
 export function explain(error: unknown, asked: Asked): unknown {
   if (!(error instanceof Error) || error instanceof UserError) return error
   const raised = error as Raised
-  return identity(raised, asked) ?? missing(raised, asked) ?? network(raised, asked) ?? other(raised, asked)
+  return (
+    identity(raised, asked) ??
+    missing(raised, asked) ??
+    garbled(raised, asked) ??
+    network(raised, asked) ??
+    other(raised, asked)
+  )
 }
 
-/** Whether an error may pass by itself: throttling, a server's fault, or a network that hiccups. */
+/** Whether an error may pass by itself: throttling, a server's fault, a network that hiccups, or an answer cut short. */
 export function passing(error: unknown): boolean {
   const raised = error as Raised
-  return isThrottling(raised) || raised.$fault === "server" || isUnreachable(raised)
+  return isThrottling(raised) || raised.$fault === "server" || isUnreachable(raised) || isGarbled(raised)
 }
 
 function isThrottling(raised: Raised): boolean {
@@ -67,6 +74,11 @@ function isThrottling(raised: Raised): boolean {
 function isUnreachable(raised: Raised): boolean {
   const codes = [raised.code, ...(raised.errors ?? []).map(({ code }) => code)]
   return codes.some(code => code !== undefined && unreachable.test(code)) || raised.name === "TimeoutError"
+}
+
+/** Something answered, and not as AWS does: the SDK could not read it, or it is a page. */
+function isGarbled({ name, message }: Raised): boolean {
+  return name === unreadable || /Deserialization error/.test(message)
 }
 
 /** Who asks, and whether they may. */
@@ -187,6 +199,17 @@ export function noImage({ region, repository }: Asked, details: string): UserErr
     `The image is not in the ECR repository "${repository ?? ""}" in ${region}.`,
     details,
     "Push it first ('push' or 'release'), or see 'history' for the versions that are there.",
+  )
+}
+
+function garbled(raised: Raised, { region, endpoint }: Asked): UserError | undefined {
+  if (!isGarbled(raised)) return undefined
+  return new UserError(
+    `The answer from ${endpoint ?? `AWS in ${region}`} cannot be read.`,
+    raised.message.split("\n")[0],
+    `Run the same command again. If it stays so, something else answers in AWS's place: check the ${
+      endpoint ? "endpoint's address" : "network's proxy"
+    }.`,
   )
 }
 
