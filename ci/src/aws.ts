@@ -2,6 +2,7 @@ import type { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs"
 import type { ECRClient } from "@aws-sdk/client-ecr"
 import type { ECSClient } from "@aws-sdk/client-ecs"
 import type { STSClient } from "@aws-sdk/client-sts"
+import { UserError } from "./errors.js"
 
 /** Where AWS calls go and as whom. */
 export type Aws = {
@@ -85,6 +86,36 @@ const refusePages =
 
 /** Name of the error for an answer that is not AWS's. */
 export const unreadable = "UnreadableAnswer"
+
+/** More pages than any list of AWS's that is read here can have. */
+const maxPages = 1000
+
+/**
+ * All pages of a list.
+ *
+ * @param read reads one page, by the token that the one before gave
+ * @throws UserError where the list has no end
+ */
+export async function* pages<P extends { nextToken?: string }>(
+  read: (nextToken: string | undefined) => Promise<P>,
+): AsyncGenerator<P> {
+  const seen = new Set<string>()
+  let nextToken: string | undefined
+  do {
+    const page = await read(nextToken)
+    yield page
+    nextToken = page.nextToken
+    if (!nextToken) return
+    if (seen.has(nextToken) || seen.size >= maxPages) {
+      throw new UserError(
+        "AWS's list does not end.",
+        seen.has(nextToken) ? "A page leads back to an earlier one." : `It has more than ${maxPages} pages.`,
+        "Check that the endpoint is AWS's, then run the same command again.",
+      )
+    }
+    seen.add(nextToken)
+  } while (true)
+}
 
 // Each client's package is loaded by the first call that needs it: `version` starts without any of them.
 

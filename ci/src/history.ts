@@ -1,6 +1,6 @@
 import type { ImageDetail } from "@aws-sdk/client-ecr"
 import semver from "semver"
-import { type Aws, ecr } from "./aws.js"
+import { type Aws, ecr, pages } from "./aws.js"
 import { explained } from "./awserror.js"
 import { commitOf } from "./ecrimage.js"
 import { table, when } from "./table.js"
@@ -28,13 +28,12 @@ export async function history(
   { repository, running }: { repository: string; running?: string },
 ): Promise<{ versions: Version[]; text: string }> {
   return explained({ ...aws, repository }, async () => {
-    const { paginateDescribeImages } = await import("@aws-sdk/client-ecr")
-    const pages = paginateDescribeImages(
-      { client: await ecr(aws), pageSize: 1000 },
-      { repositoryName: repository, filter: { tagStatus: "TAGGED" } },
-    )
+    const { DescribeImagesCommand } = await import("@aws-sdk/client-ecr")
+    const client = await ecr(aws)
+    const input = { repositoryName: repository, filter: { tagStatus: "TAGGED" }, maxResults: 1000 } as const
+    const read = (nextToken?: string) => client.send(new DescribeImagesCommand({ ...input, nextToken }))
     const details: ImageDetail[] = []
-    for await (const page of pages) details.push(...(page.imageDetails ?? []))
+    for await (const page of pages(read)) details.push(...(page.imageDetails ?? []))
     const versions = readVersions(details, running)
     return { versions, text: write(repository, versions) }
   })

@@ -1,5 +1,5 @@
 import type { DescribeImageScanFindingsCommandOutput, ECRClient } from "@aws-sdk/client-ecr"
-import { type Aws, ecr } from "./aws.js"
+import { type Aws, ecr, pages } from "./aws.js"
 import { explained } from "./awserror.js"
 import { UserError } from "./errors.js"
 import { table } from "./table.js"
@@ -91,16 +91,15 @@ async function readScan(client: ECRClient, repository: string, digest: string): 
   const { DescribeImageScanFindingsCommand } = await import("@aws-sdk/client-ecr")
   const input = { repositoryName: repository, imageId: { imageDigest: digest }, maxResults: 1000 }
   try {
+    const read = (nextToken?: string) =>
+      client.send(new DescribeImageScanFindingsCommand({ ...input, nextToken }))
     const findings: Finding[] = []
-    let answer: DescribeImageScanFindingsCommandOutput
-    let nextToken: string | undefined
-    do {
-      answer = await client.send(new DescribeImageScanFindingsCommand({ ...input, nextToken }))
-      findings.push(...readFindings(answer))
-      nextToken = answer.nextToken
-    } while (nextToken)
-    const { status = "", description } = answer.imageScanStatus ?? {}
-    return { status, description, findings }
+    let last: DescribeImageScanFindingsCommandOutput["imageScanStatus"]
+    for await (const page of pages(read)) {
+      findings.push(...readFindings(page))
+      last = page.imageScanStatus
+    }
+    return { status: last?.status ?? "", description: last?.description, findings }
   } catch (error) {
     if ((error as Error).name === "ScanNotFoundException") return undefined
     throw error

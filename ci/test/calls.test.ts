@@ -5,8 +5,9 @@ import { GetAuthorizationTokenCommand } from "@aws-sdk/client-ecr"
 import { ListClustersCommand } from "@aws-sdk/client-ecs"
 import { GetCallerIdentityCommand } from "@aws-sdk/client-sts"
 import { afterEach, describe, expect, it } from "vitest"
-import { type Aws, ecr, ecs, logs, sts } from "../src/aws.js"
+import { type Aws, ecr, ecs, logs, pages, sts } from "../src/aws.js"
 import { explained } from "../src/awserror.js"
+import { history } from "../src/history.js"
 
 // The SDK sends over HTTP here, to a server of the test's own. The limits are small; no test measures them.
 const limits = { connect: 500, answer: 200, call: 1200 }
@@ -101,4 +102,24 @@ it("a gateway's page is asked past, as a gateway's error is", async () => {
   )
   const client = await ecs(aws)
   await expect(client.send(new ListClustersCommand({}))).resolves.toMatchObject({ clusterArns: ["arn"] })
+})
+
+describe("a list", () => {
+  it("that leads back to an earlier page is refused", async () => {
+    const aws = await answering((_, answer) =>
+      answer.writeHead(200, json).end(JSON.stringify({ imageDetails: [], nextToken: "same" })),
+    )
+    await expect(history(aws, { repository: "web" })).rejects.toThrow(
+      "AWS's list does not end.\nA page leads back to an earlier one.",
+    )
+  })
+
+  it("that always goes on is refused", async () => {
+    let page = 0
+    const read = async () => ({ nextToken: String(page++) })
+    const all = async () => {
+      for await (const _ of pages(read));
+    }
+    await expect(all()).rejects.toThrow("AWS's list does not end.\nIt has more than 1000 pages.")
+  })
 })
