@@ -1,4 +1,4 @@
-import type { Service, Task } from "@aws-sdk/client-ecs"
+import type { Service, ServiceDeployment, Task } from "@aws-sdk/client-ecs"
 import { explain, passing } from "./awserror.js"
 import { failures, stoppedTasks } from "./causes.js"
 import { type Printed, progress, tasks } from "./progress.js"
@@ -35,7 +35,7 @@ export type Ending = (Verdict | { word: "timed out"; why: string; now?: string }
 export type FollowOptions = {
   /** Ids of the events that were there before the deployment: they are not its own. */
   knownEvents: Iterable<string>
-  /** Tasks created before are not the deployment's. */
+  /** When the deployment was created, by ECS's clock: tasks and records from before are another's. */
   since?: Date
   /** ARN of its service deployment, where that is known. */
   serviceDeployment?: string
@@ -58,7 +58,7 @@ type State = {
 }
 
 /** How often to look for the service deployment before going without: ECS lists it a moment after the update. */
-const nativeTries = 6
+const nativeTries = 15
 /** Seconds between looks at stopped tasks where no count tells of one. */
 const stoppedInterval = 20
 
@@ -121,7 +121,7 @@ async function look(
   print: (line: string) => void,
 ): Promise<Verdict | undefined> {
   const native = wantsServiceDeployment(followed, service)
-    ? await serviceDeployment(target, followed, state)
+    ? await serviceDeployment(target, followed, since ?? find(followed, service)?.createdAt, state)
     : undefined
   const sight = { service, native, elapsed }
   const told = progress(followed, state.printed, sight)
@@ -162,10 +162,15 @@ function mayHaveStopped(followed: Followed, service: Service, state: State, elap
   )
 }
 
-async function serviceDeployment(target: Target, followed: Followed, state: State) {
-  if (state.native === undefined && state.nativeTries < nativeTries) {
+async function serviceDeployment(
+  target: Target,
+  followed: Followed,
+  since: Date | undefined,
+  state: State,
+): Promise<ServiceDeployment | undefined> {
+  if (state.native === undefined && since !== undefined && state.nativeTries < nativeTries) {
     state.nativeTries += 1
-    state.native = await findServiceDeployment(target, followed.revision)
+    state.native = await findServiceDeployment(target, followed.revision, since)
   }
   return state.native === undefined ? undefined : describeServiceDeployment(target, state.native)
 }

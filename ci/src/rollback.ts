@@ -155,7 +155,8 @@ async function stopDeployment(
   const version = back.version ?? "the version before"
   print(`stopping deployment ${primary.id} of ${current.version}; going back to ${version}`)
   await markTakenBack(target, current, back.version, print)
-  const native = await findServiceDeployment(target, current.arn)
+  const since = primary.createdAt
+  const native = since && (await findServiceDeployment(target, current.arn, since))
   if (native === undefined || !(await stopServiceDeployment(target, native))) {
     const rollout = {
       revision: back.arn,
@@ -170,7 +171,7 @@ async function stopDeployment(
   const knownEvents = (service.events ?? []).flatMap(({ id }) => id ?? [])
   const ending = await follow(target, followed, {
     knownEvents,
-    since: primary.createdAt,
+    since,
     serviceDeployment: native,
     timeoutSeconds,
     print,

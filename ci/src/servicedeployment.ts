@@ -33,10 +33,31 @@ export async function listServiceDeployments(target: Target, limit = 10): Promis
   }))
 }
 
-/** The newest service deployment that brings a task definition; undefined where ECS has none. */
-export async function findServiceDeployment(target: Target, revision: string): Promise<string | undefined> {
+/** How much earlier than its deployment's a record's time may be: both are AWS's, cut at different digits. Milliseconds. */
+const slack = 2000
+
+/**
+ * The service deployment that ECS made for one deployment. ECS lists it a moment after the update, and it lists earlier ones
+ * of the same task definition too: one from before the deployment is another's, whatever it says.
+ *
+ * @param revision ARN of the task definition that it brings
+ * @param since when the deployment was created, by ECS's own clock
+ * @returns its ARN; undefined where ECS has none, or not yet
+ */
+export async function findServiceDeployment(
+  target: Target,
+  revision: string,
+  since: Date,
+): Promise<string | undefined> {
   const all = await listServiceDeployments(target)
-  return all.find(({ taskDefinition }) => taskDefinition === revision)?.serviceDeploymentArn
+  const from = since.getTime() - slack
+  return all.find(
+    ({ taskDefinition, createdAt, finishedAt }) =>
+      taskDefinition === revision &&
+      createdAt !== undefined &&
+      createdAt.getTime() >= from &&
+      (finishedAt === undefined || finishedAt > since),
+  )?.serviceDeploymentArn
 }
 
 /** One service deployment, with its stage, its traffic and its rollback. */
