@@ -1,6 +1,7 @@
 import type { Service, ServiceDeployment, Task } from "@aws-sdk/client-ecs"
 import { explain, passing } from "./awserror.js"
 import { failures, stoppedTasks } from "./causes.js"
+import { UserError } from "./errors.js"
 import { type Printed, progress, tasks } from "./progress.js"
 import {
   asked,
@@ -59,6 +60,8 @@ type State = {
 
 /** How often to look for the service deployment before going without: ECS lists it a moment after the update. */
 const nativeTries = 15
+/** Seconds past the timeout after which a look that is still under way is given up. */
+const grace = 60
 /** Seconds between looks at stopped tasks where no count tells of one. */
 const stoppedInterval = 20
 
@@ -92,9 +95,11 @@ export async function follow(target: Target, followed: Followed, options: Follow
   let service: Service | undefined
   for (;;) {
     try {
-      service = await describeService(target)
-      const verdict = await look(target, followed, options, state, service, elapsed(), print)
-      if (verdict) return { ...verdict, service, seconds: elapsed(), stopped: state.stopped }
+      const verdict = await within(options.timeoutSeconds + grace - elapsed(), async () => {
+        service = await describeService(target)
+        return look(target, followed, options, state, service, elapsed(), print)
+      })
+      if (verdict && service) return { ...verdict, service, seconds: elapsed(), stopped: state.stopped }
     } catch (error) {
       if (!passing(error)) throw goesOn(error, target)
       print(`AWS did not answer (${(error as Error).name}); asking again`)
@@ -104,9 +109,25 @@ export async function follow(target: Target, followed: Followed, options: Follow
       const now = primaryOf(service)?.taskDefinition
       return { word: "timed out", why, now, service, seconds: elapsed(), stopped: state.stopped }
     }
-    if (elapsed() >= options.timeoutSeconds + 60) throw goesOn(new Error("AWS did not answer at all"), target)
+    if (elapsed() >= options.timeoutSeconds + grace) {
+      throw goesOn(new UserError(`AWS did not answer for ${Math.round(elapsed())} s.`), target)
+    }
     const left = Math.max(0.2, options.timeoutSeconds - elapsed())
     await new Promise(resolve => setTimeout(resolve, Math.min(pause(elapsed()), left) * 1000))
+  }
+}
+
+/** Waits for work, but not longer than so many seconds. */
+async function within<T>(seconds: number, work: () => Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    const error = Object.assign(new Error("the time is over"), { name: "TimeoutError" })
+    timer = setTimeout(() => reject(error), Math.max(0, seconds) * 1000)
+  })
+  try {
+    return await Promise.race([work(), late])
+  } finally {
+    clearTimeout(timer)
   }
 }
 

@@ -1,6 +1,7 @@
 import {
   DescribeServiceDeploymentsCommand,
   DescribeServiceRevisionsCommand,
+  DescribeServicesCommand,
   ListServiceDeploymentsCommand,
   type ServiceDeployment,
 } from "@aws-sdk/client-ecs"
@@ -177,6 +178,30 @@ it("a rolling deployment asks for the record only when another deployment is pri
   record([[0, { status: "STOPPED", statusReason: "replaced" }]])
   expect((await rejection(run())).message).toMatch(/^superseded: .*\nreplaced/)
   expect(ecs.commandCalls(DescribeServiceDeploymentsCommand)).toHaveLength(1)
+})
+
+describe("AWS that stops answering", () => {
+  const never = new Promise<never>(() => {})
+
+  it("does not hold a run past its timeout for long", async () => {
+    const busy = deployment("new", 2, { rolloutState: "IN_PROGRESS" })
+    const old = deployment("old", 1, {})
+    const scene = { before: service([old]), definitions: [{ definition: definition(1, "a", "1.0.0") }] }
+    play({ ...scene, updated: [[0, service([busy, { ...old, status: "ACTIVE" }])]] })
+    setTimeout(() => ecs.on(DescribeServicesCommand).callsFake(() => never), 20_000)
+    expect((await rejection(run({ timeoutSeconds: 60 }))).message).toMatch(/^timed out after 120 s/)
+  })
+
+  it("from the first look on ends the run, and the error says that ECS goes on", async () => {
+    play(world("BLUE_GREEN"))
+    ecs
+      .on(DescribeServicesCommand)
+      .resolvesOnce({ services: [service([old])] })
+      .callsFake(() => never)
+    expect((await rejection(run({ timeoutSeconds: 60 }))).message).toBe(
+      "AWS did not answer for 120 s.\nThe deployment goes on in ECS: run the same command again to follow it.",
+    )
+  })
 })
 
 describe("one look", () => {
