@@ -105,8 +105,12 @@ export async function unfinished(target: Target, deployed: Deployed, ending: End
   }
 }
 
-/** What a task definition is called: its version where it tells one. */
+/** What a task definition is called: its version where it tells one. How a deployment ended is not lost for its name. */
 async function nameOf(target: Target, arn: string, container?: string): Promise<string> {
-  const { version } = readRevision(await describeRevision(target, arn), container)
-  return version === undefined ? shortName(arn) : `${version} (${shortName(arn)})`
+  try {
+    const { version } = readRevision(await describeRevision(target, arn), container)
+    return version === undefined ? shortName(arn) : `${version} (${shortName(arn)})`
+  } catch {
+    return shortName(arn)
+  }
 }

@@ -2,6 +2,7 @@ import {
   DescribeServiceDeploymentsCommand,
   DescribeServiceRevisionsCommand,
   DescribeServicesCommand,
+  DescribeTaskDefinitionCommand,
   ListServiceDeploymentsCommand,
   type ServiceDeployment,
 } from "@aws-sdk/client-ecs"
@@ -16,6 +17,7 @@ import {
   definition,
   deployment,
   ecs,
+  failure,
   image,
   play,
   rejection,
@@ -188,7 +190,10 @@ describe("AWS that stops answering", () => {
     const old = deployment("old", 1, {})
     const scene = { before: service([old]), definitions: [{ definition: definition(1, "a", "1.0.0") }] }
     play({ ...scene, updated: [[0, service([busy, { ...old, status: "ACTIVE" }])]] })
-    setTimeout(() => ecs.on(DescribeServicesCommand).callsFake(() => never), 20_000)
+    setTimeout(() => {
+      ecs.on(DescribeServicesCommand).callsFake(() => never)
+      ecs.on(DescribeTaskDefinitionCommand).rejects(failure("InternalError", "no"))
+    }, 20_000)
     expect((await rejection(run({ timeoutSeconds: 60 }))).message).toMatch(/^timed out after 120 s/)
   })
 
