@@ -214,17 +214,18 @@ async function previous(
 /** What ECS itself knows of task definitions: its record of deployments, and failed ones still in the service's list. */
 async function readRecord(target: Target, service: Service): Promise<Past> {
   const natives = await listServiceDeployments(target, 20)
-  const ended = (pattern: RegExp) =>
-    natives
-      .filter(({ status = "" }) => pattern.test(status))
-      .flatMap(({ taskDefinition }) => taskDefinition ?? [])
+  const brought = (of: { taskDefinition?: string }[]) =>
+    new Set(of.flatMap(({ taskDefinition }) => taskDefinition ?? []))
+  const ended = natives.filter(({ status = "" }) => /^(SUCCESSFUL|ROLLBACK_)/.test(status))
+  // A revision that was rolled back once and completed later has not failed: its newest record tells.
+  const newest = ended.filter(
+    (it, at) => ended.findIndex(({ taskDefinition }) => taskDefinition === it.taskDefinition) === at,
+  )
+  const failed = newest.filter(({ status }) => status !== "SUCCESSFUL")
   const listed = (service.deployments ?? []).filter(({ rolloutState }) => rolloutState === "FAILED")
   return {
-    succeeded: new Set(ended(/^SUCCESSFUL$/)),
-    failed: new Set([
-      ...ended(/^ROLLBACK_/),
-      ...listed.flatMap(({ taskDefinition }) => taskDefinition ?? []),
-    ]),
+    succeeded: brought(ended.filter(({ status }) => status === "SUCCESSFUL")),
+    failed: brought([...failed, ...listed]),
   }
 }
 

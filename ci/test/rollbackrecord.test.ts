@@ -2,6 +2,7 @@ import { DescribeServiceRevisionsCommand, ListServiceDeploymentsCommand } from "
 import { afterEach, describe, expect, it, vi } from "vitest"
 import { wasRolledBack } from "../src/rollback.js"
 import {
+  at,
   aws,
   definition,
   deployment,
@@ -56,6 +57,20 @@ describe("whether a version was rolled back", () => {
       serviceRevisions: [{ serviceRevisionArn: "r2", taskDefinition: revision(2) }],
     })
     expect((await ask("1.1.0"))?.why).toContain("ECS rolled 1.1.0 back")
+  })
+
+  it("goes by the newest of ECS's records of it", async () => {
+    play(world([]))
+    ecs.on(ListServiceDeploymentsCommand).resolves({
+      serviceDeployments: [
+        { status: "ROLLBACK_SUCCESSFUL", targetServiceRevisionArn: "r2", createdAt: at(-900) },
+        { status: "SUCCESSFUL", targetServiceRevisionArn: "r2", createdAt: at(-600) },
+      ],
+    })
+    ecs.on(DescribeServiceRevisionsCommand).resolves({
+      serviceRevisions: [{ serviceRevisionArn: "r2", taskDefinition: revision(2) }],
+    })
+    expect(await ask("1.1.0")).toBeUndefined()
   })
 
   it("is no where it runs, was registered only, or is not known", async () => {
