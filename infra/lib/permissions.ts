@@ -31,13 +31,14 @@ export function releasePermissions({ arns }: Names): Permission[] {
         "ecr:DescribeRepositories",
         "ecr:DescribeImages",
         "ecr:DescribeImageScanFindings",
+        "ecr:StartImageScan",
         "ecr:BatchGetImage",
         "ecr:PutImage",
       ],
       resources: [arns.repository],
       neededBy: "call",
       because:
-        "Is this version pushed, with which digest and findings; the version's tag is put on its manifest.",
+        "Is this version pushed, with which digest and findings (a scan is started where none was); the version's tag is put on its manifest.",
     },
     {
       sid: "RegistryLayers",
