@@ -1,6 +1,6 @@
 import type { DescribeImageScanFindingsCommandOutput, ECRClient } from "@aws-sdk/client-ecr"
 import { type Aws, ecr, pages } from "./aws.js"
-import { explained } from "./awserror.js"
+import { explained, passing } from "./awserror.js"
 import { UserError } from "./errors.js"
 import { table } from "./table.js"
 
@@ -39,7 +39,8 @@ export function parseSeverity(text: string): string {
 
 /** The findings at or above a severity, the worst first. Pure. */
 export function atOrAbove(findings: Finding[], severity: string): Finding[] {
-  const rank = (it: string) => (severities.includes(it) ? severities.indexOf(it) : severities.length - 1)
+  // One that is not in the list comes before all: what it means is not known.
+  const rank = (it: string) => severities.indexOf(it)
   return findings
     .filter(it => rank(it.severity) <= rank(severity))
     .sort((a, b) => rank(a.severity) - rank(b.severity) || (a.name < b.name ? -1 : 1))
@@ -53,10 +54,11 @@ export function decideScan({ status, findings }: Scan, severity: string): Step {
 }
 
 /**
- * Waits for ECR's scan of an image and refuses it where the scan found something at or above a severity. A repository that
- * does not scan is said to be one, and lets the image pass.
+ * Waits for ECR's scan of an image and refuses it where the scan found something at or above a severity, or where no scan
+ * says that it did not: one that failed, that cannot judge this image, that is not done in time, or that there is none of.
+ * Where the repository began no scan by itself, one is started.
  *
- * @throws UserError with the findings; or where the scan failed, cannot judge this image, or is not done in time
+ * @throws UserError with the findings, or with the way to a scan
  */
 export async function scanGate(aws: Aws, options: ScanOptions): Promise<void> {
   const { repository, digest, timeoutSeconds = 300, print = console.log } = options
@@ -66,11 +68,13 @@ export async function scanGate(aws: Aws, options: ScanOptions): Promise<void> {
     const start = Date.now()
     const elapsed = () => (Date.now() - start) / 1000
     let said = ""
+    let started = false
     for (;;) {
       const scan = await readScan(client, repository, digest)
-      if (scan === undefined && elapsed() >= begin) {
-        print(`no scan: the repository ${repository} does not scan images; going on without`)
-        return
+      if (scan === undefined && !started && elapsed() >= begin) {
+        await startScan(client, repository, digest)
+        started = true
+        print(`started a scan: ${repository} does not scan by itself`)
       }
       const step = scan === undefined ? "wait" : decideScan(scan, severity)
       if (step === "pass") {
@@ -85,6 +89,22 @@ export async function scanGate(aws: Aws, options: ScanOptions): Promise<void> {
       await new Promise(resolve => setTimeout(resolve, interval * 1000))
     }
   })
+}
+
+/**
+ * Starts a scan, as basic scanning lets anyone do who may (`ecr:StartImageScan`).
+ *
+ * @throws UserError where it does not start
+ */
+async function startScan(client: ECRClient, repository: string, digest: string): Promise<void> {
+  const { StartImageScanCommand } = await import("@aws-sdk/client-ecr")
+  const input = { repositoryName: repository, imageId: { imageDigest: digest } }
+  try {
+    await client.send(new StartImageScanCommand(input))
+  } catch (error) {
+    if (passing(error)) throw error
+    throw unscanned(repository, digest, (error as Error).message)
+  }
 }
 
 async function readScan(client: ECRClient, repository: string, digest: string): Promise<Scan | undefined> {
@@ -141,11 +161,24 @@ function refused({ findings }: Scan, severity: string): UserError {
   )
 }
 
+function unscanned(repository: string, digest: string, why: string): UserError {
+  return new UserError(
+    `ECR has no scan of the image in ${repository}, and started none: it is not deployed.`,
+    why,
+    [
+      "Have ECR scan what is pushed: aws ecr put-registry-scanning-configuration --scan-type BASIC --rules",
+      `'[{"scanFrequency":"SCAN_ON_PUSH","repositoryFilters":[{"filter":"${repository}","filterType":"WILDCARD"}]}]'`,
+      `(its rules replace the registry's), have this image scanned: aws ecr start-image-scan --repository-name ${repository}`,
+      `--image-id imageDigest=${digest}, and run the same command again. Without --severity no scan is asked for.`,
+    ].join(" "),
+  )
+}
+
 function unjudged({ status, description }: Scan): UserError {
   return new UserError(
-    `ECR's scan cannot judge the image: ${status || "no status"}.`,
+    `ECR's scan cannot judge the image: ${status || "no status"}. It is not deployed.`,
     description,
-    "Start a scan again in the ECR console, or switch the gate off for this image.",
+    "Start a scan again in the ECR console, or leave --severity out for this image: no scan is asked for then.",
   )
 }
 

@@ -1,6 +1,7 @@
 import {
   DescribeImageScanFindingsCommand,
   type DescribeImageScanFindingsCommandOutput,
+  StartImageScanCommand,
 } from "@aws-sdk/client-ecr"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import { atOrAbove, decideScan, parseSeverity, scanGate } from "../src/scan.js"
@@ -95,17 +96,54 @@ it("reads the findings of enhanced scanning", async () => {
   )
 })
 
-it("says that a repository does not scan, and goes on", async () => {
-  ecr.on(DescribeImageScanFindingsCommand).rejects(failure("ScanNotFoundException", "none"))
-  await settle(gate())
-  expect(lines.at(-1)).toBe("no scan: the repository web does not scan images; going on without")
+describe("where ECR has no scan of the image", () => {
+  const none = failure("ScanNotFoundException", "none")
+
+  it("starts one, once, and waits for it", async () => {
+    ecr.on(DescribeImageScanFindingsCommand).rejects(none)
+    ecr.on(StartImageScanCommand).callsFake(() => {
+      ecr
+        .on(DescribeImageScanFindingsCommand)
+        .rejectsOnce(none)
+        .resolvesOnce(basic("IN_PROGRESS"))
+        .resolves(basic("COMPLETE", "HIGH"))
+      return {}
+    })
+    expect((await rejection(gate())).message).toMatch(/^The image has 1 finding at or above HIGH/)
+    expect(ecr.commandCalls(StartImageScanCommand).map(call => call.args[0].input)).toEqual([
+      { repositoryName: "web", imageId: { imageDigest: "sha256:a" } },
+    ])
+    expect(lines).toContain("started a scan: web does not scan by itself")
+  })
+
+  it.each([
+    ["ValidationException", "This feature is disabled"],
+    ["AccessDeniedException", "not authorized to perform: ecr:StartImageScan"],
+    ["LimitExceededException", "The scan quota per image has been exceeded"],
+    ["UnsupportedImageTypeException", "not a supported image"],
+  ])("refuses the image where none starts (%s), and says how to turn scanning on", async (name, why) => {
+    ecr.on(DescribeImageScanFindingsCommand).rejects(none)
+    ecr.on(StartImageScanCommand).rejects(failure(name, why))
+    const { message } = await rejection(gate())
+    expect(message.split("\n")).toEqual([
+      "ECR has no scan of the image in web, and started none: it is not deployed.",
+      why,
+      expect.stringMatching(/aws ecr put-registry-scanning-configuration .*"filter":"web".*start-image-scan/),
+    ])
+  })
+
+  it("refuses the image where the scan that was started never shows", async () => {
+    ecr.on(DescribeImageScanFindingsCommand).rejects(none)
+    expect((await rejection(gate())).message).toMatch(/^ECR's scan is not done after 60 s \(not begun\)/)
+    expect(ecr.commandCalls(StartImageScanCommand)).toHaveLength(1)
+  })
 })
 
 it("refuses what a scan cannot judge", async () => {
   ecr
     .on(DescribeImageScanFindingsCommand)
     .resolves({ imageScanStatus: { status: "FAILED", description: "internal" } })
-  expect((await rejection(gate())).message).toMatch(/^ECR's scan cannot judge the image: FAILED\.\ninternal/)
+  expect((await rejection(gate())).message).toMatch(/^ECR's scan cannot judge the image: FAILED\. It is not deployed\.\ninternal/)
 })
 
 it("does not wait for ever", async () => {
@@ -121,6 +159,12 @@ describe("severities", () => {
     expect(atOrAbove(findings, "UNDEFINED")).toHaveLength(4)
   })
 
+  it("that are not known count as the worst", () => {
+    expect(atOrAbove([{ name: "new", severity: "CATASTROPHIC" }, ...findings], "CRITICAL")[0]?.name).toBe(
+      "new",
+    )
+  })
+
   it("are taken in any case, and others refused", async () => {
     expect(parseSeverity("high")).toBe("HIGH")
     expect(() => parseSeverity("severe")).toThrow(
@@ -133,6 +177,14 @@ describe("severities", () => {
     expect(decideScan({ status: "IN_PROGRESS", findings }, "HIGH")).toBe("wait")
     expect(decideScan({ status: "ACTIVE", findings }, "HIGH")).toBe("refuse")
     expect(decideScan({ status: "COMPLETE", findings: [] }, "HIGH")).toBe("pass")
-    expect(decideScan({ status: "UNSUPPORTED_IMAGE", findings: [] }, "HIGH")).toBe("unknown")
+    const others = [
+      "UNSUPPORTED_IMAGE",
+      "FAILED",
+      "SCAN_ELIGIBILITY_EXPIRED",
+      "FINDINGS_UNAVAILABLE",
+      "ODD",
+      "",
+    ]
+    for (const status of others) expect(decideScan({ status, findings: [] }, "HIGH")).toBe("unknown")
   })
 })
