@@ -30,6 +30,8 @@ export function namesOf(stack: Stack, config: Config) {
       serviceRevisions: ecs(`service-revision/${name}/${name}/*`),
       tasks: ecs(`task/${name}/*`),
       revisions: ecs(`task-definition/${name}:*`),
+      /** Of the family that the pipeline gives a one-off task. */
+      taskRevisions: ecs(`task-definition/${name}-task:*`),
       taskRole: arn({ service: "iam", region: "", resource: `role/${name}-task` }),
       executionRole: arn({ service: "iam", region: "", resource: `role/${name}-execution` }),
       logStreams: `${logGroup(`/ecs/${name}`)}:log-stream:*`,

@@ -81,9 +81,17 @@ export function releasePermissions({ arns }: Names): Permission[] {
     {
       sid: "WriteTaskDefinitions",
       actions: ["ecs:RegisterTaskDefinition", "ecs:TagResource", "ecs:UntagResource"],
-      resources: [arns.revisions],
+      resources: [arns.revisions, arns.taskRevisions],
       neededBy: "call",
-      because: "Registers revisions of this family, and notes version and outcome on them; ECS numbers them.",
+      because:
+        "Registers revisions of the service's and the one-off task's family, with version and outcome as tags; ECS numbers them.",
+    },
+    {
+      sid: "DeregisterTaskDefinitions",
+      actions: ["ecs:DeregisterTaskDefinition"],
+      resources: ["*"],
+      neededBy: "call",
+      because: "A one-off task's revision is taken away when the task has ended; AWS takes no resource here.",
     },
     {
       sid: "PassRoles",
@@ -113,10 +121,18 @@ export function releasePermissions({ arns }: Names): Permission[] {
     {
       sid: "RunTask",
       actions: ["ecs:RunTask"],
-      resources: [arns.revisions],
+      resources: [arns.taskRevisions],
       conditions: inCluster,
       neededBy: "call",
-      because: "Runs a migration or a one-off job with a revision of this family; ECS numbers them.",
+      because: "Runs a migration or a one-off job with a revision of its own family; ECS numbers them.",
+    },
+    {
+      sid: "TagTasks",
+      actions: ["ecs:TagResource"],
+      resources: [arns.tasks],
+      conditions: { StringEquals: { "ecs:CreateAction": "RunTask" } },
+      neededBy: "ECS",
+      because: "A one-off task gets the tags that the service's tasks get.",
     },
     {
       sid: "TaskLogs",

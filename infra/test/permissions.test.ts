@@ -70,6 +70,7 @@ describe("every statement", () => {
     // Service Authorization Reference: no resource type, or (ListTasks) none that a Fargate task is listed under.
     const resourceless = [
       "ecr:GetAuthorizationToken",
+      "ecs:DeregisterTaskDefinition",
       "ecs:DescribeTaskDefinition",
       "ecs:ListTaskDefinitions",
       "ecs:ListTasks",
