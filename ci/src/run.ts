@@ -1,14 +1,15 @@
-import type { RunTaskCommandInput, Service, Task, TaskDefinition } from "@aws-sdk/client-ecs"
+import type { ContainerDefinition, RunTaskCommandInput, Service, Tag, Task } from "@aws-sdk/client-ecs"
 import type { Aws } from "./aws.js"
 import { explained, passing } from "./awserror.js"
 import { type DeployOptions, planDeploy } from "./deploy.js"
 import { UserError } from "./errors.js"
 import { logStream, logsClient, readLog } from "./logs.js"
 import { register } from "./revision.js"
-import { asked, open, shortName, type Target } from "./service.js"
+import { asked, open, primaryOf, shortName, type Target } from "./service.js"
+import type { Registration } from "./taskdef.js"
 
 export type RunOptions = DeployOptions & {
-  /** The command, in place of the image's. */
+  /** The command, in place of the image's and of its entry point. */
   command: string[]
   timeoutSeconds?: number
   print?: (line: string) => void
@@ -18,34 +19,92 @@ export type RunOptions = DeployOptions & {
 export type RunOutcome = { exitCode: number; task: string; text: string }
 
 const interval = 2
+/** How many pages of a log to print at one look: a log that grows as fast as it is read must not hold the look up. */
+const logPages = 100
 
-/** Everything to run a task as the service does: its network, its capacity, its platform. Pure. */
+/** How the family of one-off tasks is called: the service's own holds what the service runs, and nothing else. */
+const suffix = "-task"
+
+/**
+ * The task definition of a one-off task: the release's, with a command in place of what one container's image starts. A
+ * request to run a task can replace an image's command, but not its entry point: so the task has a definition of its own.
+ * Pure.
+ *
+ * @param release what a deployment would register
+ * @param container the container that runs the command; the others stay as they are
+ */
+export function oneOff(release: Registration, container: string, command: string[]): Registration {
+  const [program, ...rest] = command
+  if (program === undefined || program === "") {
+    throw new UserError("There is no command to run.", "", "Give one: --command python3,manage.py,migrate")
+  }
+  const containerDefinitions = release.containerDefinitions?.map((it): ContainerDefinition => {
+    if (it.name !== container) {
+      // Nothing can wait for what is done when the task is.
+      const dependsOn = it.dependsOn?.filter(({ containerName }) => containerName !== container)
+      return it.dependsOn ? { ...it, dependsOn } : it
+    }
+    // What is there for a server: a job has no health and no port (the service's task may hold it), and ends but once.
+    const { healthCheck, portMappings, restartPolicy, ...kept } = it
+    return { ...kept, entryPoint: [program], command: rest, essential: true }
+  })
+  return { ...release, family: release.family.slice(0, 255 - suffix.length) + suffix, containerDefinitions }
+}
+
+/**
+ * Everything to run a task as the service does: its network, capacity, placement, platform, volumes and tags. Pure.
+ *
+ * @param tags the service's own, where its tasks get those
+ */
 export function runRequest(
   { cluster }: { cluster: string },
   service: Service,
   taskDefinition: string,
-  container: string,
-  command: string[],
+  tags: Tag[] = [],
 ): RunTaskCommandInput {
-  const strategy = service.capacityProviderStrategy ?? []
+  const { capacityProviderStrategy = [], placementConstraints = [], placementStrategy = [] } = service
+  const volumes = volumesOf(service)
   return {
     cluster,
     taskDefinition,
     count: 1,
     startedBy: "ecs-release",
-    overrides: { containerOverrides: [{ name: container, command }] },
     networkConfiguration: service.networkConfiguration,
-    ...(strategy.length > 0 ? { capacityProviderStrategy: strategy } : { launchType: service.launchType }),
+    ...(capacityProviderStrategy.length > 0
+      ? { capacityProviderStrategy }
+      : { launchType: service.launchType }),
+    ...(placementConstraints.length > 0 && { placementConstraints }),
+    ...(placementStrategy.length > 0 && { placementStrategy }),
     ...(service.platformVersion && { platformVersion: service.platformVersion }),
+    ...(volumes.length > 0 && { volumeConfigurations: volumes }),
     ...(service.enableExecuteCommand && { enableExecuteCommand: true }),
+    ...(service.enableECSManagedTags && { enableECSManagedTags: true }),
+    ...(service.propagateTags === "TASK_DEFINITION" && { propagateTags: "TASK_DEFINITION" }),
+    ...(tags.length > 0 && { tags }),
   }
 }
 
+/** The EBS volumes that ECS makes for each of the service's tasks, as RunTask takes them; ECS deletes a service's own. */
+function volumesOf(service: Service): NonNullable<RunTaskCommandInput["volumeConfigurations"]> {
+  return (primaryOf(service)?.volumeConfigurations ?? []).map(({ name, managedEBSVolume: volume }) => ({
+    name,
+    managedEBSVolume: volume && {
+      ...volume,
+      // Only a service's task can take over tags from its service.
+      tagSpecifications: volume.tagSpecifications?.map(({ propagateTags, ...it }) =>
+        propagateTags === "SERVICE" ? it : { ...it, propagateTags },
+      ),
+      terminationPolicy: { deleteOnTermination: true },
+    },
+  }))
+}
+
 /**
- * Runs one task of an image, with the service's task definition, network and roles but another command: a migration, a
- * one-off job. Waits for it and prints its log.
+ * Runs one task of an image, with the service's settings, network and roles but another command: a migration, a one-off job.
+ * Waits for it and prints its log. Its task definition is in a family of its own (`FAMILY-task`) and is deregistered when
+ * the task has ended: the service's family is left as it is.
  *
- * @param options.image by digest; a revision for it is registered where there is none, and the deployment uses the same
+ * @param options.image by digest
  * @returns where the command exited 0
  * @throws UserError that begins with `failed` where it did not, or with `timed out` (the task is stopped then)
  */
@@ -53,14 +112,39 @@ export async function runTask(aws: Aws, options: RunOptions): Promise<RunOutcome
   const { command, timeoutSeconds = 900, print = console.log } = options
   const target = await open(aws, options)
   return explained(asked(target), async () => {
-    const { action, service, current, patch } = await planDeploy(aws, options)
-    const reused = action.kind === "deploy" ? action.reuse?.arn : current.arn
-    const revision = reused ?? (await register(target, patch.registration))
-    const task = await start(target, runRequest(target, service, revision, patch.container, command))
-    print(`task ${shortName(task.taskArn)} runs ${shortName(revision)}: ${command.join(" ")}`)
-    const ended = await wait(target, task, patch.registration, patch.container, timeoutSeconds, print)
-    return conclude(ended, patch.container, command)
+    const { service, patch } = await planDeploy(aws, options)
+    const { container } = patch
+    const definition = oneOff(patch.registration, container, command)
+    const tags = service.propagateTags === "SERVICE" ? await serviceTags(target) : []
+    const revision = await register(target, definition)
+    try {
+      const task = await start(target, runRequest(target, service, revision, tags))
+      print(`task ${shortName(task.taskArn)} runs ${shortName(revision)}: ${command.join(" ")}`)
+      const ended = await wait(target, task, definition, container, timeoutSeconds, print)
+      return conclude(ended, container, command)
+    } finally {
+      await deregister(target, revision, print)
+    }
   })
+}
+
+/** The service's tags, without AWS's own, which nobody can set. */
+async function serviceTags({ client, cluster, service }: Target): Promise<Tag[]> {
+  const { DescribeServicesCommand } = await import("@aws-sdk/client-ecs")
+  const answer = await client.send(
+    new DescribeServicesCommand({ cluster, services: [service], include: ["TAGS"] }),
+  )
+  return (answer.services?.[0]?.tags ?? []).filter(({ key }) => !key?.startsWith("aws:"))
+}
+
+/** Takes the task's definition away again. The task is over, so what goes wrong here fails nothing. */
+async function deregister({ client }: Target, revision: string, print: (line: string) => void) {
+  const { DeregisterTaskDefinitionCommand } = await import("@aws-sdk/client-ecs")
+  try {
+    await client.send(new DeregisterTaskDefinitionCommand({ taskDefinition: revision }))
+  } catch (error) {
+    print(`warning: could not deregister ${shortName(revision)}: ${(error as Error).message}`)
+  }
 }
 
 async function start({ client, cluster, service }: Target, request: RunTaskCommandInput): Promise<Task> {
@@ -84,7 +168,7 @@ async function start({ client, cluster, service }: Target, request: RunTaskComma
 async function wait(
   target: Target,
   task: Task,
-  definition: TaskDefinition,
+  definition: Registration,
   container: string,
   timeoutSeconds: number,
   print: (line: string) => void,
@@ -124,7 +208,7 @@ async function describeTask({ client, cluster }: Target, { taskArn }: Task): Pro
 async function logPrinter(
   target: Target,
   task: Task,
-  definition: TaskDefinition,
+  definition: Registration,
   container: string,
   print: (line: string) => void,
 ): Promise<() => Promise<void>> {
@@ -146,7 +230,7 @@ async function logPrinter(
   return async () => {
     if (refused) return
     try {
-      for (;;) {
+      for (let page = 0; page < logPages; page++) {
         const part = await readLog(client, stream, 1000, from)
         for (const line of part.lines) print(`  | ${line}`)
         if (part.next === undefined || part.next === from) return // The end, for now.
@@ -161,11 +245,20 @@ async function logPrinter(
 
 async function stop({ client, cluster }: Target, { taskArn }: Task, seconds: number): Promise<UserError> {
   const { StopTaskCommand } = await import("@aws-sdk/client-ecs")
-  await client.send(
-    new StopTaskCommand({ cluster, task: taskArn, reason: `ecs-release: timed out after ${seconds} s` }),
-  )
+  const name = shortName(taskArn)
+  try {
+    await client.send(
+      new StopTaskCommand({ cluster, task: taskArn, reason: `ecs-release: timed out after ${seconds} s` }),
+    )
+  } catch (error) {
+    return new UserError(
+      `timed out after ${seconds} s: the task ${name} could not be stopped and goes on.`,
+      (error as Error).message,
+      `Stop it: aws ecs stop-task --cluster ${cluster} --task ${name}`,
+    )
+  }
   return new UserError(
-    `timed out after ${seconds} s: the task ${shortName(taskArn)} was stopped.`,
+    `timed out after ${seconds} s: the task ${name} was stopped.`,
     "",
     "Give it more time with --timeout, or look at its log for what it waits for.",
   )

@@ -1,23 +1,27 @@
 import { GetLogEventsCommand } from "@aws-sdk/client-cloudwatch-logs"
 import {
+  type ContainerDefinition,
+  DeregisterTaskDefinitionCommand,
+  DescribeServicesCommand,
   DescribeTasksCommand,
   RegisterTaskDefinitionCommand,
   RunTaskCommand,
+  type Service,
   StopTaskCommand,
   type Task,
 } from "@aws-sdk/client-ecs"
-import { afterEach, beforeEach, expect, it, vi } from "vitest"
-import { runRequest, runTask } from "../src/run.js"
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
+import { oneOff, runRequest, runTask } from "../src/run.js"
 import {
   aws,
   definition,
   deployment,
   ecs,
+  failure,
   image,
   logs,
   play,
   rejection,
-  revision,
   service,
   settle,
   where,
@@ -84,20 +88,101 @@ it("runs the new image with the service's network, prints its log once, and give
     text: "completed: migrate --all (task aaaaaaaa1)",
   })
   expect(ecs.commandCalls(RunTaskCommand)[0]?.args[0].input).toMatchObject({
-    taskDefinition: revision(2),
     launchType: "FARGATE",
     networkConfiguration: network,
-    overrides: { containerOverrides: [{ name: "app", command: ["migrate", "--all"] }] },
     clientToken: expect.stringMatching(/^[0-9a-f-]{36}$/),
   })
   expect(lines.filter(line => line.startsWith("  | "))).toEqual(["  | one", "  | two", "  | three"])
 })
 
-it("uses the service's revision where the image is the running one", async () => {
-  world([ended(0)])
-  await settle(runTask(aws, { ...options, image: image("a"), version: "1.0.0" }))
-  expect(ecs.commandCalls(RegisterTaskDefinitionCommand)).toHaveLength(0)
-  expect(ecs.commandCalls(RunTaskCommand)[0]?.args[0].input.taskDefinition).toBe(revision(1))
+describe("the task's definition", () => {
+  it("is of a family of its own, runs the command in place of the entry point, and is gone afterwards", async () => {
+    world([ended(0)])
+    await settle(runTask(aws, options))
+    const [registered, ...others] = ecs.commandCalls(RegisterTaskDefinitionCommand)
+    expect(others).toHaveLength(0)
+    expect(registered?.args[0].input).toMatchObject({
+      family: "web-task",
+      cpu: "256",
+      containerDefinitions: [
+        { name: "app", image: image("b"), entryPoint: ["migrate"], command: ["--all"], essential: true },
+      ],
+    })
+    const ran = ecs.commandCalls(RunTaskCommand)[0]?.args[0].input
+    expect(ran?.overrides).toBeUndefined()
+    expect(ecs.commandCalls(DeregisterTaskDefinitionCommand).map(call => call.args[0].input)).toEqual([
+      { taskDefinition: ran?.taskDefinition },
+    ])
+  })
+
+  it("is another than the service's where the image is the running one too", async () => {
+    world([ended(0)])
+    await settle(runTask(aws, { ...options, image: image("a"), version: "1.0.0" }))
+    expect(ecs.commandCalls(RegisterTaskDefinitionCommand)[0]?.args[0].input.family).toBe("web-task")
+  })
+
+  it.each([
+    ["that fails", [ended(3)], /^failed/],
+    ["that takes too long", [{ lastStatus: "RUNNING" }], /^timed out/],
+  ])("is gone after a task %s", async (_, states, message) => {
+    world(states)
+    await expect(settle(runTask(aws, options))).rejects.toThrow(message)
+    expect(ecs.commandCalls(DeregisterTaskDefinitionCommand)).toHaveLength(1)
+  })
+
+  it("is gone where ECS starts no task", async () => {
+    world([])
+    ecs.on(RunTaskCommand).rejects(failure("InvalidParameterException", "no"))
+    await rejection(runTask(aws, options))
+    expect(ecs.commandCalls(DeregisterTaskDefinitionCommand)).toHaveLength(1)
+  })
+
+  it("that cannot be deregistered fails nothing", async () => {
+    world([ended(0)])
+    ecs.on(DeregisterTaskDefinitionCommand).rejects(failure("AccessDeniedException", "not allowed"))
+    await expect(settle(runTask(aws, options))).resolves.toMatchObject({ exitCode: 0 })
+    expect(lines.at(-1)).toMatch(/^warning: could not deregister .*: not allowed$/)
+  })
+
+  const release = (...containerDefinitions: ContainerDefinition[]) => ({
+    family: "web",
+    tags: [],
+    networkMode: "bridge" as const,
+    containerDefinitions,
+  })
+
+  it("keeps the other containers, and drops what a server alone has", () => {
+    const router = { name: "router", essential: false, firelensConfiguration: { type: "fluentbit" as const } }
+    const proxy = { name: "proxy", dependsOn: [{ containerName: "app", condition: "HEALTHY" as const }] }
+    const app: ContainerDefinition = {
+      name: "app",
+      image: "web",
+      essential: false,
+      entryPoint: ["/start.sh"],
+      command: ["serve"],
+      healthCheck: { command: ["CMD", "curl", "localhost"] },
+      portMappings: [{ containerPort: 80, hostPort: 80 }],
+      restartPolicy: { enabled: true },
+      dependsOn: [{ containerName: "router", condition: "START" }],
+    }
+    expect(oneOff(release(router, proxy, app), "app", ["sh", "-c", "exit 1"]).containerDefinitions).toEqual([
+      router,
+      { name: "proxy", dependsOn: [] },
+      {
+        name: "app",
+        image: "web",
+        essential: true,
+        entryPoint: ["sh"],
+        command: ["-c", "exit 1"],
+        dependsOn: [{ containerName: "router", condition: "START" }],
+      },
+    ])
+  })
+
+  it("needs a command", () => {
+    expect(() => oneOff(release({ name: "app" }), "app", [])).toThrow("There is no command to run.")
+    expect(() => oneOff(release({ name: "app" }), "app", [""])).toThrow("There is no command to run.")
+  })
 })
 
 it("fails where the command does", async () => {
@@ -133,11 +218,75 @@ it("stops it where it takes too long", async () => {
   expect(ecs.commandCalls(StopTaskCommand)).toHaveLength(1)
 })
 
-it("uses the service's capacity providers in place of a launch type", () => {
-  const capacityProviderStrategy = [{ capacityProvider: "FARGATE_SPOT", weight: 1 }]
-  const request = runRequest(where, { capacityProviderStrategy, launchType: "FARGATE" }, "web:1", "app", [
-    "x",
-  ])
-  expect(request).toMatchObject({ capacityProviderStrategy })
-  expect(request).not.toHaveProperty("launchType")
+it("says that a task goes on where it cannot be stopped", async () => {
+  world([{ lastStatus: "RUNNING" }])
+  ecs.on(StopTaskCommand).rejects(failure("InternalError", "try again"))
+  expect((await rejection(runTask(aws, options))).message).toMatch(
+    /^timed out after 120 s: the task aaaaaaaa1 could not be stopped and goes on\.\ntry again\n→ Stop it: aws ecs stop-task/,
+  )
+})
+
+it("is not held up by a log without an end", async () => {
+  world([ended(0)])
+  let page = 0
+  logs.on(GetLogEventsCommand).callsFake(() => ({ events: [], nextForwardToken: String(page++) }))
+  await expect(settle(runTask(aws, options))).resolves.toMatchObject({ exitCode: 0 })
+})
+
+describe("the request", () => {
+  const request = (extra: Partial<Service>) => runRequest(where, service([], extra), "web-task:1")
+
+  it("takes the service's capacity providers in place of a launch type", () => {
+    const capacityProviderStrategy = [{ capacityProvider: "FARGATE_SPOT", weight: 1 }]
+    const its = request({ capacityProviderStrategy, launchType: "FARGATE" })
+    expect(its).toMatchObject({ capacityProviderStrategy })
+    expect(its).not.toHaveProperty("launchType")
+  })
+
+  it("takes over the service's placement, platform and tags", () => {
+    const its = {
+      placementConstraints: [{ type: "memberOf" as const, expression: "attribute:ecs.os-type == linux" }],
+      placementStrategy: [{ type: "spread" as const, field: "host" }],
+      platformVersion: "1.4.0",
+      enableExecuteCommand: true,
+      enableECSManagedTags: true,
+      propagateTags: "TASK_DEFINITION" as const,
+    }
+    expect(request({ ...its, launchType: "EC2" })).toMatchObject({ ...its, launchType: "EC2" })
+  })
+
+  it("makes the volumes that the service has made for its tasks", () => {
+    const volume = { roleArn: "arn:aws:iam::123456789012:role/ebs", sizeInGiB: 20, volumeType: "gp3" }
+    const tagSpecifications = [{ resourceType: "volume" as const, propagateTags: "SERVICE" as const }]
+    const volumeConfigurations = [{ name: "data", managedEBSVolume: { ...volume, tagSpecifications } }]
+    const now = service([deployment("now", 1, { volumeConfigurations })])
+    expect(runRequest(where, now, "web-task:1").volumeConfigurations).toEqual([
+      {
+        name: "data",
+        managedEBSVolume: {
+          ...volume,
+          tagSpecifications: [{ resourceType: "volume" }],
+          terminationPolicy: { deleteOnTermination: true },
+        },
+      },
+    ])
+  })
+
+  it("has the service's own tags where its tasks get those", async () => {
+    world([ended(0)])
+    const tags = [
+      { key: "team", value: "web" },
+      { key: "aws:cloudformation:stack-name", value: "web" },
+    ]
+    const now = service([deployment("now", 1, {})], { propagateTags: "SERVICE" })
+    ecs
+      .on(DescribeServicesCommand)
+      .resolves({ services: [now] })
+      .on(DescribeServicesCommand, { include: ["TAGS"] })
+      .resolves({ services: [{ ...now, tags }] })
+    await settle(runTask(aws, options))
+    const sent = ecs.commandCalls(RunTaskCommand)[0]?.args[0].input
+    expect(sent?.tags).toEqual([{ key: "team", value: "web" }])
+    expect(sent).not.toHaveProperty("propagateTags")
+  })
 })

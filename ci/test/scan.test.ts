@@ -143,7 +143,9 @@ it("refuses what a scan cannot judge", async () => {
   ecr
     .on(DescribeImageScanFindingsCommand)
     .resolves({ imageScanStatus: { status: "FAILED", description: "internal" } })
-  expect((await rejection(gate())).message).toMatch(/^ECR's scan cannot judge the image: FAILED\. It is not deployed\.\ninternal/)
+  expect((await rejection(gate())).message).toMatch(
+    /^ECR's scan cannot judge the image: FAILED\. It is not deployed\.\ninternal/,
+  )
 })
 
 it("does not wait for ever", async () => {
