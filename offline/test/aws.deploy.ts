@@ -75,7 +75,8 @@ export async function push(
     `FROM ${base}`,
     "COPY server.py /",
     `ENV VERSION=${version} MODE=${mode}`,
-    'CMD ["python3", "/server.py"]',
+    // An entry point, as the Dockerfile's own runtime has: a one-off task has to do without it.
+    'ENTRYPOINT ["python3", "/server.py"]',
   ]
   writeFileSync(join(dir, "Dockerfile"), lines.join("\n"))
   const ecr = new ECRClient(client(emulator))

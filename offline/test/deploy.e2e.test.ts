@@ -150,7 +150,10 @@ test("a one-off task runs from the same image, and its exit code decides", async
     exitCode: 0,
   })
   await expect(runTask(aws, { ...options, command: ["sh", "-c", "exit 4"] })).rejects.toThrow(
-    /^failed[\s\S]*4/,
+    /^failed: the command exited 4/,
+  )
+  await expect(runTask(aws, { ...options, timeoutSeconds: 3, command: ["sleep", "300"] })).rejects.toThrow(
+    /^timed out after 3 s: the task .* was stopped/,
   )
 }, 180_000)
 

@@ -23,6 +23,7 @@ def apply():
         "_complete_service_deployment": complete_deployment,
         "_record_service_task_healthy": record_healthy,
         "_task_ip": task_ip,
+        "_build_run_kwargs": container_arguments,
     }.items():
         setattr(ecs, inner, functools.partial(replacement, getattr(ecs, inner)))
     for action, replacement in {
@@ -100,6 +101,19 @@ def run_task(original, data):
         names = " ".join(f"(task {name})" for name in started)
         tell(service, f"has started {len(started)} tasks: {names}.")
     return answer
+
+
+def run_container(original, docker_client, container, run_kwargs, **named):
+    """Every task pulls its image by its execution role, one that RunTask starts as well (Amazon ECS task lifecycle)."""
+    if named.get("auth_config") is None:
+        named |= {"refresh_image": True, "auth_config": ecs._resolve_repository_credentials(container)}
+    return original(docker_client, container, run_kwargs, **named)
+def container_arguments(original, definition, *rest, **named):
+    """A task definition's entry point replaces the image's, and the image's command with it."""
+    arguments = original(definition, *rest, **named)
+    if definition.get("entryPoint"):
+        arguments["entrypoint"] = definition["entryPoint"]
+    return arguments
 
 
 def stop_task(original, data):

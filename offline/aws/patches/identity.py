@@ -44,8 +44,8 @@ def resource(service, _method, _path, headers, body, _query, region, account):
     named = lambda kind, name: name if name.startswith("arn:") else f"{arn}:{kind}/{cluster}/{name}"
     if action in ("DescribeServices", "UpdateService", "DeleteService", "ListServiceDeployments"):
         return named("service", data.get("service") or (data.get("services") or [""])[0])
-    if action == "DescribeTasks":
-        return named("task", (data.get("tasks") or [""])[0])
+    if action in ("DescribeTasks", "StopTask"):
+        return named("task", data.get("task") or (data.get("tasks") or [""])[0])
     if action == "RegisterTaskDefinition":
         return f"{arn}:task-definition/{data.get('family')}:1"
     if action == "RunTask":
