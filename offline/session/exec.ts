@@ -23,6 +23,19 @@ interface ExecArgs {
   expand: boolean
 }
 
+/** The exit codes that each `expect` accepts, as ranges. Those from 128 to 191 are always an error: git's `fatal:` is one. */
+const ACCEPTED: Record<ExecArgs["expect"], [first: number, last: number][]> = {
+  SUCCESS: [[0, 0]],
+  FAILURE: [
+    [1, 127],
+    [192, 255],
+  ],
+  ANY: [
+    [0, 127],
+    [192, 255],
+  ],
+}
+
 /** Container.withExec: the container after a command, which runs unless the same ran before on the same state. */
 export const withExec: Field = async (session, parent: ContainerValue, options: ExecArgs) => {
   if (options.stdin && options.redirectStdin) throw new UserError("cannot set both stdin and redirectStdin")
@@ -32,7 +45,7 @@ export const withExec: Field = async (session, parent: ContainerValue, options: 
     ? session.store.read((await readAt(session, container, options.redirectStdin)).entry.sha)
     : Buffer.from(options.stdin)
   const key = keyOf("exec", await identity(container), args, input.toString("base64"), {
-    ...{ expect: options.expect, privileged: options.insecureRootCapabilities },
+    ...{ accepted: ACCEPTED[options.expect], privileged: options.insecureRootCapabilities },
   })
   const record = await session.once(`exec ${key}`, async () => {
     const known = session.store.get<Kept>("execs", key)
@@ -106,8 +119,9 @@ async function run(
   const created = await createContainer(session, container, args, { stdin: input.length > 0, privileged })
   try {
     const outcome = await outcomeOf(session, created.id, args, input, scrubber)
-    const accepted = options.expect === "ANY" || (options.expect === "SUCCESS") === (outcome.exitCode === 0)
-    if (!accepted) throw new ExecError(args, outcome.exitCode, outcome.stdout, outcome.stderr)
+    const { exitCode } = outcome
+    const accepted = ACCEPTED[options.expect].some(([first, last]) => first <= exitCode && exitCode <= last)
+    if (!accepted) throw new ExecError(args, exitCode, outcome.stdout, outcome.stderr)
     return { outcome, ...(await snapshot(session, container, created)) }
   } finally {
     // With secrets in its configuration the container has to be gone; otherwise nobody needs to wait for that.

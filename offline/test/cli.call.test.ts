@@ -102,6 +102,9 @@ describe("dagger call", { timeout: 240_000 }, () => {
     )
     const bad = await call("base", "with-exec", "--args=sh,-c,exit 4", "stdout")
     expect(bad).toMatchObject({ stdout: "", exitCode: 4 })
+    const fatal = await call("base", "with-exec", "--args=sh,-c,exit 128", "--expect=ANY", "exit-code")
+    expect(fatal).toMatchObject({ stdout: "", exitCode: 128 })
+    expect(fatal.errors.replace(TRACE, "T")).toBe("Error: exit code: 128 T\n")
   })
 
   it("saves what is asked for", async () => {
