@@ -59,7 +59,7 @@ export class Api {
     try {
       document = parse(query)
     } catch (error) {
-      return refused([error as GraphQLError], query)
+      return unreadable(error as GraphQLError)
     }
     const mistakes = validate(this.schema, document)
     if (mistakes.length > 0) return refused(mistakes, query)
@@ -120,6 +120,13 @@ function useRecipes(scalar: {
   scalar.parseLiteral = (node: { kind: string; value?: string }) =>
     read(node.kind === Kind.STRING ? node.value : undefined)
   scalar.serialize = (value: unknown) => (value instanceof Recipe ? encodeId(value) : value)
+}
+
+/** The answer to what is no GraphQL: the parser's bare message, without a trace. */
+function unreadable({ message, locations }: GraphQLError): Answer {
+  const bare = message.replace(/^Syntax Error: /, "").replace(/\.$/, "")
+  const extensions = { code: "GRAPHQL_PARSE_FAILED" }
+  return { status: 422, body: { errors: [{ message: bare, locations, extensions }], data: null } }
 }
 
 function refused(errors: readonly GraphQLError[], query: string): Answer {

@@ -57,11 +57,12 @@ export class Endpoint {
     for await (const part of incoming) parts.push(part as Buffer)
     const body = Buffer.concat(parts)
     const selection = selectionOf((JSON.parse(body.toString()) as { query: string }).query)
-    if (!this.session || this.chains.owns(selection.selections[0] as FieldNode)) {
+    if (selection && (!this.session || this.chains.owns(selection.selections[0] as FieldNode))) {
       const data = await this.chains.answer(selection)
       outgoing.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ data }))
       return
     }
+    if (!this.session) throw new Error("expected one query")
     forward(await this.session, incoming, body, outgoing)
   }
 }
@@ -91,10 +92,14 @@ function forward(
   onward.end(body)
 }
 
-function selectionOf(query: string): SelectionSetNode {
-  const operation = parse(query, { noLocation: true }).definitions[0]
-  if (operation?.kind !== "OperationDefinition") throw new Error("expected one query")
-  return operation.selectionSet
+/** What a query asks for first; undefined where it is none, which is for the session to say. */
+function selectionOf(query: string): SelectionSetNode | undefined {
+  try {
+    const operation = parse(query, { noLocation: true }).definitions[0]
+    return operation?.kind === "OperationDefinition" ? operation.selectionSet : undefined
+  } catch {
+    return undefined
+  }
 }
 
 function basic(token: string): string {
