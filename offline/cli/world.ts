@@ -1,6 +1,5 @@
-import { execFileSync } from "node:child_process"
-import { existsSync, statSync } from "node:fs"
-import { join, resolve } from "node:path"
+import { existsSync } from "node:fs"
+import { resolve } from "node:path"
 import type { World } from "../machine/world.js"
 import type { ModuleSource } from "../session/module/source.js"
 import type { ArgumentDef } from "../session/module/types.js"
@@ -12,8 +11,8 @@ import type { Addresses } from "./userDefaults.js"
 /**
  * Gives a module that takes the outside world as arguments (`awsEndpoint`, `gitEndpoint`, `gitRemote`) this checkout's sandbox for
  * those not given, brought up where it doesn't run, and its credentials for the `env://` secrets, so that no real account is
- * reached. A linked work tree's git directory is given as `gitDir`. Other modules are left alone. Writes into the chain's
- * constructor step and the environment of this process.
+ * reached. Nothing else is filled in, for an engine would not do it either: a linked work tree's git directory is for the caller
+ * to pass. Other modules are left alone. Writes into the chain's constructor step and the environment of this process.
  */
 export async function fillFromWorld(
   source: ModuleSource,
@@ -27,15 +26,13 @@ export async function fillFromWorld(
   const isOpen = (arg: ArgumentDef) =>
     !step.given.has(arg.name) && !addresses.has(arg) && !arg.defaultValue?.match(/[^"]/)
   const open = new Set(step.fn.args.filter(isOpen).map(arg => arg.name))
-  const repository = sourceFolder(step.given.get("source"), source, cwd)
+  if (!open.has("awsEndpoint") && !open.has("gitEndpoint")) return
   const fill = (name: string, value: string) => {
     if (!open.has(name)) return
     step.given.set(name, value)
     log(`offline: ${name}=${JSON.stringify(value)}`)
   }
-  const gitDir = open.has("gitDir") ? linkedGitDir(repository) : undefined
-  if (gitDir) fill("gitDir", gitDir)
-  if (!open.has("awsEndpoint") && !open.has("gitEndpoint")) return
+  const repository = sourceFolder(step.given.get("source"), source, cwd)
   const { worldUp } = await import("../machine/world.js")
   const world = await worldUp(CHECKOUT, repository, log)
   fill("awsEndpoint", `tcp://127.0.0.1:${world.emulator.port}`)
@@ -57,17 +54,4 @@ function sourceFolder(given: unknown, source: ModuleSource, cwd: string): string
   if (typeof given !== "string") return source.root
   const folder = resolve(cwd, given.replace(/^file:\/\//, ""))
   return existsSync(folder) ? folder : source.root
-}
-
-/** The common git directory of a work tree whose `.git` is a file; undefined for any other folder. */
-function linkedGitDir(folder: string): string | undefined {
-  if (!statSync(join(folder, ".git"), { throwIfNoEntry: false })?.isFile()) return undefined
-  const ask = ["-C", folder, "rev-parse", "--path-format=absolute", "--git-common-dir"]
-  try {
-    return (
-      execFileSync("git", ask, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim() || undefined
-    )
-  } catch {
-    return undefined
-  }
 }

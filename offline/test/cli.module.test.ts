@@ -130,15 +130,14 @@ describe("what offline mode fills in", () => {
     return filled.steps[0]?.given.get("gitDir")
   }
 
-  it("is a linked work tree's git directory, unless one is given", async () => {
+  it("is not a linked work tree's git directory: an engine has no way to it", async () => {
     const git = (...args: string[]) =>
       execFileSync("git", ["-C", dir, "-c", "user.name=a", "-c", "user.email=b", ...args])
     git("init", "--quiet")
     git("commit", "--quiet", "--allow-empty", "--message=x")
     git("worktree", "add", "--quiet", "linked")
     expect(existsSync(join(dir, "linked/.git"))).toBe(true)
-    expect(await fill(join(dir, "linked"))).toBe(join(dir, ".git"))
+    expect(await fill(join(dir, "linked"))).toBeUndefined()
     expect(await fill(join(dir, "linked"), chain([["gitDir", "mine"]]))).toBe("mine")
-    expect(await fill(dir)).toBeUndefined()
   })
 })
