@@ -25,7 +25,10 @@ async function main(words: string[]): Promise<number> {
   if (command === "functions") return (await import("./functions.js")).functions(names, globals)
   if (names.length > 0)
     throw new CliError(`unknown command "${names[0]}" for "dagger ${command}"`, { bare: true })
-  if (command === "version") return print("dagger v0.21.8 (offline: no engine)\n")
+  if (command === "version") {
+    const { engineVersion } = await import("../session/engine.js")
+    return print(`dagger ${engineVersion()} (offline: no engine)\n`)
+  }
   const sandbox = await import("./sandbox.js")
   return sandbox[command as "up" | "down" | "reset"](globals)
 }

@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from "node:fs"
 import { dirname, join } from "node:path"
+import { type Engine, engineVersion } from "../session/engine.js"
 import type { ArgumentDef, FunctionDef, ModuleDef, ObjectDef } from "../session/module/types.js"
 import { expand, parseDotenv, type Variables } from "./dotenv.js"
 import { CliError } from "./errors.js"
@@ -20,18 +21,24 @@ export interface WithDefaults {
 /**
  * Works the user's defaults into a module's types. They stand in `.env` beside dagger.json (`ARG=` for the constructor,
  * `FN_ARG=` for a function) and in the nearest `.env` from the working directory upward, where the module's name must come first;
- * the latter wins. Throws CliError for a value that doesn't fit or names an unset variable.
+ * the latter wins. Lists are comma-separated, to engine v0.20.0 JSON. Throws CliError for a value that doesn't fit or names an
+ * unset variable.
  */
 export function withUserDefaults(
   name: string,
   module: ModuleDef,
   moduleDir: string,
   cwd: string,
+  engine: Engine = engineVersion(),
 ): WithDefaults {
+  const under = (from: Variables, prefix: string) => {
+    const found = stripPrefix(from, prefix)
+    return engine === "v0.20.0" ? expandAll(found, from) : found
+  }
   const inner = readVariables(join(moduleDir, ".env"))
   const outer = readVariables(findUp(cwd))
-  const named = stripPrefix(inner, name)
-  const variables = new Map([...inner, ...named, ...stripPrefix(outer, name)])
+  const named = under(inner, name)
+  const variables = new Map([...inner, ...named, ...under(outer, name)])
   const context = new Map([...outer, ...variables])
   const addresses: Addresses = new Map()
   const announcements: string[] = []
@@ -48,17 +55,17 @@ export function withUserDefaults(
       announcements.push(
         `user default: ${name}${fn.name ? `.${fn.name}` : ""}(${arg.name}=${display(arg, value)})`,
       )
-      return withDefault(name, fn, arg, value, addresses)
+      return withDefault(name, fn, arg, value, addresses, engine)
     })
     return { ...fn, args }
   }
   const objects = module.objects.map((object): ObjectDef => {
     const isMain = object.name === pascal(name)
-    const scope = isMain ? variables : stripPrefix(variables, object.name)
+    const scope = isMain ? variables : under(variables, object.name)
     return {
       ...object,
       create: object.create && (isMain ? apply(object.create, scope) : object.create),
-      functions: object.functions.map(fn => apply(fn, stripPrefix(scope, fn.name))),
+      functions: object.functions.map(fn => apply(fn, under(scope, fn.name))),
     }
   })
   return { module: { ...module, objects }, addresses, announcements }
@@ -70,14 +77,16 @@ function withDefault(
   arg: ArgumentDef,
   value: string,
   addresses: Addresses,
+  engine: Engine,
 ): ArgumentDef {
   const { kind, element } = arg.type
+  const isSplit = kind === "LIST" && engine !== "v0.20.0"
   const optional = { ...arg, type: { ...arg.type, optional: true } }
   if (isAddressed(arg.type)) {
     addresses.set(optional, value)
     return optional
   }
-  if (kind === "LIST" && element && isAddressed(element)) {
+  if (isSplit && element && isAddressed(element)) {
     addresses.set(
       optional,
       value.split(",").map(part => part.trim()),
@@ -86,7 +95,7 @@ function withDefault(
   }
   const wrong = (why: string) => new CliError(`user defaults ${module}.${fn.name}(${arg.name}=...): ${why}`)
   if (kind === "STRING") return { ...arg, defaultValue: JSON.stringify(value) }
-  if (kind === "LIST") return { ...arg, defaultValue: JSON.stringify(value.split(",")) }
+  if (isSplit) return { ...arg, defaultValue: JSON.stringify(value.split(",")) }
   if (kind === "INTEGER" && !/^[+-]?\d+$/.test(value))
     throw wrong(`parse as integer: parsing "${value}": invalid syntax`)
   try {
@@ -112,6 +121,15 @@ function stripPrefix(variables: Variables, prefix: string): Variables {
     if (form) found.set(name.slice(form.length), value)
   }
   return found
+}
+
+/** Engine v0.20.0 expands a value each time it takes a prefix off, so once more than others: quotes go twice. */
+function expandAll(found: Variables, from: Variables): Variables {
+  const expanded = ([key, value]: [string, string]): [string, string] => [
+    key,
+    wrapErrors(() => expand("", new Map([...from, ["", value]]), process.env)),
+  ]
+  return new Map([...found].map(expanded))
 }
 
 function readVariables(path: string | undefined): Variables {

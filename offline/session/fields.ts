@@ -1,6 +1,7 @@
 import { container, containerFields, platformOf } from "./container.js"
 import { pathFields } from "./containerPaths.js"
 import { directory, directoryFields } from "./directory.js"
+import { engineVersion } from "./engine.js"
 import { file, fileFields } from "./file.js"
 import { hostFields } from "./host.js"
 import { publishFields } from "./publish.js"
@@ -8,9 +9,6 @@ import { secret, secretFields, setSecret } from "./secret.js"
 import { asService, serviceFields } from "./service.js"
 import { type Fields, MARK } from "./session.js"
 import { keyOf } from "./store.js"
-
-/** The version of the API that is spoken. */
-const VERSION = "v0.21.8"
 
 /** How each field of the schema is made. */
 export const fields: Fields = {
@@ -23,7 +21,7 @@ export const fields: Fields = {
     host: () => ({}),
     // Objects of lists (variables, labels, ports) hold what they are.
     value: (_, __, value) => value,
-    version: () => VERSION,
+    version: () => engineVersion(),
     defaultPlatform: session => platformOf(session),
     cacheVolume: (session, _, { key }) => ({ volume: `${MARK}-${session.place}-${keyOf(key).slice(0, 20)}` }),
   },

@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { expand, parseDotenv } from "../cli/dotenv.js"
 import { withUserDefaults } from "../cli/userDefaults.js"
+import { type Engine, engineVersion } from "../session/engine.js"
 import type { ModuleDef } from "../session/module/types.js"
 
 const value = (line: string, environment: Record<string, string> = {}) =>
@@ -69,7 +70,7 @@ describe("user defaults", () => {
   })
   afterEach(() => rmSync(root, { recursive: true }))
 
-  const load = (inner: string, outer?: string) => {
+  const load = (inner: string, outer?: string, engine: Engine = "v0.21.8") => {
     writeFileSync(join(root, "module/.env"), inner)
     if (outer !== undefined) writeFileSync(join(root, ".env"), outer)
     return withUserDefaults(
@@ -77,6 +78,7 @@ describe("user defaults", () => {
       module,
       join(root, "module"),
       outer === undefined ? join(root, "module/inside") : root,
+      engine,
     )
   }
   const announced = (inner: string, outer?: string) => load(inner, outer).announcements
@@ -126,5 +128,38 @@ describe("user defaults", () => {
       "user defaults my-hello.(force=...): not valid JSON: 'yes'",
     )
     expect(() => announced("lstext_count=x\n")).toThrow('parse as integer: parsing "x": invalid syntax')
+  })
+
+  describe("lists", () => {
+    const tags = (engine: Engine, inner: string, outer?: string) =>
+      load(inner, outer, engine).module.objects[0]?.create?.args[2]?.defaultValue
+
+    it("are comma-separated to v0.21.8, JSON too", () => {
+      expect(tags("v0.21.8", "tags=x,y\n")).toBe('["x","y"]')
+      expect(tags("v0.21.8", "tags='[\"x y\"]'\n")).toBe('["[\\"x y\\"]"]')
+      expect(tags("v0.21.8", "", "MY_HELLO_TAGS=x,y\n")).toBe('["x","y"]')
+    })
+
+    it("are JSON to v0.20.0, in the quotes that a shell would need", () => {
+      expect(tags("v0.20.0", 'tags=\'["x","y"]\'\n')).toBe('["x","y"]')
+      expect(() => tags("v0.20.0", "tags=x,y\n")).toThrow(
+        "user defaults my-hello.(tags=...): not valid JSON: 'x,y'",
+      )
+      expect(() => tags("v0.20.0", 'tags=["x"]\n')).toThrow("not valid JSON: '[x]'")
+    })
+
+    it("need quotes twice to v0.20.0 where a prefix is taken off", () => {
+      expect(() => tags("v0.20.0", "", "MY_HELLO_TAGS='[\"x\"]'\n")).toThrow("not valid JSON: '[x]'")
+      expect(tags("v0.20.0", "", `MY_HELLO_TAGS='"[\\"x\\"]"'\n`)).toBe('["x"]')
+    })
+  })
+})
+
+describe("the engine that is stood in for", () => {
+  it("is v0.21.8 unless another is named", () => {
+    expect([engineVersion(""), engineVersion("v0.20.0"), engineVersion("0.20.0")]).toEqual([
+      ...["v0.21.8", "v0.20.0", "v0.20.0"],
+    ])
+    expect(() => engineVersion("v0.19.0")).toThrow("Set it to v0.21.8 or v0.20.0, or unset it.")
   })
 })

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process"
-import { existsSync, readFileSync, symlinkSync } from "node:fs"
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { copyOf, DAGGER, dagger, until } from "./cli.help.js"
@@ -65,6 +65,24 @@ describe("the command", { timeout: 240_000 }, () => {
     expect(missing).toMatchObject({ exitCode: 1 })
     expect(missing.stderr).toBe('Error: exec: "no-such-command": executable file not found in $PATH\n')
     expect(await dagger(module.dir, ["run"])).toMatchObject({ exitCode: 1 })
+  })
+
+  it("is one engine's or the other's, to a module and in a .env", async () => {
+    const old = { ECS_RELEASE_ENGINE: "v0.20.0" }
+    expect((await dagger("/", ["version"], old)).stdout).toBe("dagger v0.20.0 (offline: no engine)\n")
+    const ask = `curl -fs -u "$DAGGER_SESSION_TOKEN:" "http://127.0.0.1:$DAGGER_SESSION_PORT/query" -d '{"query":"{version}"}'`
+    const { stdout } = await dagger("/", ["run", "sh", "-c", ask], old)
+    expect(JSON.parse(stdout)).toEqual({ data: { version: "v0.20.0" } })
+    const before = readFileSync(join(module.dir, ".env"), "utf8")
+    writeFileSync(join(module.dir, ".env"), `${before}list_items=x,y\n`)
+    try {
+      expect((await dagger(module.dir, ["-s", "call", "list"])).stdout).toBe("x\ny\n")
+      const refused = await dagger(module.dir, ["-s", "call", "--help"], old)
+      expect(refused).toMatchObject({ stdout: "", exitCode: 1 })
+      expect(refused.errors).toContain("user defaults hello.list(items=...): not valid JSON: 'x,y'")
+    } finally {
+      writeFileSync(join(module.dir, ".env"), before)
+    }
   })
 
   it("lists functions, also of what a function returns", async () => {
