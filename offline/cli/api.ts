@@ -67,9 +67,16 @@ export class Api {
   }
 }
 
+/** True where the argument is the caller's repository, which is never given but injected. */
+export function isWorkspace({ type }: ArgumentDef): boolean {
+  return type.kind === "OBJECT" && type.name === "Workspace"
+}
+
 /** True where the function can't be called without the argument. */
 export function isRequired(arg: ArgumentDef): boolean {
-  return !arg.type.optional && !arg.defaultValue && !arg.defaultPath && !arg.defaultAddress
+  return (
+    !isWorkspace(arg) && !arg.type.optional && !arg.defaultValue && !arg.defaultPath && !arg.defaultAddress
+  )
 }
 
 /** Members are shown in SCREAMING_SNAKE case. */

@@ -64,7 +64,7 @@ async function run(
   const cwd = resolve(globals.workdir ?? ".")
   const { Executor } = await import("./execute.js")
   const constructed = new Constructed(STATE_DIR, source.name, sourcesHash(source, sdk))
-  const opening = import("./session.js").then(({ openSession }) => openSession(log))
+  const opening = import("./session.js").then(({ openSession }) => openSession(log, cwd))
   opening.catch(() => {})
   const filled = import("./world.js").then(({ fillFromWorld }) =>
     fillFromWorld(source, chain, addresses, cwd, log),

@@ -5,10 +5,10 @@ import type { SdkFiles } from "../session/module/sdk.js"
 import type { ModuleSource } from "../session/module/source.js"
 import type { ArgumentDef, TypeRef } from "../session/module/types.js"
 import type { RunningSession } from "../session/server.js"
-import type { Api } from "./api.js"
+import { type Api, isWorkspace } from "./api.js"
 import { loadAddress, loadDefaultPath } from "./arguments.js"
 import type { Step } from "./chain.js"
-import { ask } from "./client.js"
+import { ask, askFor } from "./client.js"
 import { apiError } from "./errors.js"
 import { typeName } from "./names.js"
 import { Shown } from "./print.js"
@@ -145,6 +145,7 @@ export class Executor {
       return load(arg.type, value)
     }
     if (core) return undefined
+    if (isWorkspace(arg)) return askFor(await session, "{ currentWorkspace { id } }")
     if (arg.defaultValue) return JSON.parse(arg.defaultValue)
     if (arg.defaultPath) return loadDefaultPath(await session, arg, source)
     if (arg.defaultAddress) return load(arg.type, arg.defaultAddress)

@@ -16,7 +16,7 @@ const CLEANUP_MS = 10_000
 export async function run(words: readonly string[], globals: Globals): Promise<number> {
   const [command, ...args] = takeFlags(words, globalFlags(globals))
   if (command === undefined) throw new CliError("requires at least 1 arg(s), only received 0", { bare: true })
-  const session = await openSession(progressLog(globals))
+  const session = await openSession(progressLog(globals), globals.workdir)
   try {
     return await runCommand(command, args, { port: `${session.port}`, token: session.token }, globals.workdir)
   } finally {

@@ -6,9 +6,10 @@ import { startSession } from "../session/server.js"
 import { STATE_DIR } from "./place.js"
 import type { Log } from "./progress.js"
 
-/** Starts a session on Docker, which is found or started. */
-export async function openSession(log: Log): Promise<RunningSession> {
+/** Starts a session on Docker, which is found or started, for a caller in the folder `workdir`. */
+export async function openSession(log: Log, workdir?: string): Promise<RunningSession> {
   const docker = await ensureDocker(log)
   const resolve = (reference: string) => resolveImage(docker, reference, log)
-  return startSession({ docker, stateDir: join(STATE_DIR, "session"), resolveImage: resolve, log })
+  const stateDir = join(STATE_DIR, "session")
+  return startSession({ docker, stateDir, resolveImage: resolve, log, workdir })
 }

@@ -21,6 +21,7 @@ import { traced } from "./errors.js"
 import { BadId, decodeId, encodeId, Recipe } from "./recipe.js"
 import { keepSecret } from "./secret.js"
 import type { Session } from "./session.js"
+import { findWorkspace } from "./workspace.js"
 
 // biome-ignore lint/suspicious/noExplicitAny: resolvers have the types that the schema gives them
 export type Resolvers = Record<string, Record<string, GraphQLFieldResolver<any, Session>>>
@@ -86,6 +87,7 @@ export class Api {
     if (parentType.name === "Query") {
       if (field === "node") return decodeId(args.id as string)
       if (field === "setSecret") return keepSecret(session, args.name as string, args.plaintext as string)
+      if (field === "currentWorkspace") return findWorkspace(session.workdir)
       if (/^load.+FromID$/.test(field)) return args.id
     } else if (!(source instanceof Recipe)) return (source as Record<string, unknown>)[field]
     const parent = source as Recipe | undefined

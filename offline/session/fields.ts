@@ -9,6 +9,7 @@ import { secret, secretFields, setSecret } from "./secret.js"
 import { asService, serviceFields } from "./service.js"
 import { type Fields, MARK } from "./session.js"
 import { keyOf } from "./store.js"
+import { currentWorkspace, workspaceFields } from "./workspace.js"
 
 /** How each field of the schema is made. */
 export const fields: Fields = {
@@ -19,6 +20,7 @@ export const fields: Fields = {
     secret,
     setSecret,
     host: () => ({}),
+    currentWorkspace,
     // Objects of lists (variables, labels, ports) hold what they are.
     value: (_, __, value) => value,
     version: () => engineVersion(),
@@ -26,6 +28,7 @@ export const fields: Fields = {
     cacheVolume: (session, _, { key }) => ({ volume: `${MARK}-${session.place}-${keyOf(key).slice(0, 20)}` }),
   },
   Host: hostFields,
+  Workspace: workspaceFields,
   Container: { ...containerFields, ...pathFields, ...publishFields, asService },
   Directory: directoryFields,
   File: fileFields,

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
+import { resolve } from "node:path"
 import type { DockerTarget } from "../machine/docker.js"
 import { Api, type Extension } from "./api.js"
 import { endSession, forget, removeLeftovers } from "./cleanup.js"
@@ -22,6 +23,8 @@ export interface SessionOptions {
   stateDir: string
   /** Gives a reference that the daemon has locally for any image reference. Without it: what is local, else pulled. */
   resolveImage?: (reference: string) => Promise<string>
+  /** The caller's folder, which its workspace is around. Without it: this process's. */
+  workdir?: string
   /** Adds types and fields to the API. */
   extension?: Extension
   /** Takes progress, line by line, without secrets: commands, their output, builds. */
@@ -48,13 +51,14 @@ export async function forgetSessions(docker: DockerTarget, stateDir: string): Pr
 /** Starts a session: a server that speaks the Dagger API on POST /query, as the real command line's does. */
 export async function startSession(options: SessionOptions): Promise<RunningSession> {
   const docker = new DockerApi(options.docker)
-  const resolve = options.resolveImage ?? (reference => findOrPull(session, reference))
+  const resolveImage = options.resolveImage ?? (reference => findOrPull(session, reference))
   const session: Session = new Session(
     docker,
     new Store(options.stateDir),
     fields,
-    resolve,
+    resolveImage,
     options.log ?? (() => {}),
+    resolve(options.workdir ?? "."),
   )
   await removeLeftovers(session)
   const api = new Api(options.extension)

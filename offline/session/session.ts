@@ -40,6 +40,8 @@ export class Session {
     readonly resolveImage: (ref: string) => Promise<string>,
     /** Takes a line of progress; `detail` marks what only who asks for it wants to see: commands and their output. */
     readonly log: (line: string, detail?: boolean) => void,
+    /** The caller's folder. */
+    readonly workdir = process.cwd(),
   ) {
     this.place = createHash("sha256").update(`${hostname()}:${store.dir}`).digest("hex").slice(0, 12)
   }

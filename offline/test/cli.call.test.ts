@@ -1,6 +1,7 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { copyOf, dagger } from "./cli.help.js"
@@ -131,6 +132,20 @@ describe("dagger call", { timeout: 240_000 }, () => {
     expect(missing.errors).toMatch(
       /^Error: failed to get value for argument "dir": .*nowhere: no such file or directory/,
     )
+  })
+
+  it("injects the caller's repository, not the module's, where a Workspace is asked for", async () => {
+    const caller = mkdtempSync(join(tmpdir(), "caller-"))
+    try {
+      mkdirSync(join(caller, ".git"))
+      mkdirSync(join(caller, "inside"))
+      writeFileSync(join(caller, "mine"), "")
+      const words = ["-s", "-m", module.dir, "call", "around", "--find=mine"]
+      const { stdout, exitCode } = await dagger(join(caller, "inside"), words)
+      expect({ stdout, exitCode }).toEqual({ stdout: "inside/\nmine\n/mine\n", exitCode: 0 })
+    } finally {
+      rmSync(caller, { recursive: true })
+    }
   })
 
   it("gives the module nothing of the user's environment", async () => {
