@@ -17,7 +17,6 @@ export async function loadAddress(
 ): Promise<string> {
   try {
     const id = (await askFor(session, addressQuery(arg, type.name as string, address, cwd))) as string
-    if (type.name === "Service") return (await askFor(session, nodeQuery("Service", id, "start"))) as string
     if (["Directory", "File", "Container"].includes(type.name as string)) {
       return (await askFor(session, nodeQuery(type.name as string, id, "sync"))) as string
     }

@@ -2,7 +2,7 @@ import { chmodSync, chownSync, rmSync, writeFileSync } from "node:fs"
 import { bareImage } from "./image.js"
 import type { Manifest } from "./manifest.js"
 import { ownerIds } from "./owner.js"
-import { startService } from "./service.js"
+import { idleName, startService } from "./service.js"
 import type { Session } from "./session.js"
 import type { ContainerValue } from "./values.js"
 import { type FilledVolume, fillVolumes } from "./volume.js"
@@ -43,7 +43,7 @@ export async function createContainer(
 ): Promise<Created> {
   const services = await Promise.all(
     container.services.map(async ({ alias, service }) => ({
-      alias,
+      names: [alias, idleName(service)],
       ...(await startService(session, service)),
     })),
   )
@@ -70,7 +70,7 @@ export async function createContainer(
     },
     HostConfig: {
       NetworkMode: network,
-      ExtraHosts: services.map(({ alias, address }) => `${alias}:${address}`),
+      ExtraHosts: services.flatMap(({ names, address }) => names.map(name => `${name}:${address}`)),
       Privileged: privileged,
       LogConfig: { Type: "none" },
       Mounts: mounts(container, files),

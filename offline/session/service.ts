@@ -72,6 +72,19 @@ export function startService(session: Session, service: ServiceValue): Promise<R
   return started
 }
 
+/**
+ * The name that a service has until it is started. Only a container bound to the service can resolve it, so a function that
+ * forgets `start()` fails here as it does on an engine.
+ */
+export function idleName(service: ServiceValue): string {
+  return `${service.key.slice(0, 13)}.not-started.invalid`
+}
+
+/** Where a service answers: its address once it was started, else its idle name. */
+async function hostOf(session: Session, service: ServiceValue): Promise<string> {
+  return (await session.services.get(service.key))?.address ?? idleName(service)
+}
+
 /** Stops a service if it runs. */
 export async function stopService(session: Session, service: ServiceValue): Promise<void> {
   const running = session.services.get(service.key)
@@ -166,11 +179,10 @@ export const serviceFields: Fields[string] = {
   stop: (session, service: ServiceValue) => stopService(session, service),
   sync: () => undefined,
   ports: (_, { ports }: ServiceValue) => ports,
-  hostname: async (session, service: ServiceValue) => (await startService(session, service)).address,
+  hostname: (session, service: ServiceValue) => hostOf(session, service),
   endpoint: async (session, service: ServiceValue, { port, scheme }) => {
     const chosen = port ?? service.ports[0]?.port
     if (chosen === undefined) throw new UserError("no ports exposed")
-    const { address } = await startService(session, service)
-    return `${scheme ? `${scheme}://` : ""}${address}:${chosen}`
+    return `${scheme ? `${scheme}://` : ""}${await hostOf(session, service)}:${chosen}`
   },
 }

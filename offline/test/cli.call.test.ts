@@ -179,6 +179,8 @@ describe("dagger call", { timeout: 240_000 }, () => {
     const { port } = server.address() as AddressInfo
     try {
       expect((await call(`--endpoint=tcp://127.0.0.1:${port}`, "fetch")).stdout).toBe("from the host")
+      const idle = await call(`--endpoint=tcp://127.0.0.1:${port}`, "fetch", "--start=false")
+      expect(idle).toMatchObject({ stdout: "", exitCode: 1 })
     } finally {
       server.close()
     }

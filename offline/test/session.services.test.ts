@@ -48,9 +48,23 @@ test("a server on the host's loopback: from the host, and from a container bound
 
 test("the same through host.service; another port before it is refused", async () => {
   const ports = `ports:[{backend:${port},protocol:TCP}]`
+  await session.leaf(`{host{service(${ports}){start}}}`)
   expect(await session.leaf(`{host{service(${ports}){endpoint}}}`)).toBe(`127.0.0.1:${port}`)
   const other = session.leaf(`{host{service(ports:[{backend:${port},frontend:1}]){endpoint}}}`)
   await expect(other).rejects.toThrow("leave out frontend")
+})
+
+test("a service that wasn't started: only a container bound to it reaches it", {
+  timeout: 60_000,
+}, async () => {
+  const own = await start(newState())
+  const service = hostServiceId("127.0.0.1", port)
+  const at: string = await own.leaf(`{loadServiceFromID(id:"${service}"){endpoint}}`)
+  expect(at).toMatch(/^\w+\.not-started\.invalid:\d+$/)
+  await expect(fetch(`http://${at}/y`)).rejects.toThrow()
+  const binding = `withServiceBinding(alias:"aws",service:"${service}")`
+  expect(await own.leaf(ask(binding, get(at.replace(/:.*/, ""), port)))).toBe("host says /x")
+  await own.close()
 })
 
 test("a container that isn't bound to it doesn't reach the host's loopback", {
@@ -76,6 +90,7 @@ test("a service in a container: from the host, from a bound container, until it 
   timeout: 60_000,
 }, async () => {
   const service: string = await session.leaf(made(listen("served"), "id"))
+  await session.leaf(`{loadServiceFromID(id:"${service}"){start}}`)
   const url: string = await session.leaf(`{loadServiceFromID(id:"${service}"){endpoint(scheme:"http")}}`)
   expect(await (await fetch(url)).text()).toBe("served")
   const binding = `withServiceBinding(alias:"web",service:"${service}")`
