@@ -21,7 +21,7 @@ from hypercorn.config import Config  # noqa: E402
 from ministack import app as ministack  # noqa: E402
 from ministack.core import persistence  # noqa: E402
 
-from patches import ecr, ecs, identity, load_balancer  # noqa: E402
+from patches import access, ecr, ecs, identity, load_balancer  # noqa: E402
 
 SAVE_SECONDS = 1.0
 SETTLE_SECONDS = 60.0
@@ -32,6 +32,8 @@ _last_change = 0.0
 async def gateway(scope, receive, send):
     """Sends what comes in on the load balancer's port to the load balancer, and notes when something may change."""
     global _last_change
+    if scope["type"] != "lifespan" and (refused := access.refusal(scope)):
+        return await access.refuse(*refused, scope, send)
     if scope["type"] == "http":
         if str((scope.get("server") or ("", ""))[1]) == os.environ["FRONT_PORT"]:
             scope = load_balancer.addressed(scope)
