@@ -29,12 +29,18 @@ export async function ensureGitRemote(options: {
 }): Promise<GitRemote> {
   const { stateDir, log } = options
   const source = realpathSync(options.source)
-  const name = `${basename(source)}-${createHash("sha256").update(source).digest("hex").slice(0, 8)}.git`
+  const name = repositoryName(source)
   mkdirSync(join(stateDir, "git"), { recursive: true })
   return withLock(join(stateDir, "git.lock"), "the git remote", log, async () => {
     await mirror(source, join(stateDir, "git", name), log)
     return { ...(await ensureServer(stateDir)), path: `/${name}` }
   })
+}
+
+/** A work tree's name on the server: of characters that are the same in a URL, and no other work tree's. */
+function repositoryName(source: string): string {
+  const hash = createHash("sha256").update(source).digest("hex").slice(0, 8)
+  return `${basename(source).replace(/[^\w.-]/g, "-")}-${hash}.git`
 }
 
 /** Ends the git remote's server. What was pushed stays. */

@@ -4,6 +4,15 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { createGunzip } from "node:zlib"
 
 /**
+ * The requests of git's smart protocol, as git sends them; the repository is one folder of the root. All else is refused before
+ * anything is made of it: no other path has a meaning here, so none needs to be decoded.
+ */
+const REQUESTS = {
+  GET: /^(\/[\w.-]+\.git\/info\/refs)\?(service=git-(?:upload|receive)-pack)$/,
+  POST: /^(\/[\w.-]+\.git\/git-(?:upload|receive)-pack)$/,
+}
+
+/**
  * The git remote's server: git's own http-backend behind a password. Started as a process of its own with
  * `GIT_ROOT` (the directory of bare repositories), `GIT_TOKEN` and `GIT_PORT` in its environment; loopback only.
  */
@@ -13,8 +22,8 @@ function main(): void {
     if (request.url === "/health") response.end("ok\n")
     else if (hasToken(request, GIT_TOKEN)) serve(GIT_ROOT, request, response)
     else {
-      response.writeHead(401, { "WWW-Authenticate": 'Basic realm="git"', "Content-Type": "text/plain" })
-      response.end("the token is missing or wrong\n")
+      response.setHeader("WWW-Authenticate", 'Basic realm="git"')
+      refuse(response, 401, "the token is missing or wrong")
     }
   })
   server.listen(Number(GIT_PORT), "127.0.0.1")
@@ -37,7 +46,16 @@ function hasToken(request: IncomingMessage, token: string): boolean {
 
 /** Runs git http-backend for one request by the rules of CGI (RFC 3875). */
 function serve(root: string, request: IncomingMessage, response: ServerResponse): void {
-  const { pathname, search } = new URL(request.url ?? "/", "http://127.0.0.1")
+  const { method = "", url = "" } = request
+  if (method !== "GET" && method !== "POST") {
+    refuse(response, 405, "git asks with GET and POST alone")
+    return
+  }
+  const [, path, query = ""] = REQUESTS[method].exec(url) ?? []
+  if (path === undefined) {
+    refuse(response, 404, "no request of git's smart protocol")
+    return
+  }
   const backend = spawn("git", ["http-backend"], {
     env: {
       PATH: process.env.PATH,
@@ -49,9 +67,9 @@ function serve(root: string, request: IncomingMessage, response: ServerResponse)
       GIT_CONFIG_COUNT: "1",
       GIT_CONFIG_KEY_0: "safe.directory",
       GIT_CONFIG_VALUE_0: "*",
-      REQUEST_METHOD: request.method,
-      PATH_INFO: decodeURIComponent(pathname),
-      QUERY_STRING: search.slice(1),
+      REQUEST_METHOD: method,
+      PATH_INFO: path,
+      QUERY_STRING: query,
       CONTENT_TYPE: request.headers["content-type"] ?? "",
       REMOTE_USER: "pipeline",
       REMOTE_ADDR: "127.0.0.1",
@@ -60,18 +78,28 @@ function serve(root: string, request: IncomingMessage, response: ServerResponse)
   })
   // git packs bigger request bodies; unpacked here, their length is not known beforehand, which the backend allows.
   const body = request.headers["content-encoding"] === "gzip" ? request.pipe(createGunzip()) : request
-  body.on("error", () => backend.kill())
+  body.on("error", () => {
+    refuse(response, 400, "the body is not what its Content-Encoding says")
+    backend.kill()
+  })
   backend.stdin.on("error", () => {}) // the backend may answer without reading all
   body.pipe(backend.stdin)
-  backend.once("error", () => response.writeHead(500).end("git is not installed\n"))
+  backend.once("error", () => refuse(response, 500, "git is not installed"))
   response.once("close", () => backend.kill())
   relay(backend.stdout, response)
+}
+
+/** Answers with a reason, unless an answer has begun. */
+function refuse(response: ServerResponse, status: number, reason: string): void {
+  if (response.headersSent) return
+  response.writeHead(status, { "Content-Type": "text/plain" }).end(`${reason}\n`)
 }
 
 /** Takes the CGI header off the backend's output and passes the rest on. */
 function relay(output: NodeJS.ReadableStream, response: ServerResponse): void {
   let head = Buffer.alloc(0)
   output.on("data", (chunk: Buffer) => {
+    if (response.writableEnded) return
     if (response.headersSent) {
       if (!response.write(chunk)) output.pause()
       return
@@ -91,7 +119,7 @@ function relay(output: NodeJS.ReadableStream, response: ServerResponse): void {
   })
   response.on("drain", () => output.resume())
   output.once("end", () => {
-    if (!response.headersSent) response.writeHead(502)
+    refuse(response, 502, "git gave no answer")
     response.end()
   })
 }
