@@ -2,9 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
 import { config } from "../../infra/config.js"
-import { resetEmulator } from "../aws/emulator.js"
-import { resetGitRemote } from "../git/remote.js"
-import { ensureDocker } from "../machine/docker.js"
+import { forgetWorld } from "../machine/world.js"
 import { BuildError } from "./errors.js"
 import { callFromLaptop } from "./laptop.js"
 import { type Live, lookAt } from "./live.js"
@@ -53,7 +51,7 @@ export async function rehearse(options: {
   const workspace = mkdtempSync(join(tmpdir(), "rehearsal-"))
   const folder = join(workspace, basename(checkout))
   try {
-    await forget(stateDir, log)
+    await forgetWorld(stateDir, line => log.say(line))
     await cloneToWork(source, folder, branch)
     lendPackages(checkout, workspace, folder)
     const sandbox = await sandboxOf({ stateDir, source: folder, log })
@@ -76,13 +74,7 @@ export async function rehearse(options: {
     await options.visit?.(sandbox, folder)
     return { first, before, change, project: project.name, result, after, again, afterAgain }
   } finally {
-    await forget(stateDir, log)
+    await forgetWorld(stateDir, line => log.say(line))
     rmSync(workspace, { recursive: true, force: true })
   }
-}
-
-async function forget(stateDir: string, log: BuildLog): Promise<void> {
-  await resetEmulator(await ensureDocker(line => log.say(line)), stateDir)
-  await resetGitRemote(stateDir)
-  rmSync(stateDir, { recursive: true, force: true })
 }

@@ -1,5 +1,5 @@
-import { join } from "node:path"
 import { ensureDocker } from "../machine/docker.js"
+import { sessionsDir } from "../machine/home.js"
 import { resolveImage } from "../machine/images.js"
 import type { RunningSession } from "../session/server.js"
 import { startSession } from "../session/server.js"
@@ -10,6 +10,5 @@ import type { Log } from "./progress.js"
 export async function openSession(log: Log, workdir?: string): Promise<RunningSession> {
   const docker = await ensureDocker(log)
   const resolve = (reference: string) => resolveImage(docker, reference, log)
-  const stateDir = join(STATE_DIR, "session")
-  return startSession({ docker, stateDir, resolveImage: resolve, log, workdir })
+  return startSession({ docker, stateDir: sessionsDir(STATE_DIR), resolveImage: resolve, log, workdir })
 }

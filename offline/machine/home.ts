@@ -47,6 +47,11 @@ export function checkoutHome(checkout: string): string {
   return home
 }
 
+/** Where sessions keep what they make. */
+export function sessionsDir(stateDir: string): string {
+  return join(stateDir, "session")
+}
+
 /** The current user's name, for messages. */
 export function userName(): string {
   return userInfo().username

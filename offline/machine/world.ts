@@ -3,7 +3,7 @@ import { type Emulator, emulatorLog, ensureEmulator, resetEmulator, stopEmulator
 import { ensureGitRemote, type GitRemote, gitLog, resetGitRemote, stopGitRemote } from "../git/remote.js"
 import { type DockerTarget, ensureDocker } from "./docker.js"
 import { daemonLog } from "./dockerd.js"
-import { checkoutHome, type Log } from "./home.js"
+import { checkoutHome, type Log, sessionsDir } from "./home.js"
 import { readState } from "./state.js"
 
 /** All that a call needs of the world outside. */
@@ -38,8 +38,17 @@ export async function worldDown(checkout: string, log: Log): Promise<void> {
 
 /** Ends what runs for the checkout and forgets all of it: releases, images, claimed tags, credentials, caches. */
 export async function worldReset(checkout: string, log: Log): Promise<void> {
-  const stateDir = checkoutHome(checkout)
+  await forgetWorld(checkoutHome(checkout), log)
+}
+
+/** As `worldReset`, by the directory where it is kept. What is the machine's stays: base images, the emulator's Python. */
+export async function forgetWorld(stateDir: string, log: Log): Promise<void> {
+  const sessions = sessionsDir(stateDir)
   if (readState(stateDir, "emulator")) await resetEmulator(await ensureDocker(log), stateDir)
+  if (existsSync(sessions)) {
+    const { forgetSessions } = await import("../session/server.js")
+    await forgetSessions(await ensureDocker(log), sessions)
+  }
   await resetGitRemote(stateDir)
   rmSync(stateDir, { recursive: true, force: true })
 }

@@ -7,7 +7,7 @@ import { writeTree } from "./export.js"
 import { withImage } from "./from.js"
 import { inspectImage } from "./image.js"
 import { clean, type Manifest } from "./manifest.js"
-import { type Field, MARK, type Session } from "./session.js"
+import type { Field, Session } from "./session.js"
 import { keyOf } from "./store.js"
 import { LineLog, Scrubber } from "./text.js"
 import type { ContainerValue, DirectoryValue, SecretValue } from "./values.js"
@@ -46,7 +46,7 @@ export const dockerBuild: Field = async (
     options.target,
     secrets,
   )
-  const name = `${MARK}:build-${key.slice(0, 40)}`
+  const name = session.imageName(`build-${key.slice(0, 40)}`)
   const image = await session.once(`build ${key}`, async () => {
     const known = await inspectImage(session, name)
     if (known) return known
@@ -69,8 +69,9 @@ async function baseImage(session: Session, reference: string): Promise<string> {
   const image = await inspectImage(session, await session.resolveImage(reference))
   if (!image) throw new UserError(`failed to resolve image "${reference}": not found`)
   const tag = `base-${image.id.replace("sha256:", "").slice(0, 40)}`
-  await session.docker.json("POST", `/images/${image.id}/tag`, { query: { repo: MARK, tag } })
-  return `${MARK}:${tag}`
+  const query = { repo: session.repository, tag }
+  await session.docker.json("POST", `/images/${image.id}/tag`, { query })
+  return session.imageName(tag)
 }
 
 /**

@@ -1,6 +1,8 @@
-import { readdirSync, rmSync } from "node:fs"
+import { rmSync } from "node:fs"
 import { join } from "node:path"
 import type { DockerApi } from "./docker.js"
+import { imageNames, leave, removeImages } from "./keptImages.js"
+import { alive, list } from "./leftovers.js"
 import { MARK, Session } from "./session.js"
 import { Store } from "./store.js"
 
@@ -16,18 +18,15 @@ export async function removeLeftovers(session: Session): Promise<void> {
   await removeObjects(session, owner => !alive(owner))
 }
 
-/** Ends what the session runs and removes what it made for the time being. */
+/** Ends what the session runs and removes what it made for the time being, and images that nothing has needed for long. */
 export async function endSession(session: Session): Promise<void> {
   await Promise.allSettled([...session.services.values()].map(async running => (await running).stop()))
   await session.idle()
-  const own = session.labels[`${MARK}.owner`]
-  await removeObjects(session, owner => owner === own)
+  await removeObjects(session, owner => owner === session.id)
+  await leave(session)
 }
 
-/**
- * Removes what sessions keep in Docker between runs, for a reset: all their images (other checkouts' too: they make them
- * again) and the cache volumes of the checkout that this state directory belongs to.
- */
+/** Removes what the sessions with this state directory keep in Docker between runs, for a reset: images and cache volumes. */
 export async function forget(docker: DockerApi, stateDir: string): Promise<void> {
   const session = new Session(
     docker,
@@ -37,13 +36,7 @@ export async function forget(docker: DockerApi, stateDir: string): Promise<void>
     () => {},
   )
   await removeLeftovers(session)
-  const filters = JSON.stringify({ reference: [MARK] })
-  const images: { RepoTags: string[] | null }[] = await docker.json("GET", "/images/json", {
-    query: { filters },
-  })
-  for (const tag of images.flatMap(image => image.RepoTags ?? []).filter(tag => tag.startsWith(`${MARK}:`))) {
-    await docker.json("DELETE", `/images/${tag}`).catch(() => {})
-  }
+  await removeImages(session, await imageNames(session))
   const { Volumes } = await docker.json("GET", "/volumes")
   const own = ((Volumes ?? []) as { Name: string }[]).filter(({ Name }) =>
     Name.startsWith(`${MARK}-${session.place}-`),
@@ -64,23 +57,5 @@ async function removeObjects(session: Session, chosen: (owner: string) => boolea
   async function remove(kind: string, found: Found[], query: Record<string, boolean>): Promise<void> {
     const ours = found.filter(one => chosen(one.Labels?.[`${MARK}.owner`] ?? ""))
     await Promise.allSettled(ours.map(({ Id }) => session.docker.json("DELETE", `/${kind}/${Id}`, { query })))
-  }
-}
-
-/** True when the process runs whose number a name starts with. */
-function alive(name: string): boolean {
-  const pid = Number.parseInt(name, 10)
-  try {
-    return pid > 0 && process.kill(pid, 0)
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM"
-  }
-}
-
-function list(folder: string): string[] {
-  try {
-    return readdirSync(folder)
-  } catch {
-    return []
   }
 }

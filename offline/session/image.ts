@@ -1,6 +1,6 @@
 import { createReadStream, statSync } from "node:fs"
 import { pack } from "tar-stream"
-import { MARK, type Session } from "./session.js"
+import type { Session } from "./session.js"
 import { keyOf } from "./store.js"
 import type { ContainerValue, ImageConfig, Port } from "./values.js"
 
@@ -66,7 +66,7 @@ export async function bareImage(
   platform: string,
   fresh?: NewLayer,
 ): Promise<string> {
-  const name = bareName(layers, platform)
+  const name = bareName(session, layers, platform)
   return session.once(`image ${name}`, async () => {
     if (!(await session.docker.find(`/images/${name}/json`)))
       await loadImage(session, name, layers, platform, {}, fresh)
@@ -76,7 +76,7 @@ export async function bareImage(
 
 /** True when the daemon still has the layers. */
 export async function hasLayers(session: Session, layers: string[], platform: string): Promise<boolean> {
-  return (await session.docker.find(`/images/${bareName(layers, platform)}/json`)) !== undefined
+  return (await session.docker.find(`/images/${bareName(session, layers, platform)}/json`)) !== undefined
 }
 
 /** Makes an image of a settled container: its layers, and the configuration that its recipe set. */
@@ -89,8 +89,8 @@ export async function imageOf(session: Session, container: ContainerValue, name:
   await loadImage(session, name, container.layers, container.platform, config)
 }
 
-function bareName(layers: string[], platform: string): string {
-  return `${MARK}:${keyOf(layers, platform).slice(0, 40)}`
+function bareName(session: Session, layers: string[], platform: string): string {
+  return session.imageName(keyOf(layers, platform).slice(0, 40))
 }
 
 /**

@@ -6,14 +6,15 @@ import { authHeader, withImage } from "./from.js"
 import { imageOf, inspectImage } from "./image.js"
 import { normalised, splitTag } from "./reference.js"
 import { settle } from "./rootfs.js"
-import { type Field, type Fields, MARK, type Session } from "./session.js"
+import type { Field, Fields, Session } from "./session.js"
 import { keyOf } from "./store.js"
 import type { ContainerValue, FileValue } from "./values.js"
 
 /** Makes the container's image under a name of its own content; gives the name. */
 async function image(session: Session, parent: ContainerValue): Promise<string> {
   const container = await settle(session, parent)
-  const name = `${MARK}:image-${keyOf(container.layers, container.config, container.ports, container.platform).slice(0, 40)}`
+  const { layers, config, ports, platform } = container
+  const name = session.imageName(`image-${keyOf(layers, config, ports, platform).slice(0, 40)}`)
   return session.once(`image ${name}`, async () => {
     if (!(await inspectImage(session, name))) await imageOf(session, container, name)
     return name

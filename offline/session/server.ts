@@ -9,6 +9,7 @@ import { DockerApi, readAll } from "./docker.js"
 import { UserError } from "./errors.js"
 import { fields } from "./fields.js"
 import { findOrPull } from "./from.js"
+import { enter } from "./keptImages.js"
 import { Session } from "./session.js"
 import { Store } from "./store.js"
 
@@ -60,6 +61,7 @@ export async function startSession(options: SessionOptions): Promise<RunningSess
     options.log ?? (() => {}),
     resolve(options.workdir ?? "."),
   )
+  await enter(session)
   await removeLeftovers(session)
   const api = new Api(options.extension)
   const token = randomUUID()

@@ -15,7 +15,7 @@ export type Field = (session: Session, parent: any, args: Args, recipe: Recipe) 
 /** Fields by type and name. */
 export type Fields = Record<string, Record<string, Field>>
 
-/** Every image, volume and container of sessions has this in its name or as a label. */
+/** Every image, volume and container of sessions has this in its name or as a label, with the checkout's mark after it. */
 export const MARK = "ecs-release-session"
 
 /** One session: what its calls share. */
@@ -28,7 +28,10 @@ export class Session {
   readonly readers = new Map<string, Promise<string>>()
   /** Tells this checkout's objects from others'. */
   readonly place: string
-  private readonly id = `${process.pid}.${randomBytes(4).toString("hex")}`
+  /** Names of images that were asked for: what the session needs. */
+  readonly images = new Set<string>()
+  /** Begins with the process's number. */
+  readonly id = `${process.pid}.${randomBytes(4).toString("hex")}`
   private readonly values = new Map<string, Promise<unknown>>()
   private readonly pending = new Set<Promise<unknown>>()
   private readonly running = new Map<string, Promise<unknown>>()
@@ -55,6 +58,18 @@ export class Session {
   /** Waits for all that goes on. */
   async idle(): Promise<void> {
     await Promise.all(this.pending)
+  }
+
+  /** The repository of the checkout's images. */
+  get repository(): string {
+    return `${MARK}/${this.place}`
+  }
+
+  /** Names an image of the checkout: to ask for one is to need it. */
+  imageName(tag: string): string {
+    const name = `${this.repository}:${tag}`
+    this.images.add(name)
+    return name
   }
 
   /** Labels for a container that must not outlive the session. */

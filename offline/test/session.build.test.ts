@@ -9,7 +9,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await session.close()
-  removeStates()
+  await removeStates()
 })
 
 async function context(files: Record<string, string>): Promise<string> {

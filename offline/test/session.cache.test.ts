@@ -12,7 +12,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await session.close()
-  removeStates()
+  await removeStates()
 })
 
 const random = (chain = "") =>

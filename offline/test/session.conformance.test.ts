@@ -27,7 +27,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await session.close()
   registry.close()
-  removeStates()
+  await removeStates()
 })
 
 const dockerfile = [

@@ -15,7 +15,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await session.close()
-  removeStates()
+  await removeStates()
 })
 
 const on = (chain: string) => `{container{from(address:"${BASE}"){${chain}}}}`

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { ensureDocker } from "../machine/docker.js"
 import { resolveImage } from "../machine/images.js"
 import { DockerApi } from "../session/docker.js"
-import { type RunningSession, type SessionOptions, startSession } from "../session/server.js"
+import { forgetSessions, type RunningSession, type SessionOptions, startSession } from "../session/server.js"
 
 /** The image that tests build on. */
 export const BASE = "debian:bookworm-slim"
@@ -27,15 +27,18 @@ export interface Asked extends RunningSession {
 
 const states: string[] = []
 
-/** A state directory of its own, removed by `removeStates`. */
+/** A state directory of its own, removed by `removeStates` with what its sessions keep in Docker. */
 export function newState(): string {
   const dir = mkdtempSync(join(tmpdir(), "session-test-"))
   states.push(dir)
   return dir
 }
 
-export function removeStates(): void {
-  for (const dir of states.splice(0)) rmSync(dir, { recursive: true, force: true })
+export async function removeStates(): Promise<void> {
+  for (const dir of states.splice(0)) {
+    await forgetSessions(await dockerTarget(), dir)
+    rmSync(dir, { recursive: true, force: true })
+  }
 }
 
 /** The Docker daemon that tests use. */

@@ -21,7 +21,7 @@ afterAll(async () => {
   registry.close()
   closed.close()
   docker.close()
-  removeStates()
+  await removeStates()
 })
 
 const chain = (

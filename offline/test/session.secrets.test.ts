@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await session.close()
   docker.close()
-  removeStates()
+  await removeStates()
 })
 
 /** Everything the daemon tells about its images and containers. */

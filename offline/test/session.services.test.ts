@@ -23,7 +23,7 @@ afterAll(async () => {
   await session.close()
   server.close()
   docker.close()
-  removeStates()
+  await removeStates()
 })
 
 /** A program that gets a URL's body, for an image that has Perl alone. */
