@@ -3,8 +3,12 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, expect, it } from "vitest"
-import { checkoutHome } from "../machine/home.js"
+import { dockerEnv, hasImage } from "../machine/docker.js"
+import { checkoutHome, sessionsDir } from "../machine/home.js"
+import { resolveImage } from "../machine/images.js"
+import { run } from "../machine/process.js"
 import { worldDown, worldLogs, worldReset, worldUp } from "../machine/world.js"
+import { startSession } from "../session/server.js"
 
 const checkout = mkdtempSync(join(tmpdir(), "world-"))
 const log = () => {}
@@ -38,6 +42,17 @@ it("the world comes up once for commands at the same time, is found quickly, goe
     await expect(fetch(`http://127.0.0.1:${port}/`)).rejects.toThrow()
   }
   await worldDown(checkout, log)
+
+  const base = await resolveImage(one.docker, "debian:bookworm-slim", log)
+  const running = await startSession({ docker: one.docker, stateDir: sessionsDir(home) })
+  const kept = running.session.imageName("kept")
+  await run(one.docker.cli, ["tag", base, kept], { env: dockerEnv(one.docker) })
+  await running.close()
+  expect(await hasImage(one.docker, kept)).toBe(true)
   await worldReset(checkout, log)
   expect(existsSync(home)).toBe(false)
+  expect(await hasImage(one.docker, kept)).toBe(false)
+  const pulled = ["image", "ls", "--quiet", "--filter", `reference=127.0.0.1:${one.emulator.port}/*`]
+  expect((await run(one.docker.cli, pulled, { env: dockerEnv(one.docker) })).stdout).toBe("")
+  expect(await hasImage(one.docker, base)).toBe(true)
 }, 120_000)
