@@ -3,7 +3,7 @@ import { join } from "node:path"
 import type { DockerTarget } from "../machine/docker.js"
 import type { Log } from "../machine/home.js"
 import { withLock } from "../machine/lock.js"
-import { isRunning, stop } from "../machine/process.js"
+import { isRunning, startedWith, stop } from "../machine/process.js"
 import { type Running, readState, writeState } from "../machine/state.js"
 import { removeTaskContainers, removeTaskImages } from "./containers.js"
 import { WORLD } from "./names.js"
@@ -13,6 +13,8 @@ import { startEmulator } from "./start.js"
 
 /** Credentials with less time left than this are renewed: a release must not outlive them. */
 const RENEW_MS = 4 * 3600_000
+
+type Found = NonNullable<Running["emulator"]>
 
 /** What is needed to use the emulated account. */
 export interface Emulator {
@@ -55,7 +57,7 @@ export async function ensureEmulator(options: EmulatorOptions): Promise<Emulator
   return withLock(join(stateDir, "emulator.lock"), "the AWS emulator", log, async () => {
     const meanwhile = await runningEmulator(stateDir)
     if (meanwhile) return meanwhile
-    const left = readState(stateDir, "emulator")
+    const left = readState(stateDir, "emulator") ?? unrecorded(stateDir)
     if (left?.process) {
       log("the AWS emulator had ended on its own: starting it again with the state that it wrote")
       await stop(left.process, 20)
@@ -84,19 +86,48 @@ export async function runningEmulator(stateDir: string): Promise<Emulator | unde
 export async function stopEmulator(docker: DockerTarget, stateDir: string): Promise<void> {
   const found = readState(stateDir, "emulator")
   if (!found?.process) return
+  await end(docker, stateDir, found)
+  writeState(stateDir, "emulator", { ...found, process: undefined })
+}
+
+async function end(docker: DockerTarget, stateDir: string, found: Found): Promise<void> {
   await stop(found.process, 20)
   await removeTaskContainers(docker, stateDir, found.port)
-  writeState(stateDir, "emulator", { ...found, process: undefined })
 }
 
 /** Ends the emulator and forgets all that it holds: images, releases, credentials, logs. */
 export async function resetEmulator(docker: DockerTarget, stateDir: string): Promise<void> {
-  const found = readState(stateDir, "emulator")
-  await stopEmulator(docker, stateDir)
-  if (found) await removeTaskImages(docker, found.port)
-  rmSync(join(stateDir, "aws"), { recursive: true, force: true })
+  const found = lastKnown(stateDir)
+  if (found) {
+    await end(docker, stateDir, found)
+    await removeTaskImages(docker, found.port)
+  }
+  rmSync(stateOf(stateDir), { recursive: true, force: true })
   rmSync(emulatorLog(stateDir), { force: true })
   writeState(stateDir, "emulator", undefined)
+}
+
+/** The emulator's record or, where that is damaged or was never written, what its process tells. */
+function lastKnown(stateDir: string): Found | undefined {
+  try {
+    return readState(stateDir, "emulator") ?? unrecorded(stateDir)
+  } catch {
+    return unrecorded(stateDir)
+  }
+}
+
+/** An emulator that runs for the checkout without a record, by what it was started with. */
+function unrecorded(stateDir: string): Found | undefined {
+  const found = startedWith("STATE_DIR", stateOf(stateDir))
+  if (!found) return undefined
+  const { GATEWAY_PORT, FRONT_PORT, AWS_ACCESS_KEY_ID = "" } = found.env
+  const ports = { port: Number(GATEWAY_PORT), frontPort: Number(FRONT_PORT) }
+  return { process: found.process, ...ports, rootKey: AWS_ACCESS_KEY_ID }
+}
+
+/** Where the emulator keeps its state. */
+export function stateOf(stateDir: string): string {
+  return join(stateDir, "aws")
 }
 
 /** The emulator's log file. */
@@ -104,7 +135,7 @@ export function emulatorLog(stateDir: string): string {
   return join(stateDir, "emulator.log")
 }
 
-function describe(found: NonNullable<Running["emulator"]>, session: Session): Emulator {
+function describe(found: Found, session: Session): Emulator {
   return {
     port: found.port,
     region: WORLD.region,

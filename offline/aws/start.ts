@@ -1,13 +1,14 @@
 import { randomBytes } from "node:crypto"
-import { mkdirSync, readFileSync } from "node:fs"
+import { mkdirSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
+import { readKept } from "../machine/kept.js"
 import { freePorts } from "../machine/ports.js"
 import { isRunning, startDetached } from "../machine/process.js"
 import { ensurePython } from "../machine/python.js"
 import type { Running } from "../machine/state.js"
 import { checkoutLabel } from "./containers.js"
-import { type EmulatorOptions, emulatorLog } from "./emulator.js"
+import { type EmulatorOptions, emulatorLog, stateOf } from "./emulator.js"
 import { WORLD } from "./names.js"
 
 type Record = NonNullable<Running["emulator"]>
@@ -21,7 +22,10 @@ export async function startEmulator(options: EmulatorOptions, before: Record | u
   const python = await ensurePython(join(import.meta.dirname, "requirements.txt"), log)
   const [port = 0, frontPort = 0] = await freePorts([before?.port, before?.frontPort])
   const rootKey = before?.rootKey ?? `ROOT${randomBytes(8).toString("hex").toUpperCase()}`
-  mkdirSync(join(stateDir, "aws"), { recursive: true })
+  const state = stateOf(stateDir)
+  mkdirSync(state, { recursive: true })
+  // The emulator would begin without what it can't read, and nobody would know why a service is gone.
+  for (const file of readdirSync(state).filter(name => name.endsWith(".json"))) readKept(join(state, file))
   const logFile = emulatorLog(stateDir)
   const env = environment(options, { port, frontPort, rootKey })
   const process = await startDetached(python, [join(import.meta.dirname, "emulator.py")], { logFile, env })
@@ -57,7 +61,7 @@ function environment(options: EmulatorOptions, own: { port: number; frontPort: n
     PERSIST_STATE: "1",
     PYTHONDONTWRITEBYTECODE: "1",
     SFTP_ENABLED: "0",
-    STATE_DIR: join(options.stateDir, "aws"),
+    STATE_DIR: stateOf(options.stateDir),
     STEADY_SECONDS: String(options.steadySeconds ?? 1),
   }
 }

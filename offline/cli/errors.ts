@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto"
+import { RESET } from "../machine/kept.js"
 
 /** An error of whoever typed the command, or of what it ran: a message for them, without a stack. */
 export class CliError extends Error {
@@ -39,12 +40,19 @@ export function apiError(message: string, extensions: Record<string, unknown> = 
 
 /** What standard error gets for an error: the real CLI's form, line for line. */
 export function errorText(error: unknown): string {
-  if (!(error instanceof CliError)) return `Error: ${traced((error as Error)?.message ?? String(error))}\n`
-  const lines = [`Error: ${error.bare ? error.message : traced(error.message)}`]
+  const message = explained((error as Error)?.message ?? String(error))
+  if (!(error instanceof CliError)) return `Error: ${traced(message)}\n`
+  const lines = [`Error: ${error.bare ? message : traced(message)}`]
   if (error.usage) lines.push(`Run '${error.usage} --help' for usage.`)
   if (error.stdout) lines.push("Stdout:", error.stdout)
   if (error.stderr) lines.push("Stderr:", error.stderr)
   return `${lines.join("\n")}\n`
+}
+
+/** A full disk may show anywhere, in the words of the system, of Docker, or of git. */
+function explained(message: string): string {
+  if (!/ENOSPC|EDQUOT|no space left on device|disk quota exceeded/i.test(message)) return message
+  return `the disk is full: ${message}\nFree some space and run this again; or make room: ${RESET}`
 }
 
 function traced(message: string): string {

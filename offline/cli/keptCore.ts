@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto"
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
+import { readKept, writeKept } from "../machine/kept.js"
 import type { CoreApi } from "./api.js"
 
 const SCHEMA = new URL("../session/schema.graphql", import.meta.url)
@@ -11,10 +12,11 @@ export async function coreApi(stateDir: string): Promise<CoreApi> {
   const schema = readFileSync(SCHEMA, "utf8")
   const hash = createHash("sha256").update(schema).update(readFileSync(READER)).digest("hex")
   const path = join(stateDir, "core", `${hash}.json`)
-  if (existsSync(path)) return JSON.parse(readFileSync(path, "utf8")) as CoreApi
+  const kept = readKept<CoreApi>(path)
+  if (kept) return kept
   const { readCoreApi } = await import("./core.js")
   const api = readCoreApi(schema)
   mkdirSync(join(stateDir, "core"), { recursive: true })
-  writeFileSync(path, JSON.stringify(api))
+  writeKept(path, api)
   return api
 }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import type { Log } from "../machine/home.js"
 import { type Finished, run } from "../machine/process.js"
@@ -33,7 +33,10 @@ export async function mirror(source: string, bare: string, log: Log): Promise<vo
 }
 
 async function create(bare: string): Promise<void> {
-  const made = await run("git", ["init", "--quiet", "--bare", "--template=", bare], { env: environment() })
+  // Made aside: one that is there has all its settings, whenever the command was killed.
+  const fresh = `${bare}.new`
+  rmSync(fresh, { recursive: true, force: true })
+  const made = await run("git", ["init", "--quiet", "--bare", "--template=", fresh], { env: environment() })
   if (made.code !== 0) throw new Error(`The git remote could not be made: ${made.stderr.trim()}`)
   for (const [name, value] of [
     ["http.receivepack", "true"],
@@ -42,8 +45,10 @@ async function create(bare: string): Promise<void> {
     ["receive.autogc", "false"],
     ["gc.auto", "0"],
   ]) {
-    await git(bare, ["config", name as string, value as string])
+    await git(fresh, ["config", name as string, value as string])
   }
+  rmSync(bare, { recursive: true, force: true })
+  renameSync(fresh, bare)
 }
 
 async function fetch(bare: string, from: string, refspecs: string[], log: Log): Promise<void> {

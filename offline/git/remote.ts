@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 import type { Log } from "../machine/home.js"
 import { withLock } from "../machine/lock.js"
 import { freePorts } from "../machine/ports.js"
-import { isRunning, startDetached, stop } from "../machine/process.js"
+import { isRunning, type Owned, startDetached, startedWith, stop } from "../machine/process.js"
 import { readState, writeState } from "../machine/state.js"
 import { mirror } from "./mirror.js"
 
@@ -53,10 +53,21 @@ export async function stopGitRemote(stateDir: string): Promise<void> {
 
 /** Ends the server and forgets all that was pushed, and the token. */
 export async function resetGitRemote(stateDir: string): Promise<void> {
-  await stopGitRemote(stateDir)
+  await stop(lastKnown(stateDir), 5)
   rmSync(join(stateDir, "git"), { recursive: true, force: true })
   rmSync(gitLog(stateDir), { force: true })
   writeState(stateDir, "git", undefined)
+}
+
+/** The server's process by its record or, where that is damaged or was never written, the one that serves this directory. */
+function lastKnown(stateDir: string): Owned | undefined {
+  const unrecorded = () => startedWith("GIT_ROOT", join(stateDir, "git"))?.process
+  try {
+    const record = readState(stateDir, "git")
+    return record ? record.process : unrecorded()
+  } catch {
+    return unrecorded()
+  }
 }
 
 /** The server's log file. */

@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto"
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, readFileSync, rmSync } from "node:fs"
 import { networkInterfaces } from "node:os"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { daemonAnswers } from "./docker.js"
 import { type Log, machineHome, machineRunDir } from "./home.js"
+import { writeKept } from "./kept.js"
 import { beginning, isRunning, type Owned, run, startDetached, stop } from "./process.js"
 
 const SUBNETS = ["172.29", "172.30", "172.28", "10.213", "10.214", "192.168.213", "192.168.214"]
@@ -36,7 +37,7 @@ export async function startDaemon(log: Log): Promise<string> {
     ["--bridge", await ensureBridge()],
   ]
   const daemon = await startDetached("/usr/sbin/dockerd", options.flat(), { logFile: daemonLog() })
-  writeFileSync(recordFile(), JSON.stringify(daemon))
+  writeKept(recordFile(), daemon)
   const deadline = Date.now() + 60_000
   while (isRunning(daemon) && Date.now() < deadline) {
     if (existsSync(ownSocket()) && (await daemonAnswers(host))) return host

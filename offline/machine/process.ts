@@ -1,5 +1,5 @@
 import { execFile, execFileSync, spawn } from "node:child_process"
-import { closeSync, existsSync, openSync, readFileSync } from "node:fs"
+import { closeSync, existsSync, openSync, readdirSync, readFileSync } from "node:fs"
 import { setTimeout as sleep } from "node:timers/promises"
 
 /** A process that was started here and outlives the command: its id, and when it began, so that a reused id is never mistaken for it. */
@@ -84,6 +84,28 @@ export async function stop(owned: Owned | undefined, graceSeconds: number): Prom
   if (isRunning(owned)) process.kill(owned.pid, "SIGKILL")
   while (isRunning(owned)) await sleep(10)
   return false
+}
+
+/**
+ * The process, with its environment, that was started with a variable of this value: for one whose record is lost. Undefined where
+ * there is none, and where the system doesn't tell (no /proc).
+ */
+export function startedWith(name: string, value: string) {
+  const pids = existsSync("/proc/self/environ") ? readdirSync("/proc").filter(pid => /^\d+$/.test(pid)) : []
+  for (const pid of pids.map(Number)) {
+    const env = environmentOf(pid)
+    if (env[name] === value) return { process: { pid, began: beginning(pid) ?? "" }, env }
+  }
+  return undefined
+}
+
+function environmentOf(pid: number): Record<string, string | undefined> {
+  try {
+    const pairs = readFileSync(`/proc/${pid}/environ`, "utf8").split("\0")
+    return Object.fromEntries(pairs.map(pair => [pair.split("=", 1)[0], pair.slice(pair.indexOf("=") + 1)]))
+  } catch {
+    return {} // ended meanwhile, or another user's
+  }
 }
 
 /** When a process began, as a text that no other process ever has; undefined when there is none or it is a zombie. */

@@ -1,5 +1,6 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
+import { readKept, writeKept } from "./kept.js"
 import type { Owned } from "./process.js"
 
 /** What a checkout has running, by what it is: each part is a file `<state directory>/<part>.json`, for its user's eyes only. */
@@ -19,13 +20,9 @@ export interface Running {
   git?: { process?: Owned; port: number; token: string }
 }
 
-/** Reads one part's record; an unreadable one counts as none. */
+/** Reads one part's record. Throws where it is damaged. */
 export function readState<Part extends keyof Running>(stateDir: string, part: Part): Running[Part] {
-  try {
-    return JSON.parse(readFileSync(join(stateDir, `${part}.json`), "utf8")) as Running[Part]
-  } catch {
-    return undefined
-  }
+  return readKept(join(stateDir, `${part}.json`))
 }
 
 /** Replaces one part's record whole, so that a reader never sees half of it; undefined removes it. */
@@ -40,6 +37,5 @@ export function writeState<Part extends keyof Running>(
     return
   }
   mkdirSync(stateDir, { recursive: true })
-  writeFileSync(`${file}.${process.pid}`, JSON.stringify(record, null, 2), { mode: 0o600 })
-  renameSync(`${file}.${process.pid}`, file)
+  writeKept(file, record)
 }

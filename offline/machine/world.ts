@@ -1,5 +1,13 @@
 import { existsSync, readFileSync, rmSync } from "node:fs"
-import { type Emulator, emulatorLog, ensureEmulator, resetEmulator, stopEmulator } from "../aws/emulator.js"
+import { join } from "node:path"
+import {
+  type Emulator,
+  emulatorLog,
+  ensureEmulator,
+  resetEmulator,
+  stateOf,
+  stopEmulator,
+} from "../aws/emulator.js"
 import { ensureGitRemote, type GitRemote, gitLog, resetGitRemote, stopGitRemote } from "../git/remote.js"
 import { type DockerTarget, ensureDocker } from "./docker.js"
 import { daemonLog } from "./dockerd.js"
@@ -44,7 +52,8 @@ export async function worldReset(checkout: string, log: Log): Promise<void> {
 /** As `worldReset`, by the directory where it is kept. What is the machine's stays: base images, the emulator's Python. */
 export async function forgetWorld(stateDir: string, log: Log): Promise<void> {
   const sessions = sessionsDir(stateDir)
-  if (readState(stateDir, "emulator")) await resetEmulator(await ensureDocker(log), stateDir)
+  if (existsSync(join(stateDir, "emulator.json")) || existsSync(stateOf(stateDir)))
+    await resetEmulator(await ensureDocker(log), stateDir)
   if (existsSync(sessions)) {
     const { forgetSessions } = await import("../session/server.js")
     await forgetSessions(await ensureDocker(log), sessions)

@@ -3,6 +3,7 @@ import * as fs from "node:fs"
 import { join } from "node:path"
 import type { Readable } from "node:stream"
 import { pipeline } from "node:stream/promises"
+import { readKept } from "../machine/kept.js"
 import { type Entry, Manifest } from "./manifest.js"
 
 /** From this size on, in bytes, content goes through streams; less is held in memory. */
@@ -21,15 +22,15 @@ export interface Blob {
 export class Store {
   private readonly made = new Set<string>()
   private readonly manifests = new Map<string, Manifest>()
-  private readonly salt: string
+  private salt?: string
 
   constructor(readonly dir: string) {
     fs.mkdirSync(dir, { recursive: true, mode: 0o700 })
-    this.salt = this.readSalt()
   }
 
   /** A name for a secret's value that doesn't give the value away, the same in every session of this store. */
   fingerprint(plaintext: string): string {
+    this.salt ??= this.readSalt()
     return createHmac("sha256", this.salt).update(plaintext).digest("hex")
   }
 
@@ -101,12 +102,7 @@ export class Store {
 
   /** The record of a kind kept under a key (hexadecimal), or undefined. */
   get<T>(kind: string, key: string): T | undefined {
-    try {
-      return JSON.parse(fs.readFileSync(join(this.dir, kind, key.slice(0, 2), `${key}.json`), "utf8")) as T
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined
-      throw error
-    }
+    return readKept(join(this.dir, kind, key.slice(0, 2), `${key}.json`))
   }
 
   put(kind: string, key: string, value: unknown): void {

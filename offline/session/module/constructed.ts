@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto"
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, rmSync } from "node:fs"
 import { dirname, join } from "node:path"
+import { readKept, writeKept } from "../../machine/kept.js"
 import { decodeId } from "../recipe.js"
 
 /**
@@ -24,16 +25,14 @@ export class Constructed {
 
   /** The state kept for these arguments, or undefined. */
   find(args: Record<string, unknown>): unknown {
-    const path = this.path(args)
-    return existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as unknown) : undefined
+    return readKept(this.path(args))
   }
 
   keep(args: Record<string, unknown>, state: unknown): void {
     if (setsSecret(state)) return
     const path = this.path(args)
     mkdirSync(dirname(path), { recursive: true })
-    writeFileSync(`${path}.${process.pid}`, JSON.stringify(state))
-    renameSync(`${path}.${process.pid}`, path)
+    writeKept(path, state)
   }
 
   private path(args: Record<string, unknown>): string {

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto"
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
+import { readKept, writeKept } from "../../machine/kept.js"
 import type { ModuleFiles } from "./process.js"
 import type { SdkFiles } from "./sdk.js"
 import type { ModuleDef } from "./types.js"
@@ -20,15 +21,15 @@ export async function moduleTypes(
 ): Promise<ModuleDef> {
   const folder = join(stateDir, "modules", module.name)
   const path = join(folder, `${sourcesHash(module, sdk)}.json`)
-  if (existsSync(path)) return JSON.parse(readFileSync(path, "utf8")) as ModuleDef
+  const kept = readKept<ModuleDef>(path)
+  if (kept) return kept
   log(`module ${module.name}: reading its types…`)
   const { describe } = await import("./run.js")
   const types = await describe(module, sdk)
   // What is known of older sources goes.
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
-  writeFileSync(`${path}.${process.pid}`, JSON.stringify(types))
-  renameSync(`${path}.${process.pid}`, path)
+  writeKept(path, types)
   return types
 }
 
