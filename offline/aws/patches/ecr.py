@@ -1,6 +1,7 @@
 """ECR: a registry that Docker reaches, guards and keeps on disk."""
 
 import base64
+import contextlib
 import json
 import os
 import re
@@ -91,7 +92,11 @@ def guard_registry():
         if not secrets.compare_digest(given, expected):
             status, fields, answer = ecr._registry_error(401, "UNAUTHORIZED", "Not Authorized")
             return status, {**fields, "Www-Authenticate": f'Basic realm="http://{REGISTRY}/",service="ecr.amazonaws.com"'}, answer
-        return await serve(method, path, headers, body, query_params)
+        try:
+            return await serve(method, path, headers, body, query_params)
+        except OSError as error:
+            # Docker passes a registry's reason on only with a status below 500.
+            return ecr._registry_error(413, "SIZE_INVALID", f"{error.strerror}: {error.filename}")
 
     ecr.handle_registry_request = guarded
 
@@ -149,9 +154,14 @@ class Layers:
         os.makedirs(self.root, exist_ok=True)
         path = self._path(digest)
         part = f"{path}.{secrets.token_hex(4)}"
-        with open(part, "wb") as file:
-            file.write(content)
-        os.replace(part, path)
+        try:
+            with open(part, "wb") as file:
+                file.write(content)
+            os.replace(part, path)
+        except OSError as error:
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(part)
+            raise OSError(error.errno, error.strerror, path) from None
 
     def __getitem__(self, digest):
         try:
