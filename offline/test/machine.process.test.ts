@@ -113,13 +113,13 @@ describe("ports", () => {
 })
 
 describe("a checkout's state", () => {
-  it("is what was written, and nothing when it is unreadable", () => {
+  it("is what was written, and an error where it is damaged", () => {
     const git = { port: 1, token: "t" }
     writeState(dir, "git", git)
     expect(readState(dir, "git")).toEqual(git)
     expect(readState(dir, "emulator")).toBeUndefined()
     writeFileSync(join(dir, "git.json"), "{")
-    expect(readState(dir, "git")).toBeUndefined()
+    expect(() => readState(dir, "git")).toThrow("is damaged")
     writeState(dir, "git", undefined)
     expect(existsSync(join(dir, "git.json"))).toBe(false)
   })
