@@ -65,5 +65,6 @@ function register(session: Session): string {
 
 async function locked(session: Session, work: () => Promise<void>): Promise<void> {
   mkdirSync(register(session), { recursive: true, mode: 0o700 })
-  await withLock(join(session.store.dir, "images.lock"), "the images", session.log, work)
+  const silent = () => {} // it is held for moments
+  await withLock(join(session.store.dir, "images.lock"), "the images", silent, work)
 }
