@@ -1,3 +1,5 @@
+import { printable } from "./text.js"
+
 /**
  * An error that its reader can mend. The message holds, a line each: what happened, why, and what to do next
  * (marked with an arrow). The Dagger CLI prints it without a stack trace and exits 1.
@@ -9,7 +11,7 @@ export class UserError extends Error {
    * @param remedy the next step: a command, a setting, a place to look
    */
   constructor(what: string, why = "", remedy = "") {
-    super([what, why, remedy && `→ ${remedy}`].filter(Boolean).join("\n"))
+    super(printable([what, why, remedy && `→ ${remedy}`].filter(Boolean).join("\n")))
     this.name = "UserError"
   }
 }
