@@ -1,18 +1,22 @@
 import { UserError } from "./errors.js"
-import { gitSays, type Shell } from "./git.js"
+import { asking, gitSays, type Shell } from "./git.js"
 
 /** How a claim ended: the tag stands on our commit, or on another one. */
 export type Claim = { won: true; repeated: boolean } | { won: false; holder: string }
 
-const claimScript = `
-holder() { timeout 60 git ls-remote "$1" "refs/tags/$3" "refs/tags/$3^{}" || exit 4; }
-before=$(holder "$@")
-if test -n "$before"; then echo "held"; echo "$before"; exit 0; fi
-if timeout 120 git push --quiet "$1" "$2:refs/tags/$3" >&2; then echo "pushed"; else echo "failed"; fi
+const claimScript = `${asking}
+holder() { ask timeout 60 git ls-remote "$1" "refs/tags/$3" "refs/tags/$3^{}" || exit 4; }
 holder "$@"
+before=$(refs)
+if test -n "$before"; then echo "held"; echo "$before"; exit 0; fi
+if ask timeout 120 git push --quiet "$1" "$2:refs/tags/$3"; then echo "pushed"; else echo "failed"; fi
+holder "$@"
+refs
 `
 
-const dryRunScript = `timeout 120 git push --quiet --dry-run "$1" "$2:refs/tags/$3"`
+const dryRunScript = `${asking}
+ask timeout 120 git push --quiet --dry-run "$1" "$2:refs/tags/$3"
+`
 
 /**
  * Claims a version: pushes a lightweight tag to the remote. The push is the lock: a server creates a ref once, so of two
@@ -64,15 +68,24 @@ export function noRemote(tag: string, why: string): UserError {
   return new UserError(`${tag} cannot be claimed: the tag has nowhere to be pushed.`, why, setToken)
 }
 
-const denied = /could not read Username|Authentication failed|\b40[13]\b|denied|not permitted|protected/i
+const denied =
+  /could not read Username|Authentication failed|\b40[13]\b|denied|not permitted|protected|rule violations|declined/i
 
 const setToken =
-  "Pass the remote's HTTPS address (--git-remote) and a token that may push tags (--git-token env://GITHUB_TOKEN)."
+  "Pass the remote's HTTPS address (--git-remote) and a token that may push tags (--git-token env://GITHUB_TOKEN): if a rule of the repository protects them, its account has to be on the rule's bypass list."
 
 function cannotClaim(tag: string, url: string, why: string): UserError {
   return new UserError(
     `${tag} cannot be claimed at ${url}.`,
     why || "The remote hung up without a word.",
-    denied.test(why) ? setToken : "Nothing is lost: run it again once the remote answers.",
+    remedyFor(why),
   )
+}
+
+function remedyFor(why: string): string {
+  if (denied.test(why)) return setToken
+  if (/returned error: 30\d/.test(why)) {
+    return "The address redirects to another one, where the token is not sent: pass the new address with --git-remote."
+  }
+  return "Nothing is lost: run it again once the remote answers."
 }

@@ -9,7 +9,7 @@ export type Facts = {
   /** The commit's date, ISO 8601. */
   created: string
   shallow: boolean
-  /** The remote's address, empty where there is none. */
+  /** The remote's address without a name and password, empty if there is none. */
   origin: string
   /** Whether the clone was told to leave the remote's tags out (`git clone --no-tags`). */
   noTags: boolean
@@ -17,26 +17,21 @@ export type Facts = {
   merged: VersionTag[]
   atHead: VersionTag[]
   ahead: VersionTag[]
-  /** Git's words where the remote's tags were to be fetched and could not be. */
-  unfetched?: string
+  /** Whether the release branch, as it was fetched, holds HEAD; undefined if it was not fetched. */
+  onBranch?: boolean
 }
 
-// With a remote's address it fetches first: the version tags, and where the clone is shallow the rest of its history.
-// The remote's tags win: they are what other runs see.
 const factsScript = `
 shallow=$(git rev-parse --is-shallow-repository)
-if test -n "$2"; then
-  refs="+refs/tags/$1v*:refs/tags/$1v*"
-  test "$shallow" = false || refs="$refs +refs/heads/*:refs/remotes/ecs-release/* --unshallow"
-  set -f
-  timeout 300 git fetch --quiet --no-recurse-submodules --no-write-fetch-head "$2" $refs || echo "unfetched $?"
-  shallow=$(git rev-parse --is-shallow-repository)
-fi
 echo "shallow $shallow"
-git config --get-regexp '^remote\\.origin\\.(url|tagopt)$' || true
+git config --get-regexp '^remote\\.origin\\.(url|tagopt)$' || test $? = 1
 git log -1 --no-show-signature --format='head %H%ncreated %cI' HEAD -- 2> /dev/null || exit 0
 git for-each-ref --format='known %(objectname) %(*objectname) %(refname:strip=2)' "refs/tags/$1v*"
 git for-each-ref --format='merged %(refname:strip=2)' --merged=HEAD "refs/tags/$1v*"
+git rev-parse --quiet --verify refs/ecs-release/branch > /dev/null || exit 0
+if git merge-base --is-ancestor HEAD refs/ecs-release/branch; then echo "branch yes"
+elif test $? = 1; then echo "branch no"
+else exit 1; fi
 `
 
 const aheadScript = `
@@ -47,11 +42,10 @@ git for-each-ref --format='%(refname:strip=2)' --contains=HEAD --no-merged=HEAD 
  * Asks a repository for HEAD and its version tags.
  *
  * @param prefix what stands before the `v` of a tag
- * @param fetchFrom the address of a remote to fetch its tags, and a shallow clone's missing commits, from first
- * @throws UserError where there is no repository, or no commit in it
+ * @throws UserError if there is no repository, or no commit in it
  */
-export async function readFacts(shell: Shell, prefix: string, fetchFrom = ""): Promise<Facts> {
-  const { code, stdout, stderr } = await shell(factsScript, prefix, fetchFrom)
+export async function readFacts(shell: Shell, prefix: string): Promise<Facts> {
+  const { code, stdout, stderr } = await shell(factsScript, prefix)
   if (code !== 0) throw noRepository(stderr)
   const values = new Map<string, string[]>()
   for (const line of stdout.split("\n")) {
@@ -71,7 +65,10 @@ export async function readFacts(shell: Shell, prefix: string, fetchFrom = ""): P
     prefix,
   )
   const merged = versionTags(values.get("merged") ?? [], prefix)
-  const ahead = known.length === merged.length ? "" : (await shell(aheadScript, prefix)).stdout
+  const ahead =
+    known.length === merged.length
+      ? ""
+      : await must(shell, "The version tags after HEAD cannot be read.", aheadScript, prefix)
   return {
     head,
     created: one("created"),
@@ -85,7 +82,7 @@ export async function readFacts(shell: Shell, prefix: string, fetchFrom = ""): P
       prefix,
     ),
     ahead: versionTags(ahead.split("\n"), prefix),
-    unfetched: values.has("unfetched") ? gitSays(stderr) || "The remote does not answer." : undefined,
+    onBranch: values.has("branch") ? one("branch") === "yes" : undefined,
   }
 }
 

@@ -1,20 +1,61 @@
 import { UserError } from "./errors.js"
 import type { Facts } from "./facts.js"
-import type { Shell } from "./git.js"
+import { asking, gitSays, type Shell } from "./git.js"
 import { versionOf } from "./tags.js"
 
-const missingScript = `
+// The remote's version tags win over the clone's: they are what other runs see.
+const fetchScript = `${asking}
+tags="+refs/tags/$2v*:refs/tags/$2v*"
+branch=
+test -z "$3" || branch="+$3:refs/ecs-release/branch"
+more=
+if test "$(git rev-parse --is-shallow-repository)" = true; then
+  more="+refs/heads/*:refs/remotes/ecs-release/* --unshallow"
+fi
+set -f
+fetch() { ask timeout 300 git fetch --quiet --no-tags --no-recurse-submodules --no-write-fetch-head "$@"; }
+if fetch "$1" "$tags" $branch $more; then exit 0; fi
+case $said in *"find remote ref"*) ;; *) exit 1 ;; esac
+git update-ref -d refs/ecs-release/branch
+if fetch "$1" "$tags" $more; then exit 2; else exit 1; fi
+`
+
+/** What came of a fetch: why it failed, and whether the remote has the release branch. */
+export type Fetched = { failed?: string; hasBranch: boolean }
+
+/**
+ * Fetches what a version depends on from the remote into the private copy: its version tags, a shallow
+ * clone's missing commits, and for a release its branch.
+ *
+ * @param shell one that reaches the remote
+ * @param prefix what stands before the `v` of a tag
+ * @param release the release branch to fetch, "" for the remote's default branch; none if left out
+ */
+export async function fetchHistory(
+  shell: Shell,
+  url: string,
+  prefix: string,
+  release?: { branch: string },
+): Promise<Fetched> {
+  const ref = release?.branch === "" ? "HEAD" : `refs/heads/${release?.branch}`
+  const { code, stderr } = await shell(fetchScript, url, prefix, release ? ref : "")
+  if (code === 0 || code === 2) return { hasBranch: code === 0 }
+  return { failed: gitSays(stderr) || "The remote does not answer.", hasBranch: false }
+}
+
+const missingScript = `${asking}
+ask timeout 20 git ls-remote --tags "$1" "refs/tags/$2v*"
 folder=$(mktemp -d)
-timeout 20 git ls-remote --tags "$1" "refs/tags/$2v*" > "$folder/theirs"
+refs > "$folder/theirs"
 git rev-list HEAD > "$folder/ours"
 grep -F -f "$folder/ours" "$folder/theirs" || test $? = 1
 rm -r "$folder"
 `
 
 /**
- * The remote's version tags that stand on a commit of HEAD's history and are missing here.
+ * The remote's version tags that are on a commit of HEAD's history and are missing here.
  *
- * @returns the tags, or undefined where the remote can't be asked without a token
+ * @returns the tags, or undefined if the remote can't be asked without a token
  */
 export async function missingTags(shell: Shell, url: string, facts: Facts, prefix: string) {
   const { code, stdout } = await shell(missingScript, url, prefix)

@@ -1,9 +1,14 @@
-import type { Secret, Service } from "@dagger.io/dagger"
-import type { ContainerShell } from "./git.js"
-import { present } from "./secret.js"
+import { dag, type Secret, type Service } from "@dagger.io/dagger"
+import { UserError } from "./errors.js"
+import type { Way } from "./git.js"
+import { plaintext } from "./secret.js"
 
 /** The repository's remote as the pipeline reaches it. */
-export type Remote = { url: string; username: string; token?: Secret; service?: Service }
+export type Remote = {
+  url: string
+  way: Way /** There is a token, or a service that stands for the host. */
+  trusted: boolean
+}
 
 /**
  * The URL by which the pipeline reaches a remote. An SSH address of a hosting service becomes the HTTPS address of the same
@@ -11,7 +16,7 @@ export type Remote = { url: string; username: string; token?: Secret; service?: 
  *
  * @param address a URL or git's short SSH form (`git@github.com:owner/name.git`)
  * @param endpoint the URL of a server that stands for the remote's host; the address then gives the path alone
- * @returns the URL, or undefined where the address can't be reached from a container: a local path or `file://`
+ * @returns the URL, or undefined if the address can't be reached from a container: a local path or `file://`
  */
 export function remoteUrl(address: string, endpoint?: string): string | undefined {
   const scp = /^(?:[^@/\s]+@)?([^:/\s]+):(?!\/\/)(.+)$/.exec(address)
@@ -29,26 +34,58 @@ export function remoteUrl(address: string, endpoint?: string): string | undefine
 /**
  * Finds the way to the remote.
  *
- * @returns undefined where there is none that a container can reach
+ * @returns undefined if there is none that a container can reach
+ * @throws UserError if a token would travel over plain HTTP
  */
 export async function findRemote(at: {
-  /** The remote's address, usually that of `origin`; "" where there is none. */
+  /** The remote's address, usually that of `origin`; "" if there is none. */
   address: string
   username: string
   token?: Secret
   endpoint?: Service
 }): Promise<Remote | undefined> {
-  await at.endpoint?.start()
-  const url = remoteUrl(at.address, await at.endpoint?.endpoint({ scheme: "http" }))
+  const { username, endpoint: service } = at
+  await service?.start()
+  const url = remoteUrl(at.address, await service?.endpoint({ scheme: "http" }))
   if (url === undefined) return undefined
-  return { url, username: at.username, token: await present(at.token, "git-token"), service: at.endpoint }
+  const token = await plaintext(at.token)
+  if (token !== undefined && !service) refusePlainHttp(url)
+  const environment = { GIT_USERNAME: username, GIT_TOKEN_FOR: new URL(url).origin }
+  const secrets = token === undefined ? {} : secretsOf(token, username)
+  return {
+    url,
+    way: { service, environment, secrets },
+    trusted: token !== undefined || service !== undefined,
+  }
 }
 
-/** Opens the way to the remote in a shell. */
-export function openWay(shell: ContainerShell, { username, token, service }: Remote): void {
-  let container = shell.container.withEnvVariable("GIT_USERNAME", username)
-  if (token) container = container.withSecretVariable("GIT_TOKEN", token)
-  if (service) container = container.withServiceBinding("git-remote", service)
-  shell.container = container
-  shell.live = true
+/** A token is for its host over HTTPS, or for a service that the caller named. */
+export function refusePlainHttp(url: string): void {
+  if (!url.startsWith("http:")) return
+  throw new UserError(
+    `The git token is not sent to ${url}: plain HTTP would show it to the network.`,
+    "",
+    "Pass the remote's HTTPS address with --git-remote. For a server on this machine: --git-endpoint tcp://HOST:PORT",
+  )
+}
+
+/** The token, and as secrets of their own the forms in which a server may echo it: the engine keeps all of them out of output. */
+function secretsOf(token: string, username: string): Way["secrets"] {
+  const forms = echoes(token, username).map((form, i): [string, string] => [`GIT_TOKEN_FORM_${i + 1}`, form])
+  return Object.fromEntries(
+    [["GIT_TOKEN", token] as const, ...forms].map(([name, value]) => [
+      name,
+      dag.setSecret(name.toLowerCase().replaceAll("_", "-"), value),
+    ]),
+  )
+}
+
+/** The token encoded for a URL, in Base64 alone and in Base64 as HTTP Basic authentication sends it (RFC 7617). */
+export function echoes(token: string, username: string): string[] {
+  const encoded = [token, `${username}:${token}`].flatMap(text => {
+    const bytes = Buffer.from(text)
+    return [bytes.toString("base64").replace(/=+$/, ""), bytes.toString("base64url")]
+  })
+  const forms = [encodeURIComponent(token), ...encoded, ...encoded.map(encodeURIComponent)]
+  return [...new Set(forms)].filter(form => form !== token)
 }

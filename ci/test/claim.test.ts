@@ -186,20 +186,71 @@ test("a remote that hangs ends in an error", async () => {
   }
 }, 60_000)
 
-test("a remote that wants a token says what to set, and the token stays out of every argument list and message", async () => {
+test("a remote that wants a token gets it, says what to set, and the token stays out of every argument list and message", async () => {
   const seen: string[] = []
   const locked = createHttpServer((request, answer) => {
     seen.push(request.headers.authorization ?? "")
     answer.writeHead(401, { "www-authenticate": 'Basic realm="git"' }).end()
   })
   try {
-    const at = `http://127.0.0.1:${await listening(locked)}/remote.git`
-    const shell = localShell(one, { GIT_USERNAME: "x-access-token", GIT_TOKEN: "s3cret" })
-    const failed = await refuseWithoutRight(shell, at, shas.one, "v1.6.0").catch(String)
+    const host = `http://127.0.0.1:${await listening(locked)}`
+    const token = { GIT_USERNAME: "x-access-token", GIT_TOKEN: "s3cret" }
+    const refused = (environment: object) =>
+      refuseWithoutRight(
+        localShell(one, { ...token, ...environment }),
+        `${host}/remote.git`,
+        shas.one,
+        "v1.6.0",
+      ).catch(String)
+    for (const other of ["https://127.0.0.1", host.replace(":", "s:"), `${host}1`]) {
+      expect(await refused({ GIT_TOKEN_FOR: other })).toMatch(/--git-token/)
+      expect(seen.join("")).toBe("")
+    }
+    const failed = await refused({ GIT_TOKEN_FOR: host })
     expect(failed).toMatch(/--git-token/)
     expect(failed).not.toMatch(/s3cret/)
     expect(seen).toContain(`Basic ${Buffer.from("x-access-token:s3cret").toString("base64")}`)
   } finally {
     locked.close()
+  }
+})
+
+test("the token does not follow a redirect to another host", async () => {
+  const seen: string[] = []
+  const thief = createHttpServer((request, answer) => {
+    seen.push(request.url ?? "")
+    answer.writeHead(401, { "www-authenticate": 'Basic realm="git"' }).end()
+  })
+  const elsewhere = `http://127.0.0.1:${await listening(thief)}`
+  const moved = createHttpServer((request, answer) => {
+    answer.writeHead(301, { location: `${elsewhere}${request.url}` }).end()
+  })
+  try {
+    const host = `http://127.0.0.1:${await listening(moved)}`
+    const shell = localShell(one, { GIT_USERNAME: "x", GIT_TOKEN: "s3cret", GIT_TOKEN_FOR: host })
+    await expect(refuseWithoutRight(shell, `${host}/remote.git`, shas.one, "v1.6.1")).rejects.toThrow(
+      /redirects to another[\s\S]*--git-remote/,
+    )
+    expect(seen).toEqual([])
+  } finally {
+    thief.close()
+    moved.close()
+  }
+})
+
+test("a server's words are printable and short, whatever it says", async () => {
+  const hook = join(remote, "hooks", "update")
+  mkdirSync(join(remote, "hooks"), { recursive: true })
+  const words = `\\033[2J\\033]0;owned\\007 \\342\\200\\256 denied ${"x".repeat(100_000)}`
+  writeFileSync(hook, `#!/bin/sh\nprintf '${words}' >&2\nexit 1\n`)
+  chmodSync(hook, 0o755)
+  try {
+    const failed = await claim(localShell(one), url(), shas.one, "v1.6.2").catch(String)
+    expect(failed).toMatch(/denied x+…/)
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they must not be there
+    expect(failed).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/)
+    expect(String(failed).length).toBeLessThan(5_000)
+  } finally {
+    rmSync(hook)
   }
 })

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { readFacts } from "../src/facts.js"
-import { missingTags } from "../src/fetch.js"
+import { fetchHistory, missingTags } from "../src/fetch.js"
 import { git } from "./histories.js"
 import { localShell, versionOfClone } from "./local.js"
 
@@ -78,24 +78,22 @@ test("tags that the remote has and the clone lacks are found, or fetched", async
   expect(facts).toMatchObject({ noTags: true, known: [], shallow: false })
   expect(await missingTags(shell, url, facts, "")).toEqual(["v1.2.3", "v1.3.0"])
   expect(await missingTags(shell, `${url}-gone`, facts, "")).toBeUndefined()
-  const fetched = await readFacts(shell, "", url)
-  expect(fetched.unfetched).toBeUndefined()
+  expect((await fetchHistory(shell, url, "")).failed).toBeUndefined()
+  const fetched = await readFacts(shell, "")
   expect(fetched.merged.map(({ tag }) => tag)).toEqual(["v1.3.0", "v1.2.3"])
 })
 
 test("a shallow clone is known as one, and mended from the remote", async () => {
   const place = clone("shallow", "--depth", "1", "--no-tags")
   expect((await readFacts(localShell(place), "")).shallow).toBe(true)
-  expect(await readFacts(localShell(place), "", url)).toMatchObject({ shallow: false, unfetched: undefined })
+  expect((await fetchHistory(localShell(place), url, "")).failed).toBeUndefined()
+  expect((await readFacts(localShell(place), "")).shallow).toBe(false)
   expect(await versionOfClone(place)).toMatchObject({ current: "1.3.0", next: "1.3.1" })
 })
 
 test("a remote that is gone leaves git's words, without the credentials of its URL", async () => {
-  const { unfetched: words } = await readFacts(
-    localShell(clone("words")),
-    "",
-    "http://user:s3cret@127.0.0.1:1/x.git",
-  )
+  const gone = "http://user:s3cret@127.0.0.1:1/x.git"
+  const { failed: words } = await fetchHistory(localShell(clone("words")), gone, "")
   expect(words).toMatch(/127\.0\.0\.1/)
   expect(words).not.toMatch(/s3cret/)
 })

@@ -1,16 +1,22 @@
 import { execFile } from "node:child_process"
+import { mkdtempSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { readCommits, readFacts } from "../src/facts.js"
-import { gitEnvironment, type Shell } from "../src/git.js"
+import { gitConfig, gitEnvironment, type Shell } from "../src/git.js"
 import { chooseBase, decide } from "../src/version.js"
+
+const configFile = join(mkdtempSync(join(tmpdir(), "ecs-release-git-")), "config")
+writeFileSync(configFile, gitConfig(["https", "http", "git", "file"]))
 
 /** A shell on this machine: the scripts are the ones that run in the container. */
 export function localShell(cwd: string, environment: Record<string, string> = {}): Shell {
   const env = {
     ...process.env,
     ...gitEnvironment,
+    GIT_CONFIG_GLOBAL: configFile,
     ...environment,
     HOME: "/nonexistent",
-    GIT_CONFIG_NOSYSTEM: "1",
   }
   return (script, ...args) =>
     new Promise(resolve => {

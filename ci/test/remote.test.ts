@@ -1,5 +1,5 @@
 import { expect, test } from "vitest"
-import { remoteUrl } from "../src/remote.js"
+import { echoes, refusePlainHttp, remoteUrl } from "../src/remote.js"
 
 test.each([
   ["https://github.com/o/r.git", "https://github.com/o/r.git"],
@@ -21,3 +21,28 @@ test.each([
 ])("behind an endpoint only the path of %j counts", (address, url) =>
   expect(remoteUrl(address, "http://host:99")).toBe(url),
 )
+
+test("a token is refused for plain HTTP, with what to pass", () => {
+  expect(() => refusePlainHttp("http://git.example.com/r.git")).toThrow(
+    /not sent to http:\/\/git\.example\.com[\s\S]*→ .*--git-remote.*--git-endpoint/,
+  )
+  expect(() => refusePlainHttp("https://git.example.com/r.git")).not.toThrow()
+})
+
+test("every form in which a server may echo a token is known as a secret", () => {
+  const token = "glpat+/tok=en?é"
+  const forms = echoes(token, "oauth2")
+  const base64 = (text: string) => Buffer.from(text).toString("base64")
+  for (const echo of [
+    encodeURIComponent(token),
+    base64(token),
+    base64(`oauth2:${token}`),
+    Buffer.from(token).toString("base64url"),
+    encodeURIComponent(base64(`oauth2:${token}`)),
+  ]) {
+    expect(
+      forms.some(form => echo.includes(form) && echo.replace(form, "").replace(/=|%3D/g, "") === ""),
+    ).toBe(true)
+  }
+  expect(forms).not.toContain(token)
+})

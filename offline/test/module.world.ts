@@ -1,0 +1,97 @@
+import { cpSync } from "node:fs"
+import { join } from "node:path"
+import { connection, dag } from "@dagger.io/dagger"
+import { EcsRelease } from "../../ci/src/index.js"
+import { ensureDocker } from "../machine/docker.js"
+import { resolveImage } from "../machine/images.js"
+import { startSession } from "../session/server.js"
+import { TestWorld } from "./release.world.js"
+
+/** A repository and a world of its own, for the module's functions called in this process: many calls, one session. */
+export class ModuleWorld extends TestWorld {
+  private close: () => Promise<void> = async () => {}
+  private outside?: Awaited<ReturnType<TestWorld["up"]>>
+  private calls = 0
+  /** The session's progress: commands, and what they print. */
+  readonly progress: string[] = []
+
+  /** Brings the world up, and opens the session. */
+  async start(): Promise<void> {
+    const docker = await ensureDocker(() => {})
+    await this.up()
+    const session = await startSession({
+      docker,
+      stateDir: join(this.folder, "session"),
+      resolveImage: ref => resolveImage(docker, ref, () => {}),
+      log: line => this.progress.push(line),
+    })
+    process.env.DAGGER_SESSION_PORT = String(session.port)
+    process.env.DAGGER_SESSION_TOKEN = session.token
+    await new Promise<void>((ready, failed) => {
+      const open = connection(async () => {
+        const end = new Promise<void>(resolve => {
+          this.close = async () => {
+            resolve()
+            await open
+            await session.close()
+          }
+        })
+        ready()
+        await end
+      })
+      open.catch(failed)
+    })
+  }
+
+  /** The world as it was first brought up: unlike a command line, this gives the remote nothing of the repository. */
+  override async up() {
+    this.outside ??= await super.up()
+    return this.outside
+  }
+
+  /**
+   * Calls a function of the module as `dagger call` would.
+   *
+   * @param settings settings that differ from the world's
+   * @param folder the clone, the repository if left out
+   */
+  async run<T>(
+    call: (module: EcsRelease) => Promise<T>,
+    settings: Partial<EcsRelease> = {},
+    folder = this.source,
+  ): Promise<T> {
+    const { emulator, git } = await this.up()
+    this.calls += 1
+    // A session reads a folder once; a command line has a session of its own.
+    const seen = join(this.folder, `call-${this.calls}`)
+    cpSync(folder, seen, { recursive: true, verbatimSymlinks: true })
+    const service = (port: number) => dag.host().service([{ backend: port, frontend: port }])
+    const module = Object.assign(new EcsRelease(dag.host().directory(seen)), {
+      gitRemote: `http://127.0.0.1:${git.port}${git.path}`,
+      gitEndpoint: service(git.port),
+      gitToken: dag.setSecret("token", git.token),
+      awsEndpoint: service(emulator.port),
+      awsAccessKeyId: dag.setSecret("key", emulator.env.AWS_ACCESS_KEY_ID),
+      awsSecretAccessKey: dag.setSecret("secret", emulator.env.AWS_SECRET_ACCESS_KEY),
+      awsSessionToken: dag.setSecret("session", emulator.env.AWS_SESSION_TOKEN),
+      repository: "hello",
+      cluster: "hello",
+      service: "hello",
+      container: "app",
+      template: "template-hello",
+      ...settings,
+    })
+    return call(module)
+  }
+
+  /** Pushes to the world's remote. */
+  async push(...refs: string[]): Promise<void> {
+    const { git } = await this.up()
+    this.git("push", "-q", `http://x:${git.token}@127.0.0.1:${git.port}${git.path}`, ...refs)
+  }
+
+  override async remove(): Promise<void> {
+    await this.close()
+    await super.remove()
+  }
+}
