@@ -22,6 +22,8 @@ export class Registry {
     private readonly repository: string,
     /** The repository's address without a tag. */
     readonly uri: string,
+    /** Whether somebody may move a tag to another image, so that a version could change after its release. */
+    readonly tagsCanMove: boolean,
     private readonly endpoint?: Service,
   ) {}
 
@@ -36,7 +38,8 @@ export class Registry {
     const { repositories } = await client.send(
       new DescribeRepositoriesCommand({ repositoryNames: [repository] }),
     )
-    return new Registry(client, repository, repositories?.[0]?.repositoryUri ?? "", endpoint)
+    const { repositoryUri = "", imageTagMutability } = repositories?.[0] ?? {}
+    return new Registry(client, repository, repositoryUri, imageTagMutability === "MUTABLE", endpoint)
   }
 
   /** The image with this tag, or undefined. */
@@ -71,23 +74,21 @@ export class Registry {
 
   /**
    * Pushes a commit's image under the commit's id and the version. What is there already stays: with the same commit it is
-   * the result, with another one an error.
+   * the result, with another one an error. Of two runs that push one commit at once, the second takes what the first one pushed,
+   * on either tag.
    *
-   * @param build makes the image; called only where the registry does not have the commit's
-   * @throws UserError where the version's tag is on another image
+   * @param build makes the image; called only if the registry does not have the commit's
+   * @throws UserError if the version's tag is on another image
    */
   async push(build: () => Promise<Container>, version: string, commit: string): Promise<Image> {
-    const [ofCommit, ofVersion] = await Promise.all([this.find(commit), this.find(version)])
-    if (ofVersion && ofVersion.digest !== ofCommit?.digest) {
-      throw new UserError(
-        `${version} is in the registry already, with another image (${ofVersion.digest}).`,
-        `That image is not tagged with this commit, ${commit}: it was pushed by something else.`,
-        `Release under another number: git commit --allow-empty -m "chore: release" -m "Release-As: X.Y.Z"`,
-      )
-    }
+    // In this order: a run that pushes beside this one sets the commit's tag first.
+    const ofVersion = await this.find(version)
+    const ofCommit = await this.find(commit)
+    if (ofVersion && ofVersion.digest !== ofCommit?.digest) throw taken(version, commit, ofVersion)
     const image = ofCommit ?? (await this.publish(await build(), commit))
     if (!ofVersion) await this.addTag(image.digest, version)
-    return { ...image, tags: [...new Set([...image.tags, version, commit])] }
+    const released = ofVersion ?? (await this.find(version)) ?? image
+    return { ...released, tags: [...new Set([...released.tags, version, commit])] }
   }
 
   private async publish(image: Container, tag: string): Promise<Image> {
@@ -96,10 +97,19 @@ export class Registry {
     const token = Buffer.from(authorizationData?.[0]?.authorizationToken ?? "", "base64").toString()
     const at = token.indexOf(":")
     const host = this.uri.split("/", 1)[0] as string
-    const published = await image
-      .withRegistryAuth(host, token.slice(0, at), dag.setSecret("ecr-password", token.slice(at + 1)))
-      .publish(`${this.uri}:${tag}`, await this.way(host))
-    return this.image(published.slice(published.indexOf("@") + 1), [tag])
+    try {
+      await image
+        .withRegistryAuth(host, token.slice(0, at), dag.setSecret("ecr-password", token.slice(at + 1)))
+        .publish(`${this.uri}:${tag}`, await this.way(host))
+    } catch (error) {
+      // Another run of the same commit was quicker: the registry refuses a second image under an immutable tag.
+      const theirs = await this.find(tag)
+      if (!theirs) throw error
+      return theirs
+    }
+    const pushed = await this.find(tag)
+    if (!pushed) throw gone(this.uri, tag)
+    return pushed
   }
 
   /**
@@ -130,12 +140,28 @@ export class Registry {
         }),
       )
     } catch (error) {
-      // Another run of the same commit was quicker.
-      if (!(error instanceof Error && error.name === "ImageAlreadyExistsException")) throw error
+      // Another run of the same commit was quicker; whose image the tag is on is looked at next.
+      if (!(error instanceof Error && /^Image(Tag)?AlreadyExistsException$/.test(error.name))) throw error
     }
   }
 
   private image(digest: string, tags: string[] = []): Image {
     return { reference: `${this.uri}@${digest}`, digest, tags }
   }
+}
+
+function taken(version: string, commit: string, { digest }: Image): UserError {
+  return new UserError(
+    `${version} is in the registry already, with another image (${digest}).`,
+    `That image is not tagged with this commit, ${commit}: it was pushed by something else.`,
+    `Release under another number: git commit --allow-empty -m "chore: release" -m "Release-As: X.Y.Z"`,
+  )
+}
+
+function gone(uri: string, tag: string): UserError {
+  return new UserError(
+    `The image ${uri}:${tag} was pushed, and the registry does not have it.`,
+    "Somebody, or a lifecycle policy, deleted it at once.",
+    "Look at the repository's lifecycle policy, then run the same command again.",
+  )
 }
