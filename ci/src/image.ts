@@ -12,7 +12,7 @@ export type Stamp = { version: string; revision: string; created: string; source
  *
  * @param target the stage; "" for the last one
  * @param version the value of the build argument `VERSION`; declare it late in the Dockerfile, and all before it stays cached
- * @throws UserError where there is no Dockerfile or an argument is not KEY=VALUE; ExecError where a RUN fails
+ * @throws UserError if there is no Dockerfile or an argument is not KEY=VALUE; ExecError if a RUN fails
  */
 export async function buildStage(
   context: Directory,
@@ -31,14 +31,37 @@ export async function buildStage(
     dockerfile: build.dockerfile,
     platform: build.platform as Platform,
     target: target || undefined,
-    buildArgs: [...build.args.map(parseArg), { name: "VERSION", value: version }],
+    buildArgs: [...parseArgs(build.args), { name: "VERSION", value: version }],
   })
 }
 
-function parseArg(text: string): { name: string; value: string } {
-  const at = text.indexOf("=")
-  if (at > 0) return { name: text.slice(0, at), value: text.slice(at + 1) }
-  throw new UserError(`The build argument "${text}" has no value.`, "", "Pass it as --build-args KEY=VALUE")
+/**
+ * Reads build arguments, KEY=VALUE each. In an `.env` they are a JSON list, `buildArgs='["A=1","B=2"]'`: Dagger before
+ * 0.20.4 reads it as such; later ones split the text at commas, and the parts that arrive are put together again here.
+ *
+ * @throws UserError if one is not KEY=VALUE
+ */
+export function parseArgs(given: string[]): { name: string; value: string }[] {
+  return listOf(given).map(text => {
+    const [, name, value] = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(text) ?? []
+    if (name !== undefined && value !== undefined) return { name, value }
+    throw new UserError(
+      `The build argument ${JSON.stringify(text.slice(0, 100))} is not KEY=VALUE.`,
+      "",
+      "Pass --build-args KEY=VALUE; with a comma in the value: --build-args '\"KEY=a,b\"'; in .env: buildArgs='[\"KEY=VALUE\"]'",
+    )
+  })
+}
+
+function listOf(given: string[]): string[] {
+  const text = given.join(",")
+  if (!text.startsWith("[")) return given
+  try {
+    const list: unknown = JSON.parse(text)
+    return Array.isArray(list) && list.every(it => typeof it === "string") ? list : given
+  } catch {
+    return given
+  }
 }
 
 /**
