@@ -154,10 +154,11 @@ async function look(
     print(`the deployment failed${why}${rollsBack(service) ? "; ECS goes back" : ""}`)
   }
   state.memory = judged.memory
-  const failedNow = judged.verdict !== undefined && judged.verdict.word !== "completed"
-  if (failedNow || mayHaveStopped(followed, service, state, elapsed)) {
+  // Nothing is asked once it has completed: what could fail then would make an error of it.
+  if (judged.verdict?.word === "completed") return judged.verdict
+  if (judged.verdict !== undefined || mayHaveStopped(followed, service, state, elapsed)) {
     state.askedAt = elapsed
-    state.stopped = await stoppedTasks(target)
+    state.stopped = await readStopped(target, state.stopped, print)
     for (const { task, text } of failures(state.stopped, followed.revision, since).reverse()) {
       if (state.told.has(task.taskArn ?? "")) continue
       state.told.add(task.taskArn ?? "")
@@ -165,6 +166,17 @@ async function look(
     }
   }
   return judged.verdict
+}
+
+/** The tasks that stopped. They explain an end, and decide none: if they may not be read, that is said and the run goes on. */
+async function readStopped(target: Target, known: Task[], print: (line: string) => void): Promise<Task[]> {
+  try {
+    return await stoppedTasks(target)
+  } catch (error) {
+    if (passing(error)) throw error
+    print(`why tasks stopped is not known: ${(error as Error).message}`)
+    return known
+  }
 }
 
 /** Whether a task of ours may have stopped: a count tells, or none does and time has passed with tasks missing. */

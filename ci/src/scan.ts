@@ -68,13 +68,13 @@ export async function scanGate(aws: Aws, options: ScanOptions): Promise<void> {
     const start = Date.now()
     const elapsed = () => (Date.now() - start) / 1000
     let said = ""
-    let started = false
+    /** Why a scan could not be started, "" if it was; undefined before that was tried. */
+    let unstarted: string | undefined
     for (;;) {
       const scan = await readScan(client, repository, digest)
-      if (scan === undefined && !started && elapsed() >= begin) {
-        await startScan(client, repository, digest)
-        started = true
-        print(`started a scan: ${repository} does not scan by itself`)
+      if (scan === undefined && unstarted === undefined && elapsed() >= begin) {
+        unstarted = await startScan(client, repository, digest)
+        if (unstarted === "") print(`started a scan: ${repository} does not scan by itself`)
       }
       const step = scan === undefined ? "wait" : decideScan(scan, severity)
       if (step === "pass") {
@@ -85,7 +85,11 @@ export async function scanGate(aws: Aws, options: ScanOptions): Promise<void> {
       const now = `waiting for ECR's scan of ${repository} (${scan?.status ?? "not begun"})`
       if (now !== said) print(now)
       said = now
-      if (elapsed() >= timeoutSeconds) throw late(timeoutSeconds, scan)
+      if (elapsed() >= timeoutSeconds) {
+        throw scan === undefined && unstarted
+          ? unscanned(repository, digest, unstarted)
+          : late(timeoutSeconds, scan)
+      }
       await new Promise(resolve => setTimeout(resolve, interval * 1000))
     }
   })
@@ -94,15 +98,18 @@ export async function scanGate(aws: Aws, options: ScanOptions): Promise<void> {
 /**
  * Starts a scan, as basic scanning lets anyone do who may (`ecr:StartImageScan`).
  *
- * @throws UserError where it does not start
+ * @returns "", or why it was not started if one may begin by itself all the same: enhanced scanning takes no requests
+ * @throws UserError if no scan can begin
  */
-async function startScan(client: ECRClient, repository: string, digest: string): Promise<void> {
+async function startScan(client: ECRClient, repository: string, digest: string): Promise<string> {
   const { StartImageScanCommand } = await import("@aws-sdk/client-ecr")
   const input = { repositoryName: repository, imageId: { imageDigest: digest } }
   try {
     await client.send(new StartImageScanCommand(input))
+    return ""
   } catch (error) {
     if (passing(error)) throw error
+    if ((error as Error).name === "ValidationException") return (error as Error).message
     throw unscanned(repository, digest, (error as Error).message)
   }
 }

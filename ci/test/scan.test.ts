@@ -116,6 +116,17 @@ describe("where ECR has no scan of the image", () => {
     expect(lines).toContain("started a scan: web does not scan by itself")
   })
 
+  it("waits for enhanced scanning, which begins by itself", async () => {
+    let looks = 0
+    ecr.on(DescribeImageScanFindingsCommand).callsFake(() => {
+      looks += 1
+      if (looks < 12) throw none
+      return { ...basic("COMPLETE", "HIGH"), imageScanStatus: { status: "ACTIVE" } }
+    })
+    ecr.on(StartImageScanCommand).rejects(failure("ValidationException", "This feature is disabled"))
+    expect((await rejection(gate())).message).toMatch(/^The image has 1 finding at or above HIGH/)
+  })
+
   it.each([
     ["ValidationException", "This feature is disabled"],
     ["AccessDeniedException", "not authorized to perform: ecr:StartImageScan"],
