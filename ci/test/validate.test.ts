@@ -1,0 +1,76 @@
+import { execFileSync } from "node:child_process"
+import fc from "fast-check"
+import { expect, test } from "vitest"
+import type { Settings } from "../src/settings.js"
+import { isRefName, validate } from "../src/validate.js"
+
+const settings = {
+  path: "",
+  context: ".",
+  dockerfile: "Dockerfile",
+  gitUsername: "x-access-token",
+  tagPrefix: "",
+  branch: "",
+  platform: "linux/amd64",
+  buildArgs: [] as string[],
+  region: "eu-north-1",
+  repository: "team/api",
+  cluster: "prod",
+  service: "web",
+  container: "",
+  template: "",
+} as Settings
+
+test.each([
+  [{}],
+  [{ tagPrefix: "api/", branch: "release/1.x", platform: "linux/arm64" }],
+  [{ region: "us-gov-west-1" }],
+  [{ region: "eusc-de-east-1", platform: "linux/arm/v7" }],
+  [{ cluster: "arn:aws:ecs:eu-north-1:111122223333:cluster/prod", template: "web:3" }],
+  [{ buildArgs: ["A=1"], repository: "a_b/c-d.e" }],
+])("%j is fine", given => expect(() => validate({ ...settings, ...given }, { timeout: 1 })).not.toThrow())
+
+test.each([
+  [{ tagPrefix: "-api/" }, {}, /--tag-prefix/],
+  [{ tagPrefix: "a b/" }, {}, /--tag-prefix/],
+  [{ branch: "refs/../x" }, {}, /--branch/],
+  [{ branch: "x.lock" }, {}, /--branch/],
+  [{ context: "../other" }, {}, /--context/],
+  [{ path: "/etc" }, {}, /--path/],
+  [{ dockerfile: "a/../../b" }, {}, /--dockerfile/],
+  [{ gitUsername: "x\nhost=evil" }, {}, /--git-username/],
+  [{ platform: "arm64" }, {}, /--platform/],
+  [{ region: "stockholm" }, {}, /--region/],
+  [{ repository: "Team/API" }, {}, /--repository/],
+  [{ service: "web;rm" }, {}, /--service/],
+  [{ container: "a b" }, {}, /--container/],
+  [{ template: "a:b" }, {}, /--template/],
+  [{ buildArgs: ["A"] }, {}, /--build-args/],
+  [{}, { severity: "bad" }, /severity/],
+  [{}, { timeout: 0 }, /--timeout/],
+  [{}, { timeout: 1.5 }, /--timeout/],
+  [{}, { timeout: 1e9 }, /--timeout/],
+])("%j %j is refused, with what it takes", (given, options, message) => {
+  const call = () => validate({ ...settings, ...given } as Settings, options)
+  expect(call).toThrow(message)
+  expect(call).toThrow(/→ /)
+})
+
+test("names of branches are those that git takes", () => {
+  const git = (name: string) => {
+    try {
+      execFileSync("git", ["check-ref-format", `refs/heads/${name}`], { stdio: "ignore" })
+      // Both would mean something else on a command line.
+      return name !== "@" && !name.startsWith("-")
+    } catch {
+      return false
+    }
+  }
+  const characters = [..."abc/.-@{}~^:?*[\\ _1", ".lock", "..", "@{", "\u007f", "é"]
+  const names = fc.array(fc.constantFrom(...characters), { minLength: 1, maxLength: 6 })
+  const property = fc.property(names, parts => {
+    const name = parts.join("")
+    expect(isRefName(name), name).toBe(git(name))
+  })
+  fc.assert(property, { numRuns: 300 })
+})
