@@ -66,11 +66,22 @@ async function fetch(bare: string, from: string, refspecs: string[], log: Log): 
   if (done.code > 1) log(`the git remote could not take over what ${from} has: ${done.stderr.trim()}`)
 }
 
-/** Makes the commit that is checked out known, on a branch or not, and its branch the remote's own HEAD. */
+/**
+ * Gives the remote its default branch: the origin's, else the one of a usual name, else the one that is checked out. A commit that
+ * is checked out on no branch is made known.
+ */
 async function takeHead(bare: string, top: string, log: Log): Promise<void> {
-  const branch = (await git(top, ["symbolic-ref", "--quiet", "HEAD"])).stdout.trim()
+  const origins = (await git(top, ["symbolic-ref", "--quiet", "refs/remotes/origin/HEAD"])).stdout.trim()
+  const current = (await git(top, ["symbolic-ref", "--quiet", "HEAD"])).stdout.trim()
+  const wanted = [
+    origins.replace("refs/remotes/origin/", "refs/heads/"),
+    "refs/heads/main",
+    "refs/heads/master",
+  ]
+  const here = (await git(bare, ["for-each-ref", "--format=%(refname)", "refs/heads"])).stdout.split("\n")
+  const branch = wanted.find(it => it !== "" && here.includes(it)) ?? current
   if (branch) await git(bare, ["symbolic-ref", "HEAD", branch])
-  else if ((await git(top, ["rev-parse", "--verify", "--quiet", "HEAD"])).code === 0) {
+  if (!current && (await git(top, ["rev-parse", "--verify", "--quiet", "HEAD"])).code === 0) {
     await fetch(bare, top, ["+HEAD:refs/offline/detached"], log)
   }
 }

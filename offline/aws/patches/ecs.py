@@ -18,6 +18,7 @@ def apply():
     # Inner calls go by the module's names, outer ones by the table of actions: StopTask from outside stays as it is.
     for inner, replacement in {
         "_run_task": run_task,
+        "_run_docker_container": run_container,
         "_stop_task": stop_task,
         "_mark_task_stopped": mark_task_stopped,
         "_complete_service_deployment": complete_deployment,
@@ -108,6 +109,8 @@ def run_container(original, docker_client, container, run_kwargs, **named):
     if named.get("auth_config") is None:
         named |= {"refresh_image": True, "auth_config": ecs._resolve_repository_credentials(container)}
     return original(docker_client, container, run_kwargs, **named)
+
+
 def container_arguments(original, definition, *rest, **named):
     """A task definition's entry point replaces the image's, and the image's command with it."""
     arguments = original(definition, *rest, **named)
