@@ -4,7 +4,7 @@ import { explained } from "./awserror.js"
 import { assertInEcr } from "./ecrimage.js"
 import type { DeployOutcome } from "./outcome.js"
 import { describeRevision, note, type Registered, register } from "./revision.js"
-import { rollOut } from "./rollout.js"
+import { type Guards, rollOut } from "./rollout.js"
 import {
   asked,
   assertDeployable,
@@ -29,9 +29,17 @@ import {
 export type DeployOptions = Release & {
   cluster: string
   service: string
-  /** Family of the task definition that all settings are taken from; the one that runs where it is left out. */
+  /** Family of the task definition that all settings are taken from; the one that runs if left out. */
   template?: string
 }
+
+/** How a deployment is gone about. */
+export type DeployRun = DeployOptions &
+  Guards & {
+    /** How long to follow, in seconds; ECS goes on after it. */
+    timeoutSeconds?: number
+    print?: (line: string) => void
+  }
 
 /** What a deployment would do. */
 export type Action =
@@ -90,15 +98,11 @@ export async function planDeploy(aws: Aws, options: DeployOptions): Promise<Depl
  * Deploys an image to a service and follows that deployment to its end. Safe to repeat: what runs already is left alone, what
  * is on its way is followed.
  *
- * @param options.timeoutSeconds how long to follow; ECS goes on after it
  * @returns `completed` or `unchanged`
  * @throws DeployError whose message begins with `rolled back`, `superseded`, `timed out` or `failed`; UserError where it does
  *   not come to a deployment
  */
-export async function deploy(
-  aws: Aws,
-  options: DeployOptions & { timeoutSeconds?: number; print?: (line: string) => void },
-): Promise<DeployOutcome> {
+export async function deploy(aws: Aws, options: DeployRun): Promise<DeployOutcome> {
   const { timeoutSeconds = 900, print = console.log, version, commit } = options
   const target = await open(aws, options)
   return explained(asked(target), async () => {
@@ -107,7 +111,8 @@ export async function deploy(
       return { word: "unchanged", text, version, revision: current.arn, seconds: 0 }
     }
     for (const line of text.split("\n")) print(line)
-    const release = { version, commit, container: change.container }
+    const { keepNewer, beforeUpdate } = options
+    const release = { version, commit, container: change.container, keepNewer, beforeUpdate }
     const watch = { timeoutSeconds, print }
     if (action.kind === "deploy") {
       await noteCompleted(target, service, current, print)

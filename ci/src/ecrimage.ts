@@ -1,4 +1,5 @@
-import type { ImageDetail } from "@aws-sdk/client-ecr"
+import type { ImageDetail, ImageIdentifier } from "@aws-sdk/client-ecr"
+import semver from "semver"
 import { type Aws, ecr } from "./aws.js"
 import { explained, noImage } from "./awserror.js"
 import { UserError } from "./errors.js"
@@ -55,30 +56,56 @@ export async function assertInEcr(aws: Aws, image: string): Promise<void> {
   })
 }
 
-/**
- * The image that a tag names, with the repository's own address.
- *
- * @throws UserError where the repository or the tag is not there
- */
-export async function imageByTag(
+/** An image of the repository, with the repository's own address. */
+async function findImage(
   aws: Aws,
   repository: string,
-  tag: string,
+  id: ImageIdentifier,
 ): Promise<{ image: string; commit?: string; detail: ImageDetail }> {
   return explained({ ...aws, repository }, async () => {
     const { DescribeImagesCommand, DescribeRepositoriesCommand } = await import("@aws-sdk/client-ecr")
     const client = await ecr(aws)
     const [images, repositories] = await Promise.all([
-      client.send(new DescribeImagesCommand({ repositoryName: repository, imageIds: [{ imageTag: tag }] })),
+      client.send(new DescribeImagesCommand({ repositoryName: repository, imageIds: [id] })),
       client.send(new DescribeRepositoriesCommand({ repositoryNames: [repository] })),
     ])
     const detail = images.imageDetails?.[0]
     const uri = repositories.repositories?.[0]?.repositoryUri
     if (detail?.imageDigest === undefined || uri === undefined) {
-      throw noImage({ region: aws.region, repository }, tag)
+      throw noImage({ region: aws.region, repository }, id.imageTag ?? id.imageDigest ?? "")
     }
     return { image: `${uri}@${detail.imageDigest}`, commit: commitOf(detail.imageTags), detail }
   })
+}
+
+/** An image to run, with what it is. */
+export type Picked = { image: string; version: string; commit?: string }
+
+/**
+ * Finds the image that a person names.
+ *
+ * @param wanted a version with or without `v` and the tag prefix, a commit's full id, or a digest
+ * @throws UserError if the registry does not have it
+ */
+export async function imageNamed(
+  aws: Aws,
+  { repository, tagPrefix = "" }: { repository: string; tagPrefix?: string },
+  wanted: string,
+): Promise<Picked> {
+  const digest = parseImage(wanted).digest ?? /^sha256:[0-9a-f]{64}$/.exec(wanted)?.[0]
+  const unprefixed = wanted.startsWith(`${tagPrefix}v`) ? wanted.slice(tagPrefix.length) : wanted
+  const tag = unprefixed.replace(/^v(?=\d)/, "")
+  const { image, commit, detail } = await findImage(
+    aws,
+    repository,
+    digest ? { imageDigest: digest } : { imageTag: tag },
+  )
+  return { image, version: versionAmong(detail.imageTags) ?? digest ?? tag, commit }
+}
+
+/** The version among an image's tags. */
+function versionAmong(tags: string[] = []): string | undefined {
+  return tags.find(tag => semver.valid(tag) === tag)
 }
 
 /** The commit among an image's tags: the one that is a full SHA. */

@@ -13,8 +13,8 @@ import {
   type Secret,
   type Service,
 } from "@dagger.io/dagger"
-import { openAws, required } from "./account.js"
-import { buildImage, buildTarget, contextOf, runTests } from "./build.js"
+import { deploymentOf, openAws, required, targetOf } from "./account.js"
+import { buildImage, buildTarget, contextOf, runTests, unreleasedVersion } from "./build.js"
 import { changelogOf } from "./changelog.js"
 import { refuseDirty } from "./context.js"
 import { deploy } from "./deploy.js"
@@ -22,14 +22,16 @@ import { defaultGitImage } from "./git.js"
 import { history } from "./history.js"
 import { pickImage } from "./pick.js"
 import { plan, planTable } from "./plan.js"
-import { deploymentOf, outlook, pushRelease, release, targetOf } from "./release.js"
+import { outlook, pushRelease, release } from "./release.js"
 import { rollback } from "./rollback.js"
 import { runTask } from "./run.js"
 import { status } from "./status.js"
 import { Steps } from "./steps.js"
-import { survey } from "./survey.js"
+import { offBranch, openCheckout, survey } from "./survey.js"
+import { printable } from "./text.js"
+import { validate } from "./validate.js"
 
-const print = (line: string) => console.log(line)
+const print = (line: string) => console.log(printable(line))
 
 @object()
 export class EcsRelease {
@@ -37,6 +39,7 @@ export class EcsRelease {
   gitDir?: Directory
   path: string
   tagPrefix: string
+  branch: string
   gitRemote: string
   gitUsername: string
   gitToken?: Secret
@@ -67,9 +70,10 @@ export class EcsRelease {
    * @param gitDir The git directory, for a linked work tree or a submodule, whose .git is a file
    * @param path Count only commits that touch this path of the repository
    * @param tagPrefix What stands before the v of a version tag, such as api/ for api/v1.2.3
-   * @param gitRemote Address of the remote that versions are claimed at (the source's origin if left out)
+   * @param branch Branch that releases are made of: only commits that the remote's branch holds (its default branch if left out)
+   * @param gitRemote HTTPS address of the remote that versions are claimed at (the source's origin if left out)
    * @param gitUsername User name that goes with the token (oauth2 for GitLab, x-token-auth for Bitbucket)
-   * @param gitToken Token that may push tags to the remote
+   * @param gitToken Token that may push tags to the remote; it is sent to the remote's host over HTTPS, and nowhere else
    * @param gitEndpoint Service that stands for the remote's host, such as tcp://127.0.0.1:9418, over plain HTTP
    * @param gitImage Image that git runs in: it has sh, tar and git 2.30 or later
    * @param context Folder of the repository to build in
@@ -79,7 +83,7 @@ export class EcsRelease {
    * @param reportPath Folder of that stage with the reports
    * @param runtimeTarget Stage of the Dockerfile that is released (empty for the last one)
    * @param platform Platform to build for, such as linux/arm64
-   * @param buildArgs Build arguments, KEY=VALUE each; VERSION is always given
+   * @param buildArgs Build arguments, KEY=VALUE each, in .env as '["KEY=VALUE"]'; VERSION is always given
    * @param region AWS region
    * @param repository Name of the Amazon ECR repository
    * @param cluster Name of the Amazon ECS cluster
@@ -97,6 +101,7 @@ export class EcsRelease {
     gitDir?: Directory,
     path = "",
     tagPrefix = "",
+    branch = "",
     gitRemote = "",
     gitUsername = "x-access-token",
     gitToken?: Secret,
@@ -126,6 +131,7 @@ export class EcsRelease {
     this.gitDir = gitDir
     this.path = path
     this.tagPrefix = tagPrefix
+    this.branch = branch
     this.gitRemote = gitRemote
     this.gitUsername = gitUsername
     this.gitToken = gitToken
@@ -166,6 +172,7 @@ export class EcsRelease {
    */
   @func({ cache: "never" })
   async version(): Promise<string> {
+    validate(this)
     return (await survey(this)).version
   }
 
@@ -181,8 +188,9 @@ export class EcsRelease {
    */
   @func({ cache: "never" })
   async plan(table = false): Promise<string> {
+    validate(this)
     const found = await plan(this)
-    return table ? planTable(found) : `${JSON.stringify(found, null, 2)}\n`
+    return printable(table ? planTable(found) : `${JSON.stringify(found, null, 2)}\n`)
   }
 
   /**
@@ -194,58 +202,70 @@ export class EcsRelease {
    */
   @func({ cache: "never" })
   async changelog(): Promise<string> {
-    return changelogOf(await survey(this), this)
+    validate(this)
+    return printable(await changelogOf(await survey(this), this))
   }
 
   /**
    * Runs the app's tests
    *
-   * It builds the stage of the Dockerfile that runs them, and fails, with their output, where they do.
+   * It builds the stage of the Dockerfile that runs them, and fails, with their output, if they do. No version rule stops it: it
+   * runs on any commit, also on a branch that is behind or in a clone without tags.
    *
    * Example: dagger call test
    */
   @func({ cache: "never" })
   async test(): Promise<string> {
     const target = required(this.testTarget, "test stage", "--test-target")
-    const found = await survey(this)
-    await runTests(await contextOf(found, this), this, found.version)
+    validate(this)
+    const found = await openCheckout(this)
+    const context = await contextOf(found, this)
+    await runTests(context, this, unreleasedVersion(found, context))
     return `passed: stage ${target} of ${this.dockerfile}, commit ${found.facts.head.slice(0, 7)}\n`
   }
 
   /**
    * Gives the tests' reports, such as JUnit XML
    *
-   * It does so where the tests fail as well: the stage that keeps the reports must not fail with them.
+   * Also if the tests fail: the stage that keeps the reports must not fail with them.
    *
    * Example: dagger call test-report export --path reports
    */
   @func({ cache: "never" })
   async testReport(): Promise<Directory> {
     const target = required(this.reportTarget, "report stage", "--report-target")
-    const found = await survey(this)
-    const stage = await buildTarget(await contextOf(found, this), this, target, found.version)
+    validate(this)
+    const found = await openCheckout(this)
+    const context = await contextOf(found, this)
+    const stage = await buildTarget(context, this, target, unreleasedVersion(found, context))
     return stage.directory(this.reportPath)
   }
 
   /**
-   * Builds the image, stamped with HEAD's version
+   * Builds the image of HEAD
    *
-   * The version is in APP_VERSION and in OCI labels. Uncommitted changes are built too; a release refuses them.
+   * Its version says that no release made it, and its commit: 0.0.0-g1a2b3c4d5e6f, in APP_VERSION and in OCI labels, with
+   * .changed at the end if there are uncommitted changes, which are built too. No version rule stops it.
+   *
+   * Alone it prints the container's id. Chain what you want of it: terminal, export, as-tarball, publish, or with-exec.
    *
    * Example: dagger call build terminal
    * Example: dagger call build export --path image.tar
+   * Example: dagger call build with-exec --args python3,hello_world.py,--version stdout
    */
   @func({ cache: "never" })
   async build(): Promise<Container> {
-    const found = await survey(this)
-    return buildImage(await contextOf(found, this), this, found)
+    validate(this)
+    const found = await openCheckout(this)
+    const context = await contextOf(found, this)
+    return buildImage(context, this, found, unreleasedVersion(found, context))
   }
 
   /**
    * Tests, builds and pushes HEAD's image to Amazon ECR
    *
    * It claims the version first, by a tag at the remote, and pushes the image under the version and the commit's id. What is
-   * there already is left as it is.
+   * there already is left as it is. Like release, it takes only a commit that the remote's release branch holds (--branch).
    *
    * Example: dagger call push
    *
@@ -253,7 +273,10 @@ export class EcsRelease {
    */
   @func({ cache: "never" })
   async push(): Promise<string> {
-    const found = await survey(this)
+    validate(this)
+    const found = await survey(this, { release: true })
+    const refused = offBranch(found, this)
+    if (refused) throw refused
     await refuseDirty(found.shell.run)
     const pushed = await pushRelease(await openAws(this), this, found, new Steps(print), print)
     return typeof pushed === "string" ? pushed : pushed.image.reference
@@ -262,40 +285,46 @@ export class EcsRelease {
   /**
    * Deploys an image from Amazon ECR and follows it to the end
    *
-   * Repeating it is safe: what runs is left alone, what is on its way is followed.
+   * Repeating it is safe: what runs is left alone, what is on its way is followed. With no --image it never replaces a newer
+   * version. If HEAD is no release and holds nothing to release, it deploys what runs with its settings as they are now.
    *
    * Example: dagger call deploy
    * Example: dagger call deploy --image 1.2.3 --timeout 600
    *
-   * @param image Version, commit id or digest of the image (HEAD's own if left out)
-   * @param timeout Seconds to follow the deployment; ECS goes on after them
+   * @param image Version, full commit id or digest of the image (HEAD's own if left out)
+   * @param timeout Seconds to follow the deployment, from 1 to 86400; ECS goes on after them
    * @returns the end; its first word is completed or unchanged. Rolled back, superseded, timed out and failed are errors
    *   that begin with that word
    */
   @func({ cache: "never" })
   async deploy(image = "", timeout = 900): Promise<string> {
+    validate(this, { timeout })
     const aws = await openAws(this)
-    const picked = await pickImage(aws, this, image)
-    return `${(await deploy(aws, { ...deploymentOf(this), ...picked, timeoutSeconds: timeout, print })).text}\n`
+    const picked = await pickImage(aws, this, image, print)
+    const keepNewer = image === ""
+    const options = { ...deploymentOf(this), ...picked, keepNewer, timeoutSeconds: timeout, print }
+    return printable(`${(await deploy(aws, options)).text}\n`)
   }
 
   /**
    * Takes HEAD to a running service
    *
    * The steps are version, test and build, claim, push, deploy. Each is safe to repeat, so a release that died is resumed by
-   * running it again.
+   * running it again, or by the next release. Only a commit that the remote's release branch holds (--branch) is released, and
+   * an older version never replaces a newer one.
    *
    * Example: dagger call release
    * Example: dagger call release --severity HIGH --migrate "python3 manage.py migrate"
    *
-   * @param timeout Seconds to follow the deployment; ECS goes on after them
-   * @param severity Refuse an image whose ECR scan has a finding at or above it, such as HIGH (no scan if left out)
-   * @param migrate Command that the image's sh runs once before the deployment; where it fails, nothing is deployed
-   * @returns a summary for a person; also where there is nothing to release
+   * @param timeout Seconds to follow the deployment, from 1 to 86400; ECS goes on after them
+   * @param severity Refuse an image whose ECR scan has a finding at or above it, such as HIGH, or that has no scan (no check if
+   *   left out)
+   * @param migrate Command that the image's sh runs before the deployment, once for a version; if it fails, nothing is deployed
+   * @returns a summary for a person; also if there is nothing to release
    */
   @func({ cache: "never" })
   async release(timeout = 900, severity = "", migrate = ""): Promise<string> {
-    return release(this, { timeoutSeconds: timeout, severity, migrate, print })
+    return printable(await release(this, { timeoutSeconds: timeout, severity, migrate, print }))
   }
 
   /**
@@ -306,14 +335,23 @@ export class EcsRelease {
    * Example: dagger call rollback
    * Example: dagger call rollback --to 1.2.2
    *
-   * @param to Version to go to (the one that ran before if left out)
-   * @param timeout Seconds to follow the deployment
+   * @param to Version, full commit id or digest to go to (the version that ran before if left out)
+   * @param timeout Seconds to follow the deployment, from 1 to 86400
    */
   @func({ cache: "never" })
   async rollback(to = "", timeout = 900): Promise<string> {
+    validate(this, { timeout })
     const repository = required(this.repository, "ECR repository", "--repository")
-    const options = { ...targetOf(this), repository, to: to || undefined, timeoutSeconds: timeout, print }
-    return `${(await rollback(await openAws(this), options)).text}\n`
+    const { tagPrefix } = this
+    const options = {
+      ...targetOf(this),
+      repository,
+      tagPrefix,
+      to: to || undefined,
+      timeoutSeconds: timeout,
+      print,
+    }
+    return printable(`${(await rollback(await openAws(this), options)).text}\n`)
   }
 
   /**
@@ -325,8 +363,9 @@ export class EcsRelease {
    */
   @func({ cache: "never" })
   async status(): Promise<string> {
+    validate(this)
     const found = await status(await openAws(this), targetOf(this))
-    return `${found.text}\n\n${await outlook(this)}`
+    return printable(`${found.text}\n\n${await outlook(this)}`)
   }
 
   /**
@@ -338,28 +377,31 @@ export class EcsRelease {
    */
   @func({ cache: "never" })
   async history(): Promise<string> {
+    validate(this)
     const aws = await openAws(this)
     const repository = required(this.repository, "ECR repository", "--repository")
     const { digest } = await status(aws, targetOf(this))
-    return `${(await history(aws, { repository, running: digest })).text}\n`
+    return printable(`${(await history(aws, { repository, running: digest })).text}\n`)
   }
 
   /**
    * Runs a one-off task, such as a migration
    *
-   * It has the service's network and roles. Its log is printed, and its exit code decides.
+   * It has the service's network, volumes and roles. Its log is printed, and its exit code decides. The command takes the place
+   * of the image's entry point and command.
    *
-   * Example: dagger call run --command python3,manage.py,migrate
+   * Example: dagger call run --command python3,hello_world.py,--version
    *
    * @param command Command to run, one argument after the other
-   * @param image Version, commit id or digest of the image (HEAD's own if left out)
-   * @param timeout Seconds that the task may take; it is stopped after them
+   * @param image Version, full commit id or digest of the image (HEAD's own if left out)
+   * @param timeout Seconds that the task may take, from 1 to 86400; it is stopped after them
    */
   @func({ cache: "never" })
   async run(command: string[], image = "", timeout = 900): Promise<string> {
+    validate(this, { timeout })
     const aws = await openAws(this)
-    const picked = await pickImage(aws, this, image)
+    const picked = await pickImage(aws, this, image, print)
     const options = { ...deploymentOf(this), ...picked, command, timeoutSeconds: timeout, print }
-    return `${(await runTask(aws, options)).text}\n`
+    return printable(`${(await runTask(aws, options)).text}\n`)
   }
 }

@@ -1,52 +1,66 @@
-import semver from "semver"
+import { targetOf } from "./account.js"
 import type { Aws } from "./aws.js"
-import { commitOf, imageByTag, parseImage } from "./ecrimage.js"
+import { explained } from "./awserror.js"
+import { imageNamed, type Picked } from "./ecrimage.js"
 import { UserError } from "./errors.js"
 import { Registry } from "./registry.js"
+import { describeRevision, readRevision } from "./revision.js"
+import { asked, describeService, open, primaryOf } from "./service.js"
 import type { Settings } from "./settings.js"
-import { survey } from "./survey.js"
-
-/** An image to run, with what it is. */
-export type Picked = { image: string; version: string; commit?: string }
+import { type Survey, survey } from "./survey.js"
 
 /**
- * Finds the image that a person names.
+ * Finds the image that a person names, or HEAD's.
  *
- * @param wanted a version, a commit's full id, a digest, or "" for HEAD's own image
- * @throws UserError where the registry does not have it
+ * @param wanted a version, a commit's full id, a digest, or "" for HEAD's own image. If HEAD is no release, and there is nothing
+ *   in it to release, that is what the service runs: so new settings can go live without a new version.
+ * @throws UserError if the registry does not have it
  */
-export async function pickImage(aws: Aws, settings: Settings, wanted: string): Promise<Picked> {
+export async function pickImage(
+  aws: Aws,
+  settings: Settings,
+  wanted: string,
+  print: (line: string) => void,
+): Promise<Picked> {
+  if (wanted !== "") return imageNamed(aws, settings, wanted)
+  const found = await survey(settings)
+  const { version, facts, decision } = found
   const { repository } = settings
-  if (wanted === "") return ofHead(aws, settings)
-  const digest = parseImage(wanted).digest ?? /^sha256:[0-9a-f]{64}$/.exec(wanted)?.[0]
-  if (digest === undefined) {
-    const tag = wanted.replace(/^v(?=\d)/, "")
-    const { image, commit, detail } = await imageByTag(aws, repository, tag)
-    return { image, version: versionAmong(detail.imageTags) ?? tag, commit }
-  }
-  const found = await (await Registry.open(aws, repository)).findDigest(digest)
-  if (!found) {
-    throw new UserError(
-      `There is no image ${digest} in the repository "${repository}".`,
-      "",
-      "'history' lists the versions that are there.",
-    )
-  }
-  return { image: found.reference, version: versionAmong(found.tags) ?? digest, commit: commitOf(found.tags) }
-}
-
-async function ofHead(aws: Aws, settings: Settings): Promise<Picked> {
-  const { version, facts } = await survey(settings)
-  const registry = await Registry.open(aws, settings.repository)
-  const image = await registry.findRelease(version, facts.head)
-  if (image) return { image: image.reference, version, commit: facts.head }
-  throw new UserError(
-    `HEAD (${facts.head.slice(0, 7)}, version ${version}) has no image in the repository "${settings.repository}".`,
-    "",
-    "Push it first: dagger call push, or do all of it: dagger call release",
+  const image = await explained({ ...aws, repository }, async () =>
+    (await Registry.open(aws, repository)).findRelease(version, facts.head),
   )
+  if (image) return { image: image.reference, version, commit: facts.head }
+  if (decision.next !== null || facts.atHead.some(tag => tag.version === version))
+    throw notPushed(found, settings)
+  const running = await whatRuns(aws, settings)
+  print(
+    `${decision.reason}; deploying ${running.version}, which the service runs, with its settings as they are now`,
+  )
+  return running
 }
 
-function versionAmong(tags: string[] = []): string | undefined {
-  return tags.find(tag => semver.valid(tag) === tag)
+async function whatRuns(aws: Aws, settings: Settings): Promise<Picked> {
+  const target = await open(aws, targetOf(settings))
+  return explained(asked(target), async () => {
+    const service = await describeService(target)
+    const arn = primaryOf(service)?.taskDefinition ?? service.taskDefinition ?? ""
+    const { image, version, commit } = readRevision(
+      await describeRevision(target, arn),
+      settings.container || undefined,
+    )
+    if (image !== undefined && version !== undefined) return { image, version, commit }
+    throw new UserError(
+      `${target.cluster}/${target.service} runs no version yet.`,
+      "",
+      "Release one first: dagger call release, or name an image: deploy --image X.Y.Z",
+    )
+  })
+}
+
+function notPushed({ version, facts }: Survey, { repository }: Settings): UserError {
+  return new UserError(
+    `HEAD (${facts.head.slice(0, 7)}, version ${version}) has no image in the repository "${repository}".`,
+    "",
+    "Push it first: dagger call push, or do all of it: dagger call release. To deploy another version: --image X.Y.Z",
+  )
 }

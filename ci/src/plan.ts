@@ -8,7 +8,7 @@ import { nothingToDo } from "./release.js"
 import { describeRevision } from "./revision.js"
 import { describeService, open } from "./service.js"
 import type { Settings } from "./settings.js"
-import { type Survey, survey } from "./survey.js"
+import { offBranch, type Survey, survey } from "./survey.js"
 import { table } from "./table.js"
 import { patch } from "./taskdef.js"
 
@@ -41,7 +41,7 @@ export type Plan = {
  * there are credentials for it.
  */
 export async function plan(settings: Settings): Promise<Plan> {
-  const found = await survey(settings)
+  const found = await survey(settings, { branch: true })
   const { decision, facts, version, unasked } = found
   const [commits, ignored] = [decision.commits.filter(counts), decision.commits.filter(it => !counts(it))]
   return {
@@ -107,6 +107,8 @@ function whyBase({ decision, facts }: Survey): string {
 async function effects(found: Survey, settings: Settings): Promise<Pick<Plan, "release" | "service">> {
   const idle = nothingToDo(found)
   if (idle) return { release: [], service: [idle.split("\n")[0] as string] }
+  const refused = found.facts.onBranch === false ? offBranch(found, settings) : undefined
+  if (refused) return { release: [], service: refused.message.split("\n") }
   try {
     return await effectsOnAws(await openAws(settings), found, settings)
   } catch (error) {

@@ -1,20 +1,22 @@
-import { accountOf, openAws, required } from "./account.js"
+import { deploymentOf, openAws, required } from "./account.js"
 import type { Aws } from "./aws.js"
 import { explained } from "./awserror.js"
 import { buildImage, contextOf, runTests } from "./build.js"
 import { claim, noRemote, refuseWithoutRight } from "./claim.js"
 import { refuseDirty } from "./context.js"
 import { deploy } from "./deploy.js"
+import { commitOf } from "./ecrimage.js"
 import { UserError } from "./errors.js"
+import { type Live, readLive } from "./live.js"
+import { migrateOnce } from "./migrate.js"
 import { type Image, Registry } from "./registry.js"
-import { wasRolledBack } from "./rollback.js"
-import { runTask } from "./run.js"
+import { Overtaken } from "./rollout.js"
 import { scanGate } from "./scan.js"
-import { assertDeployable, describeService, open } from "./service.js"
 import type { Settings } from "./settings.js"
 import { Steps } from "./steps.js"
-import { resurvey, type Survey, survey } from "./survey.js"
-import { urlOf } from "./url.js"
+import { offBranch, resurvey, type Survey, survey } from "./survey.js"
+import { validate } from "./validate.js"
+import { isNewer } from "./version.js"
 
 /** How a release goes about it. */
 export type ReleaseOptions = {
@@ -26,50 +28,100 @@ export type ReleaseOptions = {
   print: (line: string) => void
 }
 
+/** A version whose image is in the registry. */
+type Pushed = { image: Image; version: string; commit?: string }
+
 /**
  * Takes a commit to a running service: version, test and build, claim, push, deploy. Each step is safe to repeat: what an
  * interrupted run has done is found again and not done twice.
  *
- * @returns a summary for a person; also where there is nothing to release, or HEAD is older than what is released
+ * @returns a summary for a person; also if there is nothing to release, or HEAD is older than what is released
  */
 export async function release(settings: Settings, options: ReleaseOptions): Promise<string> {
   const { print } = options
+  validate(settings, { timeout: options.timeoutSeconds, severity: options.severity })
   const steps = new Steps(print)
-  const found = await steps.run("version", () => survey(settings))
+  const found = await steps.run("version", () => survey(settings, { release: true }))
+  const refused = offBranch(found, settings)
+  if (refused) throw refused
   print(`${found.version}: ${found.decision.reason}`)
-  const idle = nothingToDo(found)
-  if (idle) return idle
-  await refuseDirty(found.shell.run)
+  const { decision, version, facts, shell } = found
+  if (decision.supersededBy !== null) return superseded(facts.head, decision.supersededBy)
+  const idle = nothingToRelease(found)
+  if (!idle) await refuseDirty(shell.run)
   const aws = await openAws(settings)
-  const account = await steps.run("check", () => check(aws, settings, found.version))
-  const pushed = await pushRelease(aws, settings, found, steps, print)
+  const live = await steps.run("check", () => readLive(aws, settings, version))
+  if (isNewer(live.version, version)) return superseded(facts.head, live.version as string)
+  if (live.takenBack) {
+    if (idle) return `${decision.reason}; ${live.takenBack.why}, and ${live.name} runs ${live.version}\n`
+    throw takenBack(version, live)
+  }
+  if (idle && live.version === version && live.completed) {
+    return `${decision.reason}; ${live.name} runs ${version}; nothing is deployed\n`
+  }
+  try {
+    return idle
+      ? await finish(aws, settings, found, live, steps, options)
+      : await releaseHead(aws, settings, found, live, steps, options)
+  } catch (error) {
+    if (error instanceof Overtaken) return `${error.message}\n`
+    throw error
+  }
+}
+
+/** Tests, builds, claims, pushes and deploys HEAD. */
+async function releaseHead(
+  aws: Aws,
+  settings: Settings,
+  found: Survey,
+  live: Live,
+  steps: Steps,
+  options: ReleaseOptions,
+): Promise<string> {
+  const pushed = await pushRelease(aws, settings, found, steps, options.print)
   if (typeof pushed === "string") return pushed
   const { image, found: claimed } = pushed
-  const late = nothingToDo(await resurvey(claimed, settings, false))
-  if (late) return late
-  const text = await bring(aws, settings, claimed, image, steps, options)
-  return `${[
-    text,
-    "",
-    `version   ${claimed.version}`,
-    `commit    ${claimed.facts.head}`,
-    `image     ${image.reference}`,
-    `service   ${settings.cluster}/${settings.service} (${settings.region}, account ${account})`,
-    `url       ${(await urlOf(aws, settings)) ?? "not known: set --url, or tag the service ecs-release:url"}`,
-    `time      ${steps.summary()}`,
-  ].join("\n")}\n`
+  const bringing = { image, version: claimed.version, commit: claimed.facts.head }
+  return bring(aws, settings, claimed, bringing, live, steps, options)
+}
+
+/** Deploys a version that was claimed and pushed by an earlier run and that the service never got. */
+async function finish(
+  aws: Aws,
+  settings: Settings,
+  found: Survey,
+  live: Live,
+  steps: Steps,
+  options: ReleaseOptions,
+): Promise<string> {
+  const { version, decision } = found
+  const repository = required(settings.repository, "ECR repository", "--repository")
+  const image = await explained({ ...aws, repository }, async () =>
+    (await Registry.open(aws, repository)).find(version),
+  )
+  if (!image) throw neverPushed(settings, version, live)
+  options.print(`${decision.reason}, but ${live.name} does not run ${version}: finishing its release`)
+  return bring(aws, settings, found, { image, version, commit: commitOf(image.tags) }, live, steps, options)
 }
 
 /** Scan, migration and deployment of an image that is in the registry. */
 async function bring(
   aws: Aws,
   settings: Settings,
-  { version, facts }: Survey,
-  image: Image,
+  found: Survey,
+  { image, version, commit }: Pushed,
+  live: Live,
   steps: Steps,
   { severity, migrate, timeoutSeconds, print }: ReleaseOptions,
 ): Promise<string> {
   const { repository } = settings
+  // Nobody else's newer version is replaced: not by a run that took long, and not by one that waited for a scan or a migration.
+  const stillNewest = async () => {
+    const { decision, facts, unasked } = await resurvey(found, settings, false)
+    if (unasked !== undefined) throw notAsked(version, unasked)
+    if (decision.supersededBy !== null) throw new Overtaken(superseded(facts.head, decision.supersededBy))
+  }
+  if (severity !== "" || migrate !== "") await stillNewest()
   if (severity !== "") {
     await steps.run("scan", () => scanGate(aws, { repository, digest: image.digest, severity, print }))
   }
@@ -77,41 +129,45 @@ async function bring(
     ...deploymentOf(settings),
     image: image.reference,
     version,
-    commit: facts.head,
+    commit,
     timeoutSeconds,
     print,
+    keepNewer: true,
+    beforeUpdate: stillNewest,
   }
-  if (migrate !== "") {
-    await steps.run("migrate", () => runTask(aws, { ...options, command: ["sh", "-c", migrate] }))
-  }
-  return (await steps.run("deploy", () => deploy(aws, options))).text
+  if (migrate !== "") await steps.run("migrate", () => migrateOnce(aws, options, migrate))
+  const { text } = await steps.run("deploy", () => deploy(aws, options))
+  // Nothing that can fail comes after the deployment: it has happened.
+  return `${[
+    text,
+    "",
+    `version   ${version}`,
+    `commit    ${commit ?? "not known"}`,
+    `image     ${image.reference}`,
+    `service   ${live.name} (${settings.region}, account ${live.account})`,
+    `url       ${live.url ?? "not known: set --url, or tag the service ecs-release:url"}`,
+    `time      ${steps.summary()}`,
+  ].join("\n")}\n`
 }
 
-/** The service that is deployed to. */
-export function targetOf({ cluster, service, container }: Settings) {
-  return {
-    cluster: required(cluster, "ECS cluster", "--cluster"),
-    service: required(service, "ECS service", "--service"),
-    container: container || undefined,
-  }
+/** What to say of a commit of which there is nothing to release; undefined if there is something. */
+export function nothingToDo(found: Survey): string | undefined {
+  const { decision, facts } = found
+  if (decision.supersededBy !== null) return superseded(facts.head, decision.supersededBy)
+  if (!nothingToRelease(found)) return undefined
+  return `${decision.reason}; a release would only make sure that the service runs ${found.version}\n`
 }
 
-/** The words for a commit of which there is nothing to release; undefined where there is. */
-export function nothingToDo({ decision, version, facts }: Survey): string | undefined {
-  if (decision.supersededBy !== null) {
-    return (
-      `superseded: ${facts.head.slice(0, 7)} is older than ${decision.supersededBy}, which is released; ` +
-      `nothing is deployed\n→ To run an older version on purpose: rollback --to, or deploy --image\n`
-    )
-  }
-  const onHead = facts.atHead.some(tag => tag.version === version)
-  if (decision.next !== null || onHead) return undefined
-  return `${decision.reason}; nothing is deployed\n`
+/** Whether the commits since the last version change nothing; HEAD itself may be that version. */
+function nothingToRelease({ decision, version, facts }: Survey): boolean {
+  return decision.next === null && !facts.atHead.some(tag => tag.version === version)
 }
 
-/** The service, and where the settings of a deployment come from. */
-export function deploymentOf(settings: Settings) {
-  return { ...targetOf(settings), template: settings.template || undefined }
+function superseded(head: string, by: string): string {
+  return (
+    `superseded: ${head.slice(0, 7)} is older than ${by}, which is released; nothing is deployed\n` +
+    `→ To run an older version on purpose: rollback --to, or deploy --image\n`
+  )
 }
 
 /** What a release of HEAD would do, in one line; a version that cannot be told is no reason to fail. */
@@ -125,28 +181,40 @@ export async function outlook(settings: Settings): Promise<string> {
   }
 }
 
-/** Refuses what could only fail later: unknown credentials, no service to deploy to, a version that was taken back. */
-async function check(aws: Aws, settings: Settings, version: string): Promise<string> {
-  const where = targetOf(settings)
-  const account = await accountOf(aws)
-  await explained({ ...aws, ...where }, async () => {
-    const target = await open(aws, where)
-    assertDeployable(await describeService(target), target)
-  })
-  const back = await wasRolledBack(aws, { ...where, version })
-  if (!back) return account
-  throw new UserError(
-    `${version} is not deployed: ${back.why}.`,
+function takenBack(version: string, { takenBack }: Live): UserError {
+  return new UserError(
+    `${version} is not deployed: ${takenBack?.why}.`,
     "",
-    `Mend it in a new commit and release that, or bring it back on purpose: deploy --image ${version}`,
+    `Fix it in a new commit and release that, or bring it back on purpose: deploy --image ${version}`,
+  )
+}
+
+function notAsked(version: string, why: string): UserError {
+  return new UserError(
+    `${version} is not deployed: the remote could not be asked whether a newer version was released meanwhile.`,
+    why,
+    "Nothing is lost: run the same command again once the remote answers.",
+  )
+}
+
+function neverPushed(
+  { tagPrefix, repository }: Settings,
+  version: string,
+  { name, ...live }: Live,
+): UserError {
+  const tag = `${tagPrefix}v${version}`
+  return new UserError(
+    `${version} was claimed and never released: ${name} runs ${live.version ?? "no version"}, and the repository "${repository}" has no image ${version}.`,
+    `The run that pushed the tag ${tag} is still at work, or died.`,
+    `If no other run is at work, finish it: git checkout ${tag} && dagger call release`,
   )
 }
 
 /**
- * Sees to it that the commit's image is in the registry: tests and builds it, claims its version, pushes it, unless all that
+ * Makes sure that the commit's image is in the registry: tests and builds it, claims its version, pushes it, unless all that
  * is done already.
  *
- * @returns the image, and the commit's version as it was claimed; words where another run has overtaken this one
+ * @returns the image, and the commit's version as it was claimed; what to say if another run has overtaken this one
  */
 export async function pushRelease(
   aws: Aws,
@@ -164,25 +232,30 @@ export async function pushRelease(
       print(`${found.version} is in the registry already, from this commit (${before.digest})`)
       return { image: before, found }
     }
+    if (registry.tagsCanMove) {
+      print(
+        `warning: tags in ${repository} can be moved to another image; make them immutable: aws ecr put-image-tag-mutability --repository-name ${repository} --image-tag-mutability IMMUTABLE`,
+      )
+    }
     const { remote, shell } = found
     if (!remote) throw noRemote(tagOf(settings, found), found.unasked ?? "")
-    await refuseWithoutRight(shell.run, remote.url, head, tagOf(settings, found))
+    await refuseWithoutRight(shell.remote, remote.url, head, tagOf(settings, found))
     const context = await contextOf(found, settings)
     await Promise.all([
       settings.testTarget && steps.run("test", () => runTests(context, settings, found.version)),
-      steps.run("build", async () => (await buildImage(context, settings, found)).sync()),
+      steps.run("build", async () => (await buildImage(context, settings, found, found.version)).sync()),
     ])
     const claimed = await steps.run("claim", () => claimVersion(settings, found, remote.url, print))
     const late = nothingToDo(claimed)
     if (late) return late
-    const build = () => buildImage(context, settings, claimed)
+    const build = () => buildImage(context, settings, claimed, claimed.version)
     const image = await steps.run("push", () => registry.push(build, claimed.version, head))
     print(`${claimed.version} and ${head} are ${image.digest}`)
     return { image, found: claimed }
   })
 }
 
-/** Claims the version; where another commit was quicker, the next one. */
+/** Claims the version; if another commit was quicker, the next one. */
 async function claimVersion(
   settings: Settings,
   found: Survey,
@@ -191,7 +264,7 @@ async function claimVersion(
 ): Promise<Survey> {
   for (let now = found; ; ) {
     const tag = tagOf(settings, now)
-    const claimed = await claim(now.shell.run, url, now.facts.head, tag)
+    const claimed = await claim(now.shell.remote, url, now.facts.head, tag)
     if (claimed.won) {
       print(`${tag} ${claimed.repeated ? "is this commit's already" : "claimed for this commit"}`)
       return now

@@ -9,6 +9,7 @@ import {
   chooseContainer,
   commitTag,
   completedTag,
+  migratedTag,
   type Registration,
   rolledBackTag,
   variable,
@@ -29,6 +30,8 @@ export type Revision = {
   completed?: string
   /** When it was taken back (ISO 8601). */
   rolledBack?: string
+  /** When its version's migration ran (ISO 8601). */
+  migrated?: string
 }
 
 /** An HTTP response's body as the SDK's middleware sees it. */
@@ -98,6 +101,7 @@ export function readRevision({ arn, definition, tags }: Registered, container?: 
     commit: tag(commitTag),
     completed: tag(completedTag),
     rolledBack: tag(rolledBackTag),
+    migrated: tag(migratedTag),
   }
 }
 

@@ -3,7 +3,7 @@ import semver from "semver"
 import type { Aws } from "./aws.js"
 import { explained } from "./awserror.js"
 import { deploy } from "./deploy.js"
-import { imageByTag } from "./ecrimage.js"
+import { imageNamed } from "./ecrimage.js"
 import { UserError } from "./errors.js"
 import { follow } from "./follow.js"
 import { DeployError, type DeployOutcome, unfinished } from "./outcome.js"
@@ -27,7 +27,8 @@ export type RollbackOptions = {
   container?: string
   /** Name of the ECR repository. */
   repository: string
-  /** The version to go to; the one before where it is left out. */
+  tagPrefix?: string
+  /** The version, commit or digest to go to; the version before if left out. */
   to?: string
   timeoutSeconds?: number
   print?: (line: string) => void
@@ -76,10 +77,12 @@ export async function rollback(aws: Aws, options: RollbackOptions): Promise<Depl
     assertDeployable(service, target)
     const arn = primaryOf(service)?.taskDefinition ?? service.taskDefinition ?? ""
     const current = readRevision(await describeRevision(target, arn), container)
-    const stopped = await stopDeployment(target, service, current, { ...options, print, timeoutSeconds })
+    const named = options.to === undefined ? undefined : await imageNamed(aws, options, options.to)
+    const to = named?.version
+    const stopped = await stopDeployment(target, service, current, { ...options, to, print, timeoutSeconds })
     if (stopped) return stopped
-    const version = options.to ?? (await previous(target, service, current, options))
-    const { image, commit } = await imageByTag(aws, repository, version)
+    const back = named ?? (await imageNamed(aws, options, await previous(target, service, current, options)))
+    const { image, version, commit } = back
     print(`going from ${current.version ?? "an unknown version"} to ${version}`)
     await markTakenBack(target, current, version, print)
     try {

@@ -1,12 +1,25 @@
 import type { Deployment, Service, TaskDefinition } from "@aws-sdk/client-ecs"
+import { UserError } from "./errors.js"
 import { follow } from "./follow.js"
 import { completed, type Deployed, type DeployOutcome, unfinished } from "./outcome.js"
-import { note } from "./revision.js"
-import { isCompleted, primaryOf, shortName, type Target, updateService } from "./service.js"
+import { describeRevision, note, readRevision } from "./revision.js"
+import { describeService, isCompleted, primaryOf, shortName, type Target, updateService } from "./service.js"
 import { completedTag, rolledBackTag } from "./taskdef.js"
+import { isNewer } from "./version.js"
+
+/** What may stop a deployment at the last moment, right before UpdateService. */
+export type Guards = {
+  /** Leave a newer version alone, if the service has one by then. */
+  keepNewer?: boolean
+  /** Called last of all; it throws to stop the deployment. */
+  beforeUpdate?: () => Promise<void>
+}
+
+/** Another run released a newer version meanwhile: nothing was deployed, and that is as it should be. */
+export class Overtaken extends UserError {}
 
 /** A task definition on its way to a service. */
-export type Rollout = {
+export type Rollout = Guards & {
   /** ARN of the task definition. */
   revision: string
   definition: TaskDefinition
@@ -60,10 +73,13 @@ export async function rollOut(
 async function start(
   target: Target,
   service: Service,
-  { revision, version, force }: Rollout,
+  rollout: Rollout,
   others: ReadonlySet<string>,
   print: Watch["print"],
 ): Promise<Deployment | undefined> {
+  const { revision, version, force } = rollout
+  await rollout.beforeUpdate?.()
+  if (rollout.keepNewer) await refuseNewer(target, rollout)
   const other = primaryOf(service)
   if (other && !isCompleted(service, other) && other.rolloutState !== "FAILED") {
     print(
@@ -74,4 +90,16 @@ async function start(
   const id = deployment?.id ? `deployment ${deployment.id}` : "a deployment"
   print(`started ${id} of ${version} (${shortName(revision)}) on ${target.cluster}/${target.service}`)
   return deployment
+}
+
+async function refuseNewer(target: Target, { version, container }: Rollout): Promise<void> {
+  const service = await describeService(target)
+  const arn = primaryOf(service)?.taskDefinition ?? service.taskDefinition ?? ""
+  const running = readRevision(await describeRevision(target, arn), container)
+  if (!isNewer(running.version, version)) return
+  throw new Overtaken(
+    `superseded: ${target.cluster}/${target.service} has ${running.version}, which is newer than ${version}; nothing is deployed`,
+    "",
+    "To run an older version on purpose: rollback --to, or deploy --image",
+  )
 }

@@ -6,6 +6,7 @@ export type Settings = {
   gitDir?: Directory
   path: string
   tagPrefix: string
+  branch: string
   gitRemote: string
   gitUsername: string
   gitToken?: Secret

@@ -30,6 +30,8 @@ export const versionTag = "ecs-release:version"
 export const commitTag = "ecs-release:commit"
 /** When the revision was seen to have completed a deployment (ISO 8601). */
 export const completedTag = "ecs-release:completed"
+/** When the version's migration ran (ISO 8601). */
+export const migratedTag = "ecs-release:migrated"
 /** When the revision was taken back (ISO 8601). */
 export const rolledBackTag = "ecs-release:rolled-back"
 

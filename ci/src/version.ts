@@ -35,6 +35,11 @@ export type Decision = {
   supersededBy: string | null
 }
 
+/** Whether a version that may not be one, such as a service's, is a greater one than `than`. */
+export function isNewer(version: string | undefined, than: string): boolean {
+  return semver.valid(version) !== null && semver.valid(than) !== null && semver.gt(version as string, than)
+}
+
 /** The highest release among version tags; a pre-release is none. */
 export function highestRelease(tags: VersionTag[]): VersionTag | undefined {
   return tags.find(({ version }) => !isPrerelease(version))
@@ -68,7 +73,10 @@ export function decide(history: History, lost = false): Decision {
   return { ...unchanged, ...found }
 }
 
-function nextFree(version: string, bump: Bump, { known }: History): string {
+function nextFree(version: string, bump: Bump, history: History): string {
+  const { known } = history
+  // A number that somebody asked for is that number, or none.
+  if (bump === "override") refuseTaken(version, history)
   const step = bump === "major" || bump === "minor" ? bump : "patch"
   let free = version
   while (known.some(tag => tag.version === free)) free = semver.inc(free, step) as string

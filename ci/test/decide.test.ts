@@ -32,6 +32,11 @@ test.each([
   expect(decide(history({ merged: ["v1.2.3"], known }, message), true).next).toBe(next),
 )
 
+test("who loses a number that Release-As asked for gets no other one", () =>
+  expect(() =>
+    decide(history({ merged: ["v1.2.3"], known: ["v2.0.0"] }, "chore: go\n\nRelease-As: 2.0.0"), true),
+  ).toThrow(/2\.0\.0 is taken[\s\S]*→ .*Release-As: 2\.0\.1/))
+
 test("who loses to a commit of the same history counts from there", () =>
   expect(decide(history({ merged: ["v1.2.4", "v1.2.3"] }, "feat: b"), true).next).toBe("1.3.0"))
 

@@ -1,6 +1,26 @@
-import { DescribeServicesCommand, TagResourceCommand, UpdateServiceCommand } from "@aws-sdk/client-ecs"
+import {
+  DescribeServicesCommand,
+  ListTasksCommand,
+  RegisterTaskDefinitionCommand,
+  TagResourceCommand,
+  UpdateServiceCommand,
+} from "@aws-sdk/client-ecs"
 import { describe, expect, it } from "vitest"
-import { at, ecs, failure, play, revision, service, settle, type World, where } from "./ecs.js"
+import { Overtaken } from "../src/rollout.js"
+import {
+  at,
+  definition,
+  deployment,
+  ecs,
+  failure,
+  play,
+  rejection,
+  revision,
+  service,
+  settle,
+  type World,
+  where,
+} from "./ecs.js"
 import { bringing, eachTest, event, lines, old, oldActive, run, world } from "./release.js"
 
 eachTest()
@@ -58,6 +78,30 @@ describe("a deployment that completes", () => {
     expect(lines.join("\n")).toMatch(/warning: could not note ecs-release:completed.*web:2.*ecs:TagResource/s)
   })
 
+  it("is no error if the tasks may not be read, at the end or before it", async () => {
+    const stopping = service([bringing({ runningCount: 2, failedTasks: 1 }), oldActive])
+    play(
+      world([script[0] as [number, typeof stopping], [8, stopping], script[2] as [number, typeof stopping]]),
+    )
+    ecs
+      .on(ListTasksCommand)
+      .rejects(failure("AccessDeniedException", "not authorized to perform: ecs:ListTasks"))
+    await expect(settle(run())).resolves.toMatchObject({ word: "completed" })
+    expect(lines.join("\n")).toContain(
+      "why tasks stopped is not known: not authorized to perform: ecs:ListTasks",
+    )
+  })
+
+  it("asks AWS for nothing but notes once it is seen", async () => {
+    play(world(script))
+    await settle(run())
+    const names = ecs.calls().map(call => call.args[0].constructor.name)
+    expect(names.slice(names.lastIndexOf("DescribeServicesCommand") + 1)).toEqual([
+      "TagResourceCommand",
+      "UntagResourceCommand",
+    ])
+  })
+
   it("looks often at first and every 5 s later: at most 90 calls in five minutes", async () => {
     play(
       world([
@@ -93,5 +137,44 @@ describe("a deployment that completes", () => {
       ),
     )
     expect((await settle(run())).seconds).toBeGreaterThanOrEqual(9)
+  })
+})
+
+describe("right before the service is updated", () => {
+  const newer = (image: string) => ({
+    definitions: [{ definition: definition(1, "a", "1.0.0") }, { definition: definition(2, image, "1.2.0") }],
+  })
+  /** Another run's newer version, which is there from the moment that this run has registered its own. */
+  const overtake = () => {
+    const theirs = service([deployment("theirs", 2, { rolloutState: "IN_PROGRESS" }), oldActive])
+    ecs.on(RegisterTaskDefinitionCommand).callsFake(input => {
+      ecs.on(DescribeServicesCommand).resolves({ services: [theirs] })
+      return { taskDefinition: { ...input, revision: 3, taskDefinitionArn: revision(3) } }
+    })
+  }
+
+  it("a newer version that came meanwhile is left alone", async () => {
+    play(world([], newer("c")))
+    overtake()
+    const error = await rejection(run({ keepNewer: true }))
+    expect(error).toBeInstanceOf(Overtaken)
+    expect(error.message).toMatch(
+      /^superseded: prod\/web has 1\.2\.0, which is newer than 1\.1\.0; nothing is deployed/,
+    )
+    expect(ecs.commandCalls(UpdateServiceCommand)).toEqual([])
+  })
+
+  it("it is replaced if that was asked for", async () => {
+    const done = deployment("new", 3, {})
+    play(world([[0, service([done])]], { ...newer("c"), before: service([deployment("theirs", 2, {})]) }))
+    await expect(settle(run())).resolves.toMatchObject({ word: "completed" })
+  })
+
+  it("what the caller asks last can stop it", async () => {
+    play(world([]))
+    const beforeUpdate = () => Promise.reject(new Overtaken("superseded: by a tag"))
+    expect((await rejection(run({ beforeUpdate }))).message).toBe("superseded: by a tag")
+    expect(ecs.commandCalls(RegisterTaskDefinitionCommand)).toHaveLength(1)
+    expect(ecs.commandCalls(UpdateServiceCommand)).toEqual([])
   })
 })

@@ -1,0 +1,43 @@
+import type { Aws } from "./aws.js"
+import { explained } from "./awserror.js"
+import { planDeploy } from "./deploy.js"
+import { note, recentRevisions, register } from "./revision.js"
+import { type RunOptions, runTask } from "./run.js"
+import { asked, open } from "./service.js"
+import { migratedTag } from "./taskdef.js"
+
+/** How many revisions back a note of a migration is looked for; each takes a call. */
+const lookBack = 30
+
+/**
+ * Runs a migration once for a version: it is noted on the revision that is about to be deployed, where a repeated release finds
+ * it. If the version runs already or is on its way, it was migrated before that and nothing is run.
+ *
+ * @param command a line for the image's `sh`
+ * @throws UserError if the command does not exit 0: then nothing is noted, and the next release runs it again
+ */
+export async function migrateOnce(
+  aws: Aws,
+  options: Omit<RunOptions, "command"> & { print: (line: string) => void },
+  command: string,
+): Promise<void> {
+  const { version, container, print } = options
+  const target = await open(aws, options)
+  await explained(asked(target), async () => {
+    const { action, patch, current } = await planDeploy(aws, options)
+    if (action.kind === "unchanged" || action.kind === "follow") {
+      print(`no migration: ${version} ${action.kind === "follow" ? "is being deployed" : "runs"} already`)
+      return
+    }
+    const revisions = await recentRevisions(target, patch.registration.family, container, lookBack)
+    const before = revisions.find(it => it.version === version && it.migrated !== undefined)
+    if (before) {
+      print(`no migration: it ran for ${version} at ${before.migrated} already`)
+      return
+    }
+    await runTask(aws, { ...options, command: ["sh", "-c", command] })
+    const known = action.kind === "deploy" ? action.reuse?.arn : current.arn
+    const revision = known ?? (await register(target, patch.registration))
+    await note(target, revision, { [migratedTag]: new Date().toISOString() }, [], print)
+  })
+}

@@ -1,0 +1,242 @@
+import { cpSync } from "node:fs"
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { ModuleWorld } from "./module.world.js"
+
+// What a release decides, on a remote that holds what was pushed and nothing else.
+
+let world: ModuleWorld
+beforeAll(async () => {
+  world = new ModuleWorld()
+  await world.start()
+})
+afterAll(() => world.remove(), 60_000)
+
+const release = (timeout = 900, severity = "", migrate = "") =>
+  world.run(module => module.release(timeout, severity, migrate))
+/** Commits on main and pushes it. */
+const push = async (message: string, files: Record<string, string> = {}) => {
+  const commit = world.commit(message, files)
+  await world.push("main")
+  return commit
+}
+
+describe("what is released", { timeout: 300_000 }, () => {
+  test("the first version", async () => {
+    await world.push("main")
+    expect(await release()).toMatch(/^completed: hello\/hello runs 0\.1\.0/)
+  })
+
+  test("a commit that was not pushed is not released, and burns no version", async () => {
+    world.commit("feat: not pushed")
+    const tags = await world.remoteTags()
+    const refused = /does not hold this commit[\s\S]*→ .*git push[\s\S]*--branch/
+    await expect(release()).rejects.toThrow(refused)
+    await expect(world.run(module => module.push())).rejects.toThrow(refused)
+    expect(await world.remoteTags()).toEqual(tags)
+    world.git("reset", "-q", "--hard", "HEAD~1")
+  })
+
+  test("a commit of another branch is released only if that is the release branch", async () => {
+    world.git("checkout", "-q", "-b", "feature")
+    world.commit("fix: on a branch")
+    await world.push("feature")
+    await expect(release()).rejects.toThrow(/default branch does not hold this commit/)
+    await expect(world.run(module => module.release(), { branch: "nope" })).rejects.toThrow(
+      /no such branch.*nope/,
+    )
+    expect(await world.run(module => module.release(), { branch: "feature" })).toMatch(
+      /^completed: .* 0\.1\.1/,
+    )
+    world.git("checkout", "-q", "main")
+    world.git("merge", "-q", "--ff-only", "feature")
+    await world.push("main")
+  })
+
+  test("a detached clone of a commit that the branch holds is released", async () => {
+    await push("fix: detached")
+    world.git("checkout", "-q", "--detach")
+    expect(await release()).toMatch(/^completed: .* 0\.1\.2/)
+    world.git("checkout", "-q", "main")
+  })
+})
+
+describe("a version that was claimed and never reached the service", { timeout: 300_000 }, () => {
+  test("is finished by the next release, whatever its commits, if its image is in the registry", async () => {
+    const commit = await push("feat: pushed and not deployed")
+    await world.run(module => module.push())
+    expect(await world.runningVersion()).toBe("0.1.2")
+    await push("docs: nothing to release")
+    const text = await release()
+    expect(text).toMatch(/^completed: hello\/hello runs 0\.2\.0/)
+    expect(text).toMatch(new RegExp(`^commit +${commit}$`, "m"))
+    expect(await world.runningVersion()).toBe("0.2.0")
+    expect(await release()).toMatch(
+      /^nothing to release since 0\.2\.0: .*; hello\/hello runs 0\.2\.0; nothing is deployed/,
+    )
+  })
+
+  test("is an error that says how, if it is not", async () => {
+    await push("fix: claimed and never built")
+    world.git("tag", "v0.2.1")
+    await world.push("v0.2.1")
+    await push("docs: nothing to release")
+    await expect(release()).rejects.toThrow(
+      /0\.2\.1 was claimed and never released: hello\/hello runs 0\.2\.0[\s\S]*→ .*git checkout v0\.2\.1 && dagger call release/,
+    )
+    world.git("checkout", "-q", "--detach", "v0.2.1")
+    expect(await release()).toMatch(/^completed: .* 0\.2\.1/)
+    world.git("checkout", "-q", "main")
+  })
+
+  test("and was rolled back stays so, and the release says it", async () => {
+    await push("feat: to be taken back")
+    expect(await release()).toMatch(/^completed: .* 0\.3\.0/)
+    expect(await world.run(module => module.rollback("v0.2.1"))).toMatch(/^completed: .* 0\.2\.1/)
+    await push("docs: after the rollback")
+    expect(await release()).toMatch(
+      /^nothing to release since 0\.3\.0: .*; 0\.3\.0 was rolled back at .*, and hello\/hello runs 0\.2\.1/,
+    )
+    expect(await world.runningVersion()).toBe("0.2.1")
+  })
+
+  test("rollback takes a commit too, and shows its version", async () => {
+    const commit = (await world.remoteTags())["v0.3.0"] as string
+    expect(await world.run(module => module.rollback(commit))).toMatch(/^completed: .* runs 0\.3\.0/)
+  })
+})
+
+describe("an older version never replaces a newer one", { timeout: 300_000 }, () => {
+  test("not if the newer one is released while this one waits for its migration", async () => {
+    await push("fix: slow")
+    const slow = clone("slow")
+    world.git("commit", "-q", "--allow-empty", "-m", "fix: quick")
+    await world.push("main")
+    const running = world.run(module => module.release(900, "", "sleep 20"), {}, slow)
+    await expect
+      .poll(async () => Object.keys(await world.remoteTags()), { timeout: 120_000 })
+      .toContain("v0.3.1")
+    const quick = await release()
+    expect(quick).toMatch(/^completed: .* 0\.3\.2/)
+    expect(await running).toMatch(/^superseded: .* older than 0\.3\.2/)
+    expect(await world.runningVersion()).toBe("0.3.2")
+  })
+
+  test("not by deploy of HEAD, but by deploy of a named one", async () => {
+    world.git("checkout", "-q", "--detach", (await world.remoteTags())["v0.3.1"] as string)
+    await expect(world.run(module => module.deploy())).rejects.toThrow(/^superseded: .* 0\.3\.2/)
+    expect(await world.run(module => module.deploy("0.3.1"))).toMatch(/^completed: .* 0\.3\.1/)
+    expect(await world.run(module => module.deploy("0.3.2"))).toMatch(/^completed: .* 0\.3\.2/)
+    world.git("checkout", "-q", "main")
+  })
+
+  test("three pushes within seconds end in the newest, and none is lost", async () => {
+    const clones = ["one", "two", "three"].map(name => {
+      world.git("commit", "-q", "--allow-empty", "-m", `fix: ${name}`)
+      return clone(name)
+    })
+    await world.push("main")
+    const ends = await Promise.all(
+      clones.map(folder =>
+        world.run(module => module.release(), {}, folder).catch(error => String(error.message)),
+      ),
+    )
+    for (const end of ends) expect(end).toMatch(/^(completed|superseded|unchanged)/)
+    expect(ends[2]).toMatch(/^completed/)
+    const newest = /^version +(\S+)/m.exec(ends[2] as string)?.[1] as string
+    expect(await world.runningVersion()).toBe(newest)
+    expect((await world.remoteTags())[`v${newest}`]).toBe(world.git("rev-parse", "HEAD"))
+  })
+
+  test("runs of one commit at once end with one image", async () => {
+    await push("fix: at once")
+    const folders = ["a", "b", "c"].map(clone)
+    const ends = await Promise.all(folders.map(folder => world.run(module => module.release(), {}, folder)))
+    for (const end of ends) expect(end).toMatch(/^(completed|unchanged): hello\/hello runs 0\.3\.6/)
+    expect(new Set(ends.map(end => /^image .*/m.exec(end)?.[0])).size).toBe(1)
+  })
+})
+
+describe("a migration", { timeout: 300_000 }, () => {
+  const migrate = "python3 hello_world.py --version >&2; test ! -e /nope"
+
+  test("runs once for a version", async () => {
+    await push("feat: migrated")
+    await world.run(module => module.push())
+    expect(await release(900, "", "exit 3").catch(String)).toMatch(/failed: the command exited 3/)
+    expect(await release(900, "", migrate)).toMatch(/^completed[\s\S]*migrate \d/)
+    // A command that would fail shows whether it runs.
+    expect(await release(900, "", "exit 3")).toMatch(/^unchanged/)
+    const { version } = JSON.parse(await world.run(module => module.plan()))
+    await world.run(module => module.deploy("0.3.2"))
+    await world.run(module => module.deploy(version))
+    expect(await release(900, "", "exit 3")).toMatch(/^unchanged/)
+  })
+})
+
+describe("settings", { timeout: 300_000 }, () => {
+  test("go live by deploy if HEAD is no release", async () => {
+    await push("docs: no release")
+    expect(await world.run(module => module.deploy())).toMatch(
+      /^unchanged: hello\/hello runs 0\.4\.0 already/,
+    )
+    await push("feat: not released yet")
+    await expect(world.run(module => module.deploy())).rejects.toThrow(/has no image[\s\S]*--image/)
+  })
+
+  test.each([
+    [{ tagPrefix: "a..b/" }, 900, "", /--tag-prefix/],
+    [{ branch: "no branch" }, 900, "", /--branch/],
+    [{ platform: "amd64" }, 900, "", /--platform/],
+    [{ buildArgs: ["NOPE"] }, 900, "", /build argument "NOPE"/],
+    [{ cluster: "a b" }, 900, "", /--cluster/],
+    [{}, 0, "", /--timeout/],
+    [{}, Number.NaN, "", /--timeout/],
+    [{}, 900, "WORST", /severity/],
+  ])("%j, timeout %j, severity %j burn no version", async (settings, timeout, severity, message) => {
+    const tags = await world.remoteTags()
+    await expect(world.run(module => module.release(timeout, severity), settings)).rejects.toThrow(message)
+    expect(await world.remoteTags()).toEqual(tags)
+  })
+})
+
+describe("test, test-report and build never refuse because of a version rule", { timeout: 300_000 }, () => {
+  const all = async () => {
+    const head = world.git("rev-parse", "HEAD")
+    expect(await world.run(module => module.test())).toMatch(`commit ${head.slice(0, 7)}`)
+    expect(await world.run(async module => (await module.testReport()).entries())).not.toEqual([])
+    const version = `0.0.0-g${head.slice(0, 12)}`
+    expect(await world.run(async module => (await module.build()).envVariable("APP_VERSION"))).toBe(version)
+    expect(
+      await world.run(async module => (await module.build()).label("org.opencontainers.image.version")),
+    ).toBe(version)
+    await expect(world.run(module => module.version())).rejects.toThrow(/→ /)
+  }
+
+  test("a Release-As that is not greater", async () => {
+    world.commit("chore: wrong\n\nRelease-As: 0.0.1")
+    await all()
+    world.git("reset", "-q", "--hard", "HEAD~1")
+  })
+
+  test("a number that is taken", async () => {
+    world.git("checkout", "-q", "-b", "behind", (await world.remoteTags())["v0.3.2"] as string)
+    world.commit("feat: takes 0.4.0")
+    await all()
+    world.git("checkout", "-q", "main")
+  })
+
+  test("a dirty work tree says so", async () => {
+    world.git("checkout", "-q", "main")
+    cpSync(join(world.source, "Dockerfile"), join(world.source, "new"))
+    const version = await world.run(async module => (await module.build()).envVariable("APP_VERSION"))
+    expect(version).toBe(`0.0.0-g${world.git("rev-parse", "--short=12", "HEAD")}.changed`)
+    world.git("clean", "-fdq")
+  })
+})
+
+function clone(name: string): string {
+  const folder = join(world.folder, name)
+  world.git("clone", "-q", world.source, folder)
+  return folder
+}
