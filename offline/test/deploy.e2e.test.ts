@@ -119,7 +119,9 @@ test("a deploy that is killed and repeated follows the same deployment and start
   expect(id).toMatch(/^ecs-svc\//)
   const { word } = await bring("1.0.0")
   expect(["completed", "unchanged"]).toContain(word)
-  expect((await world.service()).service?.deployments?.map(it => it.id)).toEqual([id])
+  // The one before leaves ECS's list when its tasks are gone.
+  const listed = async () => (await world.service()).service?.deployments?.map(it => it.id)
+  await expect.poll(listed, { timeout: 60_000 }).toEqual([id])
   expect(await running()).toBe("1.0.0")
 }, 180_000)
 

@@ -16,6 +16,7 @@ describe("a process of ours", () => {
   it("is known by its id and its beginning, and ended by them", async () => {
     const owned = await startDetached("sh", ["-c", "echo begun; exec sleep 60"], { logFile })
     expect(isRunning(owned)).toBe(true)
+    await expect.poll(() => readFileSync(logFile, "utf8"), { timeout: 20_000 }).toContain("begun")
     // Another process that got this id is not ours, and is left alone.
     const other = { ...owned, began: `${owned.began}0` }
     expect(isRunning(other)).toBe(false)
@@ -23,7 +24,6 @@ describe("a process of ours", () => {
     expect(isRunning(owned)).toBe(true)
     expect(await stop(owned, 5)).toBe(true)
     expect(isRunning(owned)).toBe(false)
-    expect(readFileSync(logFile, "utf8")).toContain("begun")
     expect(await stop(owned, 5)).toBe(true)
   })
 
