@@ -6,8 +6,8 @@ import { execFileSync } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { gitEnvironment } from "../ci/src/git.js"
-import { versionOfClone } from "../ci/test/local.js"
+import { gitEnvironment } from "../ci/src/git/repository.js"
+import { versionOfClone } from "../ci/test/git/local-shell.js"
 import { type Row, report, timed } from "./measure.js"
 
 const commits = 10_000

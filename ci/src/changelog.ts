@@ -1,8 +1,8 @@
-import { type Judged, judge } from "./effects.js"
-import { readCommits } from "./facts.js"
+import { readCommits } from "./git/head.js"
+import { isPrerelease } from "./git/tags.js"
 import type { Settings } from "./settings.js"
-import type { Survey } from "./survey.js"
-import { isPrerelease } from "./tags.js"
+import { type Judged, judge } from "./version/bump.js"
+import type { Survey } from "./version/compute.js"
 
 const sections: [title: string, belongs: (commit: Judged) => boolean][] = [
   ["Breaking changes", commit => commit.effect === "major"],

@@ -1,10 +1,10 @@
 import type { Deployment, Service } from "@aws-sdk/client-ecs"
-import type { Aws } from "./aws.js"
-import { explained } from "./awserror.js"
-import { assertInEcr } from "./ecrimage.js"
-import type { DeployOutcome } from "./outcome.js"
-import { describeRevision, note, type Registered, register } from "./revision.js"
-import { type Guards, rollOut } from "./rollout.js"
+import type { Aws } from "./aws/clients.js"
+import { explained } from "./aws/errors.js"
+import { assertInEcr } from "./ecr/image.js"
+import type { DeployOutcome } from "./ecs/result.js"
+import { describeRevision, note, type Registered, register } from "./ecs/revision.js"
+import { type Guards, rollOut } from "./ecs/rollout.js"
 import {
   asked,
   assertDeployable,
@@ -14,7 +14,7 @@ import {
   primaryOf,
   shortName,
   type Target,
-} from "./service.js"
+} from "./ecs/service.js"
 import {
   commitTag,
   completedTag,
@@ -23,7 +23,7 @@ import {
   type Release,
   sameDefinition,
   versionTag,
-} from "./taskdef.js"
+} from "./ecs/task-definition.js"
 
 /** A release and where it goes. */
 export type DeployOptions = Release & {

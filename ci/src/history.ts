@@ -1,9 +1,9 @@
 import type { ImageDetail } from "@aws-sdk/client-ecr"
 import semver from "semver"
-import { type Aws, ecr, pages } from "./aws.js"
-import { explained } from "./awserror.js"
-import { commitOf } from "./ecrimage.js"
-import { table, when } from "./table.js"
+import { type Aws, ecr, pages } from "./aws/clients.js"
+import { explained } from "./aws/errors.js"
+import { commitOf } from "./ecr/image.js"
+import { table, when } from "./lib/table.js"
 
 /** A version in the registry. */
 export type Version = {

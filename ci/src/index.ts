@@ -13,23 +13,23 @@ import {
   type Secret,
   type Service,
 } from "@dagger.io/dagger"
-import { deploymentOf, openAws, required, targetOf } from "./account.js"
-import { buildImage, buildTarget, contextOf, runTests, unreleasedVersion } from "./build.js"
+import { deploymentOf, openAws, required, targetOf } from "./aws/account.js"
 import { changelogOf } from "./changelog.js"
-import { refuseDirty } from "./context.js"
 import { deploy } from "./deploy.js"
-import { defaultGitImage } from "./git.js"
+import { defaultGitImage } from "./git/repository.js"
 import { history } from "./history.js"
-import { pickImage } from "./pick.js"
+import { buildImage, buildTarget, contextOf, runTests, unreleasedVersion } from "./image/build.js"
+import { refuseDirty } from "./image/context.js"
+import { Steps } from "./lib/steps.js"
+import { printable } from "./lib/text.js"
+import { pickImage } from "./named-image.js"
 import { plan, planTable } from "./plan.js"
 import { outlook, pushRelease, release } from "./release.js"
 import { rollback } from "./rollback.js"
 import { runTask } from "./run.js"
 import { status } from "./status.js"
-import { Steps } from "./steps.js"
-import { offBranch, openCheckout, survey } from "./survey.js"
-import { printable } from "./text.js"
 import { validate } from "./validate.js"
+import { offBranch, openCheckout, survey } from "./version/compute.js"
 
 const print = (line: string) => console.log(printable(line))
 

@@ -1,10 +1,10 @@
-import type { Aws } from "./aws.js"
-import { explained } from "./awserror.js"
+import type { Aws } from "./aws/clients.js"
+import { explained } from "./aws/errors.js"
 import { planDeploy } from "./deploy.js"
-import { note, recentRevisions, register } from "./revision.js"
+import { note, recentRevisions, register } from "./ecs/revision.js"
+import { asked, open } from "./ecs/service.js"
+import { migratedTag } from "./ecs/task-definition.js"
 import { type RunOptions, runTask } from "./run.js"
-import { asked, open } from "./service.js"
-import { migratedTag } from "./taskdef.js"
 
 /** How many revisions back a note of a migration is looked for; each takes a call. */
 const lookBack = 30

@@ -1,14 +1,12 @@
 import type { Service } from "@aws-sdk/client-ecs"
 import semver from "semver"
-import type { Aws } from "./aws.js"
-import { explained } from "./awserror.js"
+import type { Aws } from "./aws/clients.js"
+import { explained } from "./aws/errors.js"
 import { deploy } from "./deploy.js"
-import { imageNamed } from "./ecrimage.js"
-import { UserError } from "./errors.js"
-import { follow } from "./follow.js"
-import { DeployError, type DeployOutcome, unfinished } from "./outcome.js"
-import { describeRevision, note, type Revision, readRevision, recentRevisions } from "./revision.js"
-import { rollOut } from "./rollout.js"
+import { imageNamed } from "./ecr/image.js"
+import { DeployError, type DeployOutcome, unfinished } from "./ecs/result.js"
+import { describeRevision, note, type Revision, readRevision, recentRevisions } from "./ecs/revision.js"
+import { rollOut } from "./ecs/rollout.js"
 import {
   asked,
   assertDeployable,
@@ -17,9 +15,15 @@ import {
   open,
   primaryOf,
   type Target,
-} from "./service.js"
-import { findServiceDeployment, listServiceDeployments, stopServiceDeployment } from "./servicedeployment.js"
-import { rolledBackTag } from "./taskdef.js"
+} from "./ecs/service.js"
+import {
+  findServiceDeployment,
+  listServiceDeployments,
+  stopServiceDeployment,
+} from "./ecs/service-deployment.js"
+import { rolledBackTag } from "./ecs/task-definition.js"
+import { follow } from "./ecs/wait.js"
+import { UserError } from "./lib/errors.js"
 
 export type RollbackOptions = {
   cluster: string

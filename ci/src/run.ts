@@ -1,12 +1,12 @@
 import type { ContainerDefinition, RunTaskCommandInput, Service, Tag, Task } from "@aws-sdk/client-ecs"
-import type { Aws } from "./aws.js"
-import { explained, passing } from "./awserror.js"
+import type { Aws } from "./aws/clients.js"
+import { explained, passing } from "./aws/errors.js"
 import { type DeployOptions, planDeploy } from "./deploy.js"
-import { UserError } from "./errors.js"
-import { logStream, logsClient, readLog } from "./logs.js"
-import { register } from "./revision.js"
-import { asked, open, primaryOf, shortName, type Target } from "./service.js"
-import type { Registration } from "./taskdef.js"
+import { logStream, logsClient, readLog } from "./ecs/logs.js"
+import { register } from "./ecs/revision.js"
+import { asked, open, primaryOf, shortName, type Target } from "./ecs/service.js"
+import type { Registration } from "./ecs/task-definition.js"
+import { UserError } from "./lib/errors.js"
 
 export type RunOptions = DeployOptions & {
   /** The command, in place of the image's and of its entry point. */

@@ -1,11 +1,11 @@
 import type { Deployment, Service } from "@aws-sdk/client-ecs"
-import type { Aws } from "./aws.js"
-import { explained } from "./awserror.js"
-import { parseImage } from "./ecrimage.js"
-import { describeRevision, type Revision, readRevision, recentRevisions } from "./revision.js"
-import { asked, describeService, isCompleted, open, primaryOf, shortName } from "./service.js"
-import { listServiceDeployments, type NativeDeployment } from "./servicedeployment.js"
-import { table, when } from "./table.js"
+import type { Aws } from "./aws/clients.js"
+import { explained } from "./aws/errors.js"
+import { parseImage } from "./ecr/image.js"
+import { describeRevision, type Revision, readRevision, recentRevisions } from "./ecs/revision.js"
+import { asked, describeService, isCompleted, open, primaryOf, shortName } from "./ecs/service.js"
+import { listServiceDeployments, type NativeDeployment } from "./ecs/service-deployment.js"
+import { table, when } from "./lib/table.js"
 
 /** A deployment of lately. */
 export type Deployed = {

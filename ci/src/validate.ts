@@ -1,6 +1,6 @@
-import { UserError } from "./errors.js"
-import { parseArgs } from "./image.js"
-import { parseSeverity } from "./scan.js"
+import { parseSeverity } from "./ecr/scan.js"
+import { parseArgs } from "./image/dockerfile.js"
+import { UserError } from "./lib/errors.js"
 import type { Settings } from "./settings.js"
 
 /** What a single call is told besides the settings. */

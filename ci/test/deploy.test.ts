@@ -6,7 +6,8 @@ import {
   UpdateServiceCommand,
 } from "@aws-sdk/client-ecs"
 import { describe, expect, it } from "vitest"
-import { Overtaken } from "../src/rollout.js"
+import { Overtaken } from "../src/ecs/rollout.js"
+import { bringing, eachTest, event, lines, old, oldActive, run, world } from "./deploy.scene.js"
 import {
   at,
   definition,
@@ -20,8 +21,7 @@ import {
   settle,
   type World,
   where,
-} from "./ecs.js"
-import { bringing, eachTest, event, lines, old, oldActive, run, world } from "./release.js"
+} from "./ecs/mock.js"
 
 eachTest()
 

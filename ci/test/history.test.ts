@@ -1,7 +1,7 @@
 import { DescribeImagesCommand } from "@aws-sdk/client-ecr"
 import { beforeEach, expect, it } from "vitest"
 import { history, readVersions } from "../src/history.js"
-import { at, aws, ecr, failure } from "./ecs.js"
+import { at, aws, ecr, failure } from "./ecs/mock.js"
 
 const commit = "b".repeat(40)
 

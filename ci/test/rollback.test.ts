@@ -5,7 +5,7 @@ import {
   UpdateServiceCommand,
 } from "@aws-sdk/client-ecs"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
-import type { Revision } from "../src/revision.js"
+import type { Revision } from "../src/ecs/revision.js"
 import { choosePrevious, rollback } from "../src/rollback.js"
 import {
   aws,
@@ -20,7 +20,7 @@ import {
   settle,
   type World,
   where,
-} from "./ecs.js"
+} from "./ecs/mock.js"
 
 const digest = (letter: string) => `sha256:${letter.repeat(64)}`
 const images = { "1.0.0": digest("a"), "1.1.0": digest("b"), "1.2.0": digest("c") }

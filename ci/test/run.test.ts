@@ -25,7 +25,7 @@ import {
   service,
   settle,
   where,
-} from "./ecs.js"
+} from "./ecs/mock.js"
 
 const network = { awsvpcConfiguration: { subnets: ["subnet-1"], securityGroups: ["sg-1"] } }
 const taskArn = "arn:aws:ecs:eu-north-1:123456789012:task/prod/aaaaaaaa1"

@@ -13,7 +13,7 @@ import {
   settle,
   type World,
   where,
-} from "./ecs.js"
+} from "./ecs/mock.js"
 
 const commit = "b".repeat(40)
 const world = (before = service([deployment("now", 2, { createdAt: at(60) })])): World => ({

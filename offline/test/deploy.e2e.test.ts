@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest"
-import type { Aws } from "../../ci/src/aws.js"
+import type { Aws } from "../../ci/src/aws/clients.js"
 import { deploy } from "../../ci/src/deploy.js"
 import { history } from "../../ci/src/history.js"
 import { rollback, wasRolledBack } from "../../ci/src/rollback.js"

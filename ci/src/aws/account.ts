@@ -1,0 +1,64 @@
+import { UserError } from "../lib/errors.js"
+import { plaintext } from "../lib/secret.js"
+import type { Settings } from "../settings.js"
+import { type Aws, sts } from "./clients.js"
+import { explained } from "./errors.js"
+
+/**
+ * Who calls AWS, and where.
+ *
+ * @throws UserError where there are no credentials
+ */
+export async function openAws(settings: Settings): Promise<Aws> {
+  const { region, awsEndpoint } = settings
+  const [accessKeyId, secretAccessKey, sessionToken] = await Promise.all([
+    plaintext(settings.awsAccessKeyId),
+    plaintext(settings.awsSecretAccessKey),
+    plaintext(settings.awsSessionToken),
+  ])
+  if (accessKeyId === undefined || secretAccessKey === undefined) {
+    throw new UserError(
+      "There are no AWS credentials.",
+      accessKeyId === secretAccessKey
+        ? ""
+        : "Only one of the access key id and the secret access key is set.",
+      'Export them: eval "$(aws configure export-credentials --format env)", or pass --aws-access-key-id and --aws-secret-access-key',
+    )
+  }
+  await awsEndpoint?.start()
+  const endpoint = await awsEndpoint?.endpoint({ scheme: "http" })
+  return { region, credentials: { accessKeyId, secretAccessKey, sessionToken }, endpoint }
+}
+
+/**
+ * The account that the credentials belong to (STS GetCallerIdentity, which needs no permission).
+ *
+ * @throws UserError where AWS does not know the credentials, or does not answer
+ */
+export async function accountOf(aws: Aws): Promise<string> {
+  return explained(aws, async () => {
+    const { GetCallerIdentityCommand } = await import("@aws-sdk/client-sts")
+    const identity = await (await sts(aws)).send(new GetCallerIdentityCommand({}))
+    return identity.Account ?? ""
+  })
+}
+
+/** A setting that has to be there. */
+export function required(value: string, what: string, flag: string): string {
+  if (value !== "") return value
+  throw new UserError(`No ${what} is set.`, "", `Pass ${flag}, or set it in the .env beside dagger.json`)
+}
+
+/** The service that is deployed to. */
+export function targetOf({ cluster, service, container }: Settings) {
+  return {
+    cluster: required(cluster, "ECS cluster", "--cluster"),
+    service: required(service, "ECS service", "--service"),
+    container: container || undefined,
+  }
+}
+
+/** The service, and where the settings of a deployment come from. */
+export function deploymentOf(settings: Settings) {
+  return { ...targetOf(settings), template: settings.template || undefined }
+}

@@ -1,0 +1,144 @@
+import type { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs"
+import type { ECRClient } from "@aws-sdk/client-ecr"
+import type { ECSClient } from "@aws-sdk/client-ecs"
+import type { STSClient } from "@aws-sdk/client-sts"
+import { UserError } from "../lib/errors.js"
+
+/** Where AWS calls go and as whom. */
+export type Aws = {
+  /** AWS region, such as `eu-north-1`. */
+  region: string
+  /** Static or temporary credentials; `sessionToken` goes with temporary ones. */
+  credentials: { accessKeyId: string; secretAccessKey: string; sessionToken?: string }
+  /** URL of an AWS-compatible endpoint; AWS's own where it is left out. */
+  endpoint?: string
+  /** How long calls may take; {@link limits} where it is left out. */
+  limits?: Limits
+}
+
+/** How long the parts of a call may take, in milliseconds. */
+export type Limits = {
+  /** To connect, per attempt. */
+  connect: number
+  /** Until the answer begins, and then until more of it comes, per attempt. */
+  answer: number
+  /** The whole call: its retries, the waits between them, and the last byte of the answer. */
+  call: number
+}
+
+const limits: Limits = { connect: 5_000, answer: 30_000, call: 120_000 }
+
+/** What every client shares: adaptive retry (the SDK slows down when AWS throttles, up to eight attempts), and limits. */
+function config({ limits: { connect, answer } = limits, ...aws }: Aws) {
+  return {
+    ...aws,
+    retryMode: "adaptive",
+    maxAttempts: 8,
+    requestHandler: {
+      connectionTimeout: connect,
+      requestTimeout: answer,
+      // Without it the SDK only logs that the time is over, and goes on waiting.
+      throwOnRequestTimeout: true,
+      // The request's own timeout ends with the headers: this one is for a body that stops coming.
+      socketTimeout: answer,
+    },
+  }
+}
+
+/** The part of a client that {@link ending} sees to. */
+type Client = {
+  send(command: never, options?: { abortSignal?: AbortSignal }): unknown
+  middlewareStack: { add(middleware: never, options: never): void }
+}
+
+/** Makes every call of a client end in time, and refuses an answer that is not AWS's. */
+function ending<C extends Client>(client: C, { limits: { call } = limits }: Aws): C {
+  const send = client.send.bind(client) as (command: unknown, options: object) => Promise<unknown>
+  const bounded = async (command: unknown, options: object = {}) => {
+    const abortSignal = AbortSignal.timeout(call)
+    try {
+      return await send(command, { ...options, abortSignal })
+    } catch (cause) {
+      if (!abortSignal.aborted) throw cause
+      const why = `The call was not done after ${call / 1000} s, retries included.`
+      throw Object.assign(new Error(why, { cause }), { name: "TimeoutError" })
+    }
+  }
+  client.middlewareStack.add(refusePages as never, { step: "deserialize", priority: "low" } as never)
+  return Object.assign(client, { send: bounded })
+}
+
+type Answer = { response: { statusCode?: number; headers?: Record<string, string> } }
+
+/** AWS answers in JSON or XML. A page is a proxy's, and some of the SDK's readers take one for an empty answer. */
+const refusePages =
+  <A, R extends Answer>(next: (args: A) => Promise<R>) =>
+  async (args: A): Promise<R> => {
+    const result = await next(args)
+    const { statusCode: httpStatusCode, headers = {} } = result.response
+    if (!/^text\/html/i.test(headers["content-type"] ?? "")) return result
+    // The status lets the SDK try again where a gateway is at fault (502, 503, 504).
+    throw Object.assign(new Error(`An HTML page with the status ${httpStatusCode} came instead.`), {
+      name: unreadable,
+      $metadata: { httpStatusCode },
+    })
+  }
+
+/** Name of the error for an answer that is not AWS's. */
+export const unreadable = "UnreadableAnswer"
+
+/** More pages than any list of AWS's that is read here can have. */
+const maxPages = 1000
+
+/**
+ * All pages of a list.
+ *
+ * @param read reads one page, by the token that the one before gave
+ * @throws UserError where the list has no end
+ */
+export async function* pages<P extends { nextToken?: string }>(
+  read: (nextToken: string | undefined) => Promise<P>,
+): AsyncGenerator<P> {
+  const seen = new Set<string>()
+  let nextToken: string | undefined
+  do {
+    const page = await read(nextToken)
+    yield page
+    nextToken = page.nextToken
+    if (!nextToken) return
+    if (seen.has(nextToken) || seen.size >= maxPages) {
+      throw new UserError(
+        "AWS's list does not end.",
+        seen.has(nextToken) ? "A page leads back to an earlier one." : `It has more than ${maxPages} pages.`,
+        "Check that the endpoint is AWS's, then run the same command again.",
+      )
+    }
+    seen.add(nextToken)
+  } while (true)
+}
+
+// Each client's package is loaded by the first call that needs it: `version` starts without any of them.
+
+/** Amazon ECR's client. */
+export async function ecr(aws: Aws): Promise<ECRClient> {
+  const { ECRClient } = await import("@aws-sdk/client-ecr")
+  return ending(new ECRClient(config(aws)), aws)
+}
+
+/** Amazon ECS's client. */
+export async function ecs(aws: Aws): Promise<ECSClient> {
+  const { ECSClient } = await import("@aws-sdk/client-ecs")
+  return ending(new ECSClient(config(aws)), aws)
+}
+
+/** Amazon CloudWatch Logs' client. */
+export async function logs(aws: Aws): Promise<CloudWatchLogsClient> {
+  const { CloudWatchLogsClient } = await import("@aws-sdk/client-cloudwatch-logs")
+  return ending(new CloudWatchLogsClient(config(aws)), aws)
+}
+
+/** AWS STS's client. */
+export async function sts(aws: Aws): Promise<STSClient> {
+  const { STSClient } = await import("@aws-sdk/client-sts")
+  return ending(new STSClient(config(aws)), aws)
+}

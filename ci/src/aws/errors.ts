@@ -1,0 +1,252 @@
+import { UserError } from "../lib/errors.js"
+import { unreadable } from "./clients.js"
+
+/** What the call was about: whatever is known helps the message. */
+export type Asked = {
+  region: string
+  endpoint?: string
+  cluster?: string
+  service?: string
+  repository?: string
+}
+
+/** The parts of an AWS SDK error, or of a network error of Node's, that tell what is wrong. */
+type Raised = Error & {
+  code?: string
+  errors?: { code?: string }[]
+  $fault?: "client" | "server"
+  $metadata?: { httpStatusCode?: number; attempts?: number; requestId?: string }
+  $retryable?: { throttling?: boolean }
+}
+
+const unreachable = /^(ECONNREFUSED|ECONNRESET|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|EPIPE)$/
+const throttled =
+  /^(Throttl|TooManyRequests|RequestLimitExceeded|RequestThrottled|ProvisionedThroughput|SlowDown|BandwidthLimit)/
+const denied = /^(AccessDenied|UnauthorizedOperation|AuthorizationError|NotAuthorized)/
+const unknownKey = /^(UnrecognizedClient|InvalidClientTokenId|InvalidAccessKeyId|MissingAuthenticationToken)/
+const badSignature = /^(InvalidSignature|SignatureDoesNotMatch|IncompleteSignature)/
+const skewed = /^(RequestTimeTooSkewed|RequestExpired|RequestInTheFuture)/
+const skewedText = /signature (expired|not yet current)/i
+
+/**
+ * Runs calls to AWS; what AWS, the SDK or the network raises becomes a {@link UserError} that says what happened, why,
+ * and what to do. A UserError passes through; so does any other error, which is a defect and keeps its stack.
+ *
+ * @param asked what the calls are about, for the message
+ * @param calls the calls
+ * @throws UserError
+ */
+export async function explained<T>(asked: Asked, calls: () => Promise<T>): Promise<T> {
+  try {
+    return await calls()
+  } catch (error) {
+    throw explain(error, asked)
+  }
+}
+
+/** The error to show for one raised by a call to AWS; see {@link explained}. */
+export function explain(error: unknown, asked: Asked): unknown {
+  if (!(error instanceof Error) || error instanceof UserError) return error
+  const raised = error as Raised
+  return (
+    identity(raised, asked) ??
+    missing(raised, asked) ??
+    garbled(raised, asked) ??
+    network(raised, asked) ??
+    other(raised, asked)
+  )
+}
+
+/** Whether an error may pass by itself: throttling, a server's fault, a network that hiccups, or an answer cut short. */
+export function passing(error: unknown): boolean {
+  const raised = error as Raised
+  return isThrottling(raised) || raised.$fault === "server" || isUnreachable(raised) || isGarbled(raised)
+}
+
+function isThrottling(raised: Raised): boolean {
+  return (
+    throttled.test(raised.name) ||
+    raised.$retryable?.throttling === true ||
+    raised.$metadata?.httpStatusCode === 429
+  )
+}
+
+function isUnreachable(raised: Raised): boolean {
+  const codes = [raised.code, ...(raised.errors ?? []).map(({ code }) => code)]
+  return codes.some(code => code !== undefined && unreachable.test(code)) || raised.name === "TimeoutError"
+}
+
+/** Something answered, and not as AWS does: the SDK could not read it, or it is a page. */
+function isGarbled({ name, message }: Raised): boolean {
+  return name === unreadable || /Deserialization error/.test(message)
+}
+
+/** Who asks, and whether they may. */
+function identity(raised: Raised, asked: Asked): UserError | undefined {
+  const { name, message } = raised
+  const { region, endpoint } = asked
+  if (denied.test(name)) return refused(message, asked)
+  if (/^Expired(Token|Credentials)/.test(name) || /security token .*expired/i.test(message)) {
+    return new UserError(
+      "The AWS credentials have expired.",
+      message,
+      "Get fresh ones and run the same command again: it goes on where this one stopped.",
+    )
+  }
+  if (skewed.test(name) || skewedText.test(message)) {
+    return new UserError(
+      "AWS refused the request's time.",
+      message,
+      `This machine's clock says ${new Date().toISOString()}: set it right (for example with NTP) and run again.`,
+    )
+  }
+  if (unknownKey.test(name)) {
+    return new UserError(
+      `AWS does not know this access key in ${region}.`,
+      message,
+      `Check the access key, and that a session token comes with temporary credentials${
+        endpoint ? `, and that ${endpoint} is the endpoint you mean` : ""
+      }. A region that has to be enabled first (opt-in) refuses keys in the same way.`,
+    )
+  }
+  if (badSignature.test(name)) {
+    return new UserError(
+      "AWS refused the request's signature.",
+      message,
+      "Check the secret access key: it must be the one of this access key, without spaces or line ends.",
+    )
+  }
+  if (name === "CredentialsProviderError") {
+    return new UserError(
+      "There are no AWS credentials.",
+      message,
+      "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN for temporary ones).",
+    )
+  }
+  return undefined
+}
+
+/** AWS's sentence names who, which action and which resource; the remedy repeats them as a policy would. */
+function refused(message: string, { cluster, service, repository }: Asked): UserError {
+  const action = /perform:? ([a-z0-9-]+:\w+)/i.exec(message)?.[1]
+  const resource = /on resource:? (\S+?)[.,]?(?:\s|$)/i.exec(message)?.[1]
+  const who = /(?:User|principal):? (arn:\S+)/i.exec(message)?.[1]
+  const meant = [service && `service ${cluster}/${service}`, repository && `repository ${repository}`]
+    .filter(Boolean)
+    .join(", ")
+  const place = resource ? ` on ${resource}` : meant ? ` (${meant})` : ""
+  const what = action === undefined ? "AWS denied access." : `AWS denied ${action}${place}.`
+  if (action === undefined) {
+    return new UserError(what, message, "Check the policies of the role or user whose credentials these are.")
+  }
+  const grant = `Allow ${action} on ${resource ?? "the resource"} for ${who ?? "the role or user of these credentials"}`
+  const pass =
+    action === "iam:PassRole" ? ", with the condition iam:PassedToService ecs-tasks.amazonaws.com" : ""
+  return new UserError(what, message, `${grant}${pass}, then run again.`)
+}
+
+/** What AWS cannot find. A wrong region looks the same, so each remedy names the region that was asked. */
+function missing(raised: Raised, asked: Asked): UserError | undefined {
+  const { region } = asked
+  const cluster = asked.cluster ?? "the cluster"
+  const inRegion = `If it is in another region than ${region}, set --region.`
+  switch (raised.name) {
+    case "ClusterNotFoundException":
+      return new UserError(
+        `There is no ECS cluster "${cluster}" in ${region}.`,
+        raised.message,
+        `Set --cluster to one that 'aws ecs list-clusters --region ${region}' shows. ${inRegion}`,
+      )
+    case "ServiceNotFoundException":
+      return noService(asked)
+    case "ServiceNotActiveException":
+      return new UserError(
+        `The service "${asked.service}" in cluster "${cluster}" is not active.`,
+        raised.message,
+        "Create it again (it was deleted or is being deleted), then run again.",
+      )
+    case "RepositoryNotFoundException":
+      return new UserError(
+        `There is no ECR repository "${asked.repository ?? ""}" in ${region}.`,
+        raised.message,
+        `Create it, or set --repository. ${inRegion}`,
+      )
+    case "ImageNotFoundException":
+      return noImage(asked, raised.message)
+    case "UpdateInProgressException":
+      return new UserError(
+        `ECS is still working on an earlier update of "${asked.service}".`,
+        raised.message,
+        "Wait for it ('status' shows it) or stop it with 'rollback', then run again.",
+      )
+    default:
+      return undefined
+  }
+}
+
+/** The error for a service that is not there. */
+export function noService({ region, cluster, service }: Asked): UserError {
+  return new UserError(
+    `There is no service "${service}" in the ECS cluster "${cluster}" in ${region}.`,
+    "",
+    `Set --service to one that 'aws ecs list-services --cluster ${cluster} --region ${region}' shows. If it is in another region, set --region.`,
+  )
+}
+
+/** The error for an image that is not there. */
+export function noImage({ region, repository }: Asked, details: string): UserError {
+  return new UserError(
+    `The image is not in the ECR repository "${repository ?? ""}" in ${region}.`,
+    details,
+    "Push it first ('push' or 'release'), or see 'history' for the versions that are there.",
+  )
+}
+
+function garbled(raised: Raised, { region, endpoint }: Asked): UserError | undefined {
+  if (!isGarbled(raised)) return undefined
+  return new UserError(
+    `The answer from ${endpoint ?? `AWS in ${region}`} cannot be read.`,
+    raised.message.split("\n")[0],
+    `Run the same command again. If it stays so, something else answers in AWS's place: check the ${
+      endpoint ? "endpoint's address" : "network's proxy"
+    }.`,
+  )
+}
+
+function network(raised: Raised, { region, endpoint }: Asked): UserError | undefined {
+  if (isThrottling(raised)) {
+    const attempts = raised.$metadata?.attempts
+    return new UserError(
+      `AWS throttles the calls${attempts ? `: it refused ${attempts} times in a row` : ""}.`,
+      raised.message,
+      "Something else in this account and region calls the same API often. Wait a minute and run the same command again: it goes on where this one stopped.",
+    )
+  }
+  if (!isUnreachable(raised)) return undefined
+  const where = endpoint ?? `AWS in ${region}`
+  return new UserError(
+    `${where} does not answer.`,
+    raised.message || raised.code || raised.errors?.[0]?.code,
+    endpoint
+      ? "Check that the endpoint runs and that the address is right."
+      : `Check the network and the region's name (${region}): a name that does not exist has no address.`,
+  )
+}
+
+function other(raised: Raised, { region, service }: Asked): unknown {
+  if (raised.$fault === undefined) return raised
+  const about = service ? ` about the service "${service}"` : ""
+  if (raised.$fault === "server") {
+    return new UserError(
+      `AWS failed to answer${about} (${raised.name}).`,
+      raised.message,
+      `Look at https://health.aws.amazon.com/health/status for ${region}, then run the same command again.`,
+    )
+  }
+  const id = raised.$metadata?.requestId
+  return new UserError(
+    `AWS refused a request${about} (${raised.name}).`,
+    raised.message,
+    id && `Request id: ${id}.`,
+  )
+}

@@ -1,0 +1,114 @@
+import type { ImageDetail, ImageIdentifier } from "@aws-sdk/client-ecr"
+import semver from "semver"
+import { type Aws, ecr } from "../aws/clients.js"
+import { explained, noImage } from "../aws/errors.js"
+import { UserError } from "../lib/errors.js"
+
+/** The parts of an image's name. */
+export type ImageName = {
+  /** Name without tag and digest. */
+  uri: string
+  /** Name of the repository in its registry. */
+  repository: string
+  digest?: string
+  /** Account and region, where the name is one of ECR's. */
+  account?: string
+  region?: string
+}
+
+const ecrHost = /^(\d{12})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\./
+
+/** Takes an image's name apart: `host/repository[:tag][@digest]`. */
+export function parseImage(image: string): ImageName {
+  const [name = "", digest] = image.split("@")
+  const uri = name.replace(/:[^/:]*$/, "")
+  const [, account, region] = ecrHost.exec(uri) ?? []
+  return { uri, repository: uri.slice(uri.indexOf("/") + 1), digest, account, region }
+}
+
+/**
+ * Checks that an image is in ECR, by its digest.
+ *
+ * @param image `host/repository@sha256:…`
+ * @throws UserError where the name has no digest, or the repository or the image is not there
+ */
+export async function assertInEcr(aws: Aws, image: string): Promise<void> {
+  const { repository, digest, account, region } = parseImage(image)
+  if (digest === undefined) {
+    throw new UserError(
+      `The image ${image} is not named by its digest.`,
+      "A tag can be moved; a digest cannot.",
+      "Give it as repository@sha256:…, or give a version.",
+    )
+  }
+  const where = region === undefined || aws.endpoint ? aws : { ...aws, region }
+  await explained({ ...where, repository }, async () => {
+    const { DescribeImagesCommand } = await import("@aws-sdk/client-ecr")
+    const client = await ecr(where)
+    const { imageDetails } = await client.send(
+      new DescribeImagesCommand({
+        repositoryName: repository,
+        ...(account && { registryId: account }),
+        imageIds: [{ imageDigest: digest }],
+      }),
+    )
+    if (imageDetails?.[0] === undefined) throw noImage({ region: where.region, repository }, digest)
+  })
+}
+
+/** An image of the repository, with the repository's own address. */
+async function findImage(
+  aws: Aws,
+  repository: string,
+  id: ImageIdentifier,
+): Promise<{ image: string; commit?: string; detail: ImageDetail }> {
+  return explained({ ...aws, repository }, async () => {
+    const { DescribeImagesCommand, DescribeRepositoriesCommand } = await import("@aws-sdk/client-ecr")
+    const client = await ecr(aws)
+    const [images, repositories] = await Promise.all([
+      client.send(new DescribeImagesCommand({ repositoryName: repository, imageIds: [id] })),
+      client.send(new DescribeRepositoriesCommand({ repositoryNames: [repository] })),
+    ])
+    const detail = images.imageDetails?.[0]
+    const uri = repositories.repositories?.[0]?.repositoryUri
+    if (detail?.imageDigest === undefined || uri === undefined) {
+      throw noImage({ region: aws.region, repository }, id.imageTag ?? id.imageDigest ?? "")
+    }
+    return { image: `${uri}@${detail.imageDigest}`, commit: commitOf(detail.imageTags), detail }
+  })
+}
+
+/** An image to run, with what it is. */
+export type Picked = { image: string; version: string; commit?: string }
+
+/**
+ * Finds the image that a person names.
+ *
+ * @param wanted a version with or without `v` and the tag prefix, a commit's full id, or a digest
+ * @throws UserError if the registry does not have it
+ */
+export async function imageNamed(
+  aws: Aws,
+  { repository, tagPrefix = "" }: { repository: string; tagPrefix?: string },
+  wanted: string,
+): Promise<Picked> {
+  const digest = parseImage(wanted).digest ?? /^sha256:[0-9a-f]{64}$/.exec(wanted)?.[0]
+  const unprefixed = wanted.startsWith(`${tagPrefix}v`) ? wanted.slice(tagPrefix.length) : wanted
+  const tag = unprefixed.replace(/^v(?=\d)/, "")
+  const { image, commit, detail } = await findImage(
+    aws,
+    repository,
+    digest ? { imageDigest: digest } : { imageTag: tag },
+  )
+  return { image, version: versionAmong(detail.imageTags) ?? digest ?? tag, commit }
+}
+
+/** The version among an image's tags. */
+function versionAmong(tags: string[] = []): string | undefined {
+  return tags.find(tag => semver.valid(tag) === tag)
+}
+
+/** The commit among an image's tags: the one that is a full SHA. */
+export function commitOf(tags: string[] | undefined): string | undefined {
+  return tags?.find(tag => /^[0-9a-f]{40}$/.test(tag))
+}

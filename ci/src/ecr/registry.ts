@@ -1,0 +1,167 @@
+import type { ECRClient, ImageIdentifier } from "@aws-sdk/client-ecr"
+import { type Container, dag, type Service } from "@dagger.io/dagger"
+import semver from "semver"
+import { type Aws, ecr } from "../aws/clients.js"
+import { UserError } from "../lib/errors.js"
+
+/** An image in the registry. */
+export type Image = {
+  /** The address by digest: `…/hello@sha256:…`. */
+  reference: string
+  digest: string
+  tags: string[]
+}
+
+/**
+ * Amazon ECR, one repository of it. Release images carry two immutable tags, the commit's id and X.Y.Z, in this order: a
+ * version's image without its commit's tag was not pushed by this pipeline.
+ */
+export class Registry {
+  private constructor(
+    private readonly client: ECRClient,
+    private readonly repository: string,
+    /** The repository's address without a tag. */
+    readonly uri: string,
+    /** Whether somebody may move a tag to another image, so that a version could change after its release. */
+    readonly tagsCanMove: boolean,
+    private readonly endpoint?: Service,
+  ) {}
+
+  /**
+   * Looks the repository up (ECR DescribeRepositories).
+   *
+   * @param endpoint the service that stands for AWS, where one does
+   */
+  static async open(aws: Aws, repository: string, endpoint?: Service): Promise<Registry> {
+    const { DescribeRepositoriesCommand } = await import("@aws-sdk/client-ecr")
+    const client = await ecr(aws)
+    const { repositories } = await client.send(
+      new DescribeRepositoriesCommand({ repositoryNames: [repository] }),
+    )
+    const { repositoryUri = "", imageTagMutability } = repositories?.[0] ?? {}
+    return new Registry(client, repository, repositoryUri, imageTagMutability === "MUTABLE", endpoint)
+  }
+
+  /** The image with this tag, or undefined. */
+  find(tag: string): Promise<Image | undefined> {
+    return this.describe({ imageTag: tag })
+  }
+
+  /** The image with this digest, or undefined. */
+  findDigest(digest: string): Promise<Image | undefined> {
+    return this.describe({ imageDigest: digest })
+  }
+
+  private async describe(id: ImageIdentifier): Promise<Image | undefined> {
+    const { DescribeImagesCommand } = await import("@aws-sdk/client-ecr")
+    try {
+      const { imageDetails } = await this.client.send(
+        new DescribeImagesCommand({ repositoryName: this.repository, imageIds: [id] }),
+      )
+      const found = imageDetails?.[0]
+      return found?.imageDigest ? this.image(found.imageDigest, found.imageTags) : undefined
+    } catch (error) {
+      if (error instanceof Error && error.name === "ImageNotFoundException") return undefined
+      throw error
+    }
+  }
+
+  /** The image of a released commit: it has both tags. Undefined where it is not there whole. */
+  async findRelease(version: string, commit: string): Promise<Image | undefined> {
+    const image = await this.find(commit)
+    return image?.tags.includes(version) ? image : undefined
+  }
+
+  /**
+   * Pushes a commit's image under the commit's id and the version. What is there already stays: with the same commit it is
+   * the result, with another one an error. Of two runs that push one commit at once, the second takes what the first one pushed,
+   * on either tag.
+   *
+   * @param build makes the image; called only if the registry does not have the commit's
+   * @throws UserError if the version's tag is on another image
+   */
+  async push(build: () => Promise<Container>, version: string, commit: string): Promise<Image> {
+    // In this order: a run that pushes beside this one sets the commit's tag first.
+    const ofVersion = await this.find(version)
+    const ofCommit = await this.find(commit)
+    if (ofVersion && ofVersion.digest !== ofCommit?.digest) throw taken(version, commit, ofVersion)
+    const image = ofCommit ?? (await this.publish(await build(), commit))
+    if (!ofVersion) await this.addTag(image.digest, version)
+    const released = ofVersion ?? (await this.find(version)) ?? image
+    return { ...released, tags: [...new Set([...released.tags, version, commit])] }
+  }
+
+  private async publish(image: Container, tag: string): Promise<Image> {
+    const { GetAuthorizationTokenCommand } = await import("@aws-sdk/client-ecr")
+    const { authorizationData } = await this.client.send(new GetAuthorizationTokenCommand({}))
+    const token = Buffer.from(authorizationData?.[0]?.authorizationToken ?? "", "base64").toString()
+    const at = token.indexOf(":")
+    const host = this.uri.split("/", 1)[0] as string
+    try {
+      await image
+        .withRegistryAuth(host, token.slice(0, at), dag.setSecret("ecr-password", token.slice(at + 1)))
+        .publish(`${this.uri}:${tag}`, await this.way(host))
+    } catch (error) {
+      // Another run of the same commit was quicker: the registry refuses a second image under an immutable tag.
+      const theirs = await this.find(tag)
+      if (!theirs) throw error
+      return theirs
+    }
+    const pushed = await this.find(tag)
+    if (!pushed) throw gone(this.uri, tag)
+    return pushed
+  }
+
+  /**
+   * How the engine reaches the registry. A registry on the caller's loopback is not on the engine's own: since 0.21.6 an
+   * engine reaches it through the service that stands for AWS; an older one has to share the caller's network.
+   */
+  private async way(host: string): Promise<object> {
+    if (!this.endpoint || !/^(127\.|localhost\b)/.test(host)) return {}
+    return semver.gte(semver.coerce(await dag.version()) ?? "0.0.0", "0.21.6")
+      ? { registryService: this.endpoint }
+      : {}
+  }
+
+  /** Adds a tag to an image that is there (ECR BatchGetImage, PutImage): the same manifest, so the same digest. */
+  private async addTag(digest: string, tag: string): Promise<void> {
+    const { BatchGetImageCommand, PutImageCommand } = await import("@aws-sdk/client-ecr")
+    const { images } = await this.client.send(
+      new BatchGetImageCommand({ repositoryName: this.repository, imageIds: [{ imageDigest: digest }] }),
+    )
+    const { imageManifest, imageManifestMediaType } = images?.[0] ?? {}
+    try {
+      await this.client.send(
+        new PutImageCommand({
+          repositoryName: this.repository,
+          imageManifest,
+          imageManifestMediaType,
+          imageTag: tag,
+        }),
+      )
+    } catch (error) {
+      // Another run of the same commit was quicker; whose image the tag is on is looked at next.
+      if (!(error instanceof Error && /^Image(Tag)?AlreadyExistsException$/.test(error.name))) throw error
+    }
+  }
+
+  private image(digest: string, tags: string[] = []): Image {
+    return { reference: `${this.uri}@${digest}`, digest, tags }
+  }
+}
+
+function taken(version: string, commit: string, { digest }: Image): UserError {
+  return new UserError(
+    `${version} is in the registry already, with another image (${digest}).`,
+    `That image is not tagged with this commit, ${commit}: it was pushed by something else.`,
+    `Release under another number: git commit --allow-empty -m "chore: release" -m "Release-As: X.Y.Z"`,
+  )
+}
+
+function gone(uri: string, tag: string): UserError {
+  return new UserError(
+    `The image ${uri}:${tag} was pushed, and the registry does not have it.`,
+    "Somebody, or a lifecycle policy, deleted it at once.",
+    "Look at the repository's lifecycle policy, then run the same command again.",
+  )
+}

@@ -1,0 +1,198 @@
+import type { DescribeImageScanFindingsCommandOutput, ECRClient } from "@aws-sdk/client-ecr"
+import { type Aws, ecr, pages } from "../aws/clients.js"
+import { explained, passing } from "../aws/errors.js"
+import { UserError } from "../lib/errors.js"
+import { table } from "../lib/table.js"
+
+/** Severities, the worst first (ECR API reference, `ImageScanFinding`; Inspector's UNTRIAGED is ECR's UNDEFINED). */
+export const severities = ["CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL", "UNDEFINED"]
+
+/** A weakness that a scan found, of ECR's basic or Inspector's enhanced scanning. */
+export type Finding = { name: string; severity: string; package?: string; fix?: string; uri?: string }
+
+/** One answer about a scan, over all its pages. */
+export type Scan = { status: string; description?: string; findings: Finding[] }
+
+/** What to do after one look at a scan. */
+export type Step = "wait" | "pass" | "refuse" | "unknown"
+
+export type ScanOptions = {
+  /** Name of the ECR repository. */
+  repository: string
+  digest: string
+  /** The lowest severity that is refused. */
+  severity: string
+  timeoutSeconds?: number
+  print?: (line: string) => void
+}
+
+/** How long a repository may take to begin a scan before it counts as one that does not scan. Seconds. */
+const begin = 20
+const interval = 3
+
+/** Reads a severity that a user gave, in any case. */
+export function parseSeverity(text: string): string {
+  const severity = text.toUpperCase()
+  if (severities.includes(severity)) return severity
+  throw new UserError(`"${text}" is no severity.`, "", `It takes one of ${severities.join(", ")}.`)
+}
+
+/** The findings at or above a severity, the worst first. Pure. */
+export function atOrAbove(findings: Finding[], severity: string): Finding[] {
+  // One that is not in the list comes before all: what it means is not known.
+  const rank = (it: string) => severities.indexOf(it)
+  return findings
+    .filter(it => rank(it.severity) <= rank(severity))
+    .sort((a, b) => rank(a.severity) - rank(b.severity) || (a.name < b.name ? -1 : 1))
+}
+
+/** Decides after one look. ACTIVE is enhanced scanning's COMPLETE. Pure. */
+export function decideScan({ status, findings }: Scan, severity: string): Step {
+  if (status === "IN_PROGRESS" || status === "PENDING") return "wait"
+  if (status !== "COMPLETE" && status !== "ACTIVE") return "unknown"
+  return atOrAbove(findings, severity).length > 0 ? "refuse" : "pass"
+}
+
+/**
+ * Waits for ECR's scan of an image and refuses it where the scan found something at or above a severity, or where no scan
+ * says that it did not: one that failed, that cannot judge this image, that is not done in time, or that there is none of.
+ * Where the repository began no scan by itself, one is started.
+ *
+ * @throws UserError with the findings, or with the way to a scan
+ */
+export async function scanGate(aws: Aws, options: ScanOptions): Promise<void> {
+  const { repository, digest, timeoutSeconds = 300, print = console.log } = options
+  const severity = parseSeverity(options.severity)
+  await explained({ ...aws, repository }, async () => {
+    const client = await ecr(aws)
+    const start = Date.now()
+    const elapsed = () => (Date.now() - start) / 1000
+    let said = ""
+    /** Why a scan could not be started, "" if it was; undefined before that was tried. */
+    let unstarted: string | undefined
+    for (;;) {
+      const scan = await readScan(client, repository, digest)
+      if (scan === undefined && unstarted === undefined && elapsed() >= begin) {
+        unstarted = await startScan(client, repository, digest)
+        if (unstarted === "") print(`started a scan: ${repository} does not scan by itself`)
+      }
+      const step = scan === undefined ? "wait" : decideScan(scan, severity)
+      if (step === "pass") {
+        print(`scan: nothing at or above ${severity} (${scan?.findings.length} findings in all)`)
+        return
+      }
+      if (scan && step !== "wait") throw step === "refuse" ? refused(scan, severity) : unjudged(scan)
+      const now = `waiting for ECR's scan of ${repository} (${scan?.status ?? "not begun"})`
+      if (now !== said) print(now)
+      said = now
+      if (elapsed() >= timeoutSeconds) {
+        throw scan === undefined && unstarted
+          ? unscanned(repository, digest, unstarted)
+          : late(timeoutSeconds, scan)
+      }
+      await new Promise(resolve => setTimeout(resolve, interval * 1000))
+    }
+  })
+}
+
+/**
+ * Starts a scan, as basic scanning lets anyone do who may (`ecr:StartImageScan`).
+ *
+ * @returns "", or why it was not started if one may begin by itself all the same: enhanced scanning takes no requests
+ * @throws UserError if no scan can begin
+ */
+async function startScan(client: ECRClient, repository: string, digest: string): Promise<string> {
+  const { StartImageScanCommand } = await import("@aws-sdk/client-ecr")
+  const input = { repositoryName: repository, imageId: { imageDigest: digest } }
+  try {
+    await client.send(new StartImageScanCommand(input))
+    return ""
+  } catch (error) {
+    if (passing(error)) throw error
+    if ((error as Error).name === "ValidationException") return (error as Error).message
+    throw unscanned(repository, digest, (error as Error).message)
+  }
+}
+
+async function readScan(client: ECRClient, repository: string, digest: string): Promise<Scan | undefined> {
+  const { DescribeImageScanFindingsCommand } = await import("@aws-sdk/client-ecr")
+  const input = { repositoryName: repository, imageId: { imageDigest: digest }, maxResults: 1000 }
+  try {
+    const read = (nextToken?: string) =>
+      client.send(new DescribeImageScanFindingsCommand({ ...input, nextToken }))
+    const findings: Finding[] = []
+    let last: DescribeImageScanFindingsCommandOutput["imageScanStatus"]
+    for await (const page of pages(read)) {
+      findings.push(...readFindings(page))
+      last = page.imageScanStatus
+    }
+    return { status: last?.status ?? "", description: last?.description, findings }
+  } catch (error) {
+    if ((error as Error).name === "ScanNotFoundException") return undefined
+    throw error
+  }
+}
+
+function readFindings({ imageScanFindings }: DescribeImageScanFindingsCommandOutput): Finding[] {
+  const basic = (imageScanFindings?.findings ?? []).map(
+    ({ name = "?", severity = "UNDEFINED", uri, attributes = [] }) => {
+      const attribute = (key: string) => attributes.find(it => it.key === key)?.value
+      const parts = [attribute("package_name"), attribute("package_version")].filter(Boolean)
+      return { name, severity, package: parts.join(" ") || undefined, uri }
+    },
+  )
+  const enhanced = (imageScanFindings?.enhancedFindings ?? []).map(it => {
+    const details = it.packageVulnerabilityDetails
+    const [found] = details?.vulnerablePackages ?? []
+    return {
+      name: details?.vulnerabilityId ?? it.title ?? "?",
+      severity: it.severity === "UNTRIAGED" ? "UNDEFINED" : (it.severity ?? "UNDEFINED"),
+      package: found && [found.name, found.version].filter(Boolean).join(" "),
+      fix: found?.fixedInVersion,
+      uri: details?.sourceUrl,
+    }
+  })
+  return [...basic, ...enhanced]
+}
+
+function refused({ findings }: Scan, severity: string): UserError {
+  const bad = atOrAbove(findings, severity)
+  const rows = bad
+    .slice(0, 20)
+    .map(it => [it.severity, it.name, it.package ?? "", it.fix ? `fixed in ${it.fix}` : "", it.uri ?? ""])
+  const more = bad.length > 20 ? `\n… and ${bad.length - 20} more` : ""
+  return new UserError(
+    `The image has ${bad.length} finding${bad.length === 1 ? "" : "s"} at or above ${severity}: it is not deployed.`,
+    table(rows) + more,
+    "Update the base image or the packages and release again, or choose another severity.",
+  )
+}
+
+function unscanned(repository: string, digest: string, why: string): UserError {
+  return new UserError(
+    `ECR has no scan of the image in ${repository}, and started none: it is not deployed.`,
+    why,
+    [
+      "Have ECR scan what is pushed: aws ecr put-registry-scanning-configuration --scan-type BASIC --rules",
+      `'[{"scanFrequency":"SCAN_ON_PUSH","repositoryFilters":[{"filter":"${repository}","filterType":"WILDCARD"}]}]'`,
+      `(its rules replace the registry's), have this image scanned: aws ecr start-image-scan --repository-name ${repository}`,
+      `--image-id imageDigest=${digest}, and run the same command again. Without --severity no scan is asked for.`,
+    ].join(" "),
+  )
+}
+
+function unjudged({ status, description }: Scan): UserError {
+  return new UserError(
+    `ECR's scan cannot judge the image: ${status || "no status"}. It is not deployed.`,
+    description,
+    "Start a scan again in the ECR console, or leave --severity out for this image: no scan is asked for then.",
+  )
+}
+
+function late(seconds: number, scan: Scan | undefined): UserError {
+  return new UserError(
+    `ECR's scan is not done after ${seconds} s (${scan?.status ?? "not begun"}).`,
+    "",
+    "Run the same command again later: it waits for the same scan.",
+  )
+}

@@ -1,0 +1,68 @@
+import type { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs"
+import type { Container, ContainerDefinition } from "@aws-sdk/client-ecs"
+import { type Aws, logs } from "../aws/clients.js"
+import { shortName } from "./service.js"
+
+/** Where a container's log is in CloudWatch Logs. */
+export type LogStream = { group: string; stream: string; region?: string }
+
+/** A part of a log, and where the next part begins. */
+export type LogPart = { lines: string[]; next?: string }
+
+/**
+ * Finds a container's log stream from its task definition's `awslogs` options: `prefix/container/task` where a prefix is
+ * set, else the container's runtime id (ECS developer guide, "Send Amazon ECS logs to CloudWatch").
+ *
+ * @param taskArn the task that the container ran in
+ * @param container what ECS says of the container, for its runtime id
+ * @returns undefined where the log goes elsewhere
+ */
+export function logStream(
+  definition: ContainerDefinition,
+  taskArn: string,
+  container?: Container,
+): LogStream | undefined {
+  const { logDriver, options = {} } = definition.logConfiguration ?? {}
+  const group = options["awslogs-group"]
+  if (logDriver !== "awslogs" || group === undefined) return undefined
+  const prefix = options["awslogs-stream-prefix"]
+  const stream = prefix ? `${prefix}/${definition.name}/${shortName(taskArn)}` : container?.runtimeId
+  return stream === undefined ? undefined : { group, stream, region: options["awslogs-region"] }
+}
+
+/** CloudWatch Logs' client for the region that a log is in. */
+export function logsClient(aws: Aws, { region }: LogStream): Promise<CloudWatchLogsClient> {
+  return logs(region === undefined ? aws : { ...aws, region })
+}
+
+/**
+ * The last lines of a log, or the lines after a place in it.
+ *
+ * @param limit how many lines at most
+ * @param from where to go on (`next` of the part before); the log's end where it is left out
+ * @returns no lines where there is no such log (yet)
+ */
+export async function readLog(
+  client: CloudWatchLogsClient,
+  { group, stream }: LogStream,
+  limit: number,
+  from?: string | "start",
+): Promise<LogPart> {
+  const { GetLogEventsCommand } = await import("@aws-sdk/client-cloudwatch-logs")
+  try {
+    const answer = await client.send(
+      new GetLogEventsCommand({
+        logGroupName: group,
+        logStreamName: stream,
+        limit,
+        startFromHead: from !== undefined,
+        ...(from !== undefined && from !== "start" && { nextToken: from }),
+      }),
+    )
+    const lines = (answer.events ?? []).flatMap(({ message = "" }) => message.trimEnd().split(/\r\n|[\r\n]/))
+    return { lines, next: answer.nextForwardToken }
+  } catch (error) {
+    if ((error as Error).name === "ResourceNotFoundException") return { lines: [], next: from }
+    throw error
+  }
+}

@@ -1,0 +1,116 @@
+import type { TaskDefinition } from "@aws-sdk/client-ecs"
+import { UserError } from "../lib/errors.js"
+import { tasks } from "./progress.js"
+import { describeRevision, readRevision } from "./revision.js"
+import { primaryOf, shortName, type Target } from "./service.js"
+import { failures, report } from "./stopped-tasks.js"
+import type { Ending } from "./wait.js"
+
+/** A deployment that came to a good end. */
+export type DeployOutcome = {
+  word: "completed" | "unchanged"
+  /** The end in words; its first word is `word`. */
+  text: string
+  version: string
+  /** ARN of the task definition that runs. */
+  revision: string
+  /** Id of the deployment, `ecs-svc/…`, where there was one. */
+  deploymentId?: string
+  seconds: number
+}
+
+/** A deployment that came to another end. The message's first words are `word`. */
+export class DeployError extends UserError {
+  constructor(
+    readonly word: "rolled back" | "superseded" | "timed out" | "failed",
+    what: string,
+    why: string,
+    remedy: string,
+  ) {
+    super(`${word}${what}`, why, remedy)
+    this.name = "DeployError"
+  }
+}
+
+/** What was deployed, for the words about its end. */
+export type Deployed = {
+  version: string
+  commit?: string
+  /** ARN of its task definition. */
+  revision: string
+  definition: TaskDefinition
+  container?: string
+  deploymentId?: string
+  /** When the deployment began; tasks from before are another's. */
+  since?: Date
+}
+
+/** The words for a good end. */
+export function completed(target: Target, deployed: Deployed, ending: Ending): DeployOutcome {
+  const { version, revision, commit, deploymentId } = deployed
+  const primary = primaryOf(ending.service)
+  const where = `${target.cluster}/${target.service}`
+  const about = [shortName(revision), commit && `commit ${commit.slice(0, 7)}`].filter(Boolean).join(", ")
+  const count = primary ? tasks(primary) : "tasks unknown"
+  const state =
+    ending.service.desiredCount === 0
+      ? `is set to ${version} and runs no task, since its desired count is 0`
+      : `runs ${version}: ${count}`
+  const text = `completed: ${where} ${state}, after ${Math.round(ending.seconds)} s (${about})`
+  return { word: "completed", text, version, revision, deploymentId, seconds: ending.seconds }
+}
+
+/**
+ * The error for any other end: what happened, ECS's reason, the failed tasks with exit codes and last log lines, and what
+ * to do next.
+ */
+export async function unfinished(target: Target, deployed: Deployed, ending: Ending): Promise<DeployError> {
+  const { version, revision, definition, since } = deployed
+  const word = ending.word as DeployError["word"]
+  const where = `${target.cluster}/${target.service}`
+  const causes = failures(ending.stopped, revision, since)
+  const details = word === "superseded" ? [] : await report(target, causes, definition)
+  const why = [ending.why, ...details].filter(Boolean).join("\n")
+  const now = ending.now === undefined ? "?" : await nameOf(target, ending.now, deployed.container)
+  const hint = causes[0]?.hint ? `${causes[0].hint} ` : ""
+  switch (word) {
+    case "rolled back":
+      return new DeployError(
+        word,
+        `: ${version} failed on ${where} and ECS went back; ${now} serves`,
+        why,
+        `${hint}Mend it and release again.`,
+      )
+    case "superseded":
+      return new DeployError(
+        word,
+        `: another deployment took over ${where} before ${version} was done; it brings ${now}`,
+        why,
+        `See 'status' for what runs. If ${version} is to run after all, deploy it again.`,
+      )
+    case "timed out":
+      return new DeployError(
+        word,
+        ` after ${Math.round(ending.seconds)} s: ${version} on ${where}`,
+        why,
+        `${hint}Run the same command again to go on following (a longer --timeout waits longer), or 'rollback' to stop it.`,
+      )
+    default:
+      return new DeployError(
+        word,
+        `: ${version} on ${where}`,
+        why,
+        `${hint}'status' shows what runs; 'rollback' goes back; or mend it and release again.`,
+      )
+  }
+}
+
+/** What a task definition is called: its version where it tells one. How a deployment ended is not lost for its name. */
+async function nameOf(target: Target, arn: string, container?: string): Promise<string> {
+  try {
+    const { version } = readRevision(await describeRevision(target, arn), container)
+    return version === undefined ? shortName(arn) : `${version} (${shortName(arn)})`
+  } catch {
+    return shortName(arn)
+  }
+}

@@ -1,0 +1,171 @@
+import type {
+  DescribeTaskDefinitionCommandOutput,
+  RegisterTaskDefinitionCommandInput,
+  Tag,
+  TaskDefinition,
+} from "@aws-sdk/client-ecs"
+import { shortName, type Target } from "./service.js"
+import {
+  chooseContainer,
+  commitTag,
+  completedTag,
+  migratedTag,
+  type Registration,
+  rolledBackTag,
+  variable,
+  versionTag,
+} from "./task-definition.js"
+
+/** A registered task definition with its tags. */
+export type Registered = { arn: string; definition: TaskDefinition; tags: Tag[] }
+
+/** What a revision is to a release. */
+export type Revision = {
+  arn: string
+  number: number
+  image?: string
+  version?: string
+  commit?: string
+  /** When it was seen to have completed a deployment (ISO 8601). */
+  completed?: string
+  /** When it was taken back (ISO 8601). */
+  rolledBack?: string
+  /** When its version's migration ran (ISO 8601). */
+  migrated?: string
+}
+
+/** An HTTP response's body as the SDK's middleware sees it. */
+type RawResponse = { body?: AsyncIterable<Uint8Array> | Uint8Array }
+
+/**
+ * A task definition with all its fields. The SDK reads only those of its own version's model, and a field that AWS added
+ * since would be lost in the next revision: so the answer's JSON is read as it came.
+ *
+ * @param reference ARN, `family:revision`, or a family for its latest ACTIVE revision
+ */
+export async function describeRevision({ client }: Target, reference: string): Promise<Registered> {
+  const { DescribeTaskDefinitionCommand } = await import("@aws-sdk/client-ecs")
+  const command = new DescribeTaskDefinitionCommand({ taskDefinition: reference, include: ["TAGS"] })
+  let raw: { taskDefinition?: TaskDefinition } | undefined
+  command.middlewareStack.add(
+    next => async args => {
+      const result = await next(args)
+      const response = result.response as RawResponse
+      if (response.body === undefined) return result
+      const chunks: Uint8Array[] = []
+      if (response.body instanceof Uint8Array) chunks.push(response.body)
+      else for await (const chunk of response.body) chunks.push(chunk)
+      const bytes = Buffer.concat(chunks)
+      response.body = bytes
+      raw = parse(bytes)
+      return result
+    },
+    { step: "deserialize", name: "keepUnknownFields", priority: "low" },
+  )
+  const answer: DescribeTaskDefinitionCommandOutput = await client.send(command)
+  const definition = { ...answer.taskDefinition, ...withoutNull(raw?.taskDefinition) }
+  return { arn: definition.taskDefinitionArn as string, definition, tags: answer.tags ?? [] }
+}
+
+/**
+ * Registers a task definition, fields that the SDK does not know included.
+ *
+ * @returns its ARN
+ */
+export async function register({ client }: Target, registration: Registration): Promise<string> {
+  const { RegisterTaskDefinitionCommand } = await import("@aws-sdk/client-ecs")
+  const command = new RegisterTaskDefinitionCommand(registration as RegisterTaskDefinitionCommandInput)
+  command.middlewareStack.add(
+    next => args => {
+      const request = args.request as { body?: unknown }
+      request.body = JSON.stringify(registration)
+      return next(args)
+    },
+    { step: "build", name: "sendUnknownFields", priority: "high" },
+  )
+  const answer = await client.send(command)
+  return answer.taskDefinition?.taskDefinitionArn as string
+}
+
+/** Reads a revision: which image, version and commit, and what became of it. */
+export function readRevision({ arn, definition, tags }: Registered, container?: string): Revision {
+  const tag = (key: string) => tags.find(it => it.key === key)?.value
+  const names = (definition.containerDefinitions ?? []).map(({ name }) => name)
+  const one = names.length === 1 || (container !== undefined && names.includes(container))
+  const definitionOf = one ? chooseContainer(definition, container) : undefined
+  return {
+    arn,
+    number: definition.revision ?? Number(shortName(arn).split(":")[1]),
+    image: definitionOf?.image,
+    version: (definitionOf && variable(definitionOf)) ?? tag(versionTag),
+    commit: tag(commitTag),
+    completed: tag(completedTag),
+    rolledBack: tag(rolledBackTag),
+    migrated: tag(migratedTag),
+  }
+}
+
+/**
+ * The newest revisions of a family, the newest first.
+ *
+ * @param limit how many to read: one call each
+ */
+export async function recentRevisions(
+  target: Target,
+  family: string,
+  container?: string,
+  limit = 15,
+): Promise<Revision[]> {
+  const { ListTaskDefinitionsCommand } = await import("@aws-sdk/client-ecs")
+  const answer = await target.client.send(
+    new ListTaskDefinitionsCommand({ familyPrefix: family, sort: "DESC", status: "ACTIVE", maxResults: 100 }),
+  )
+  const number = (arn: string) => Number(arn.split(":").at(-1))
+  const arns = (answer.taskDefinitionArns ?? [])
+    .filter(arn => shortName(arn).startsWith(`${family}:`))
+    .sort((a, b) => number(b) - number(a))
+    .slice(0, limit)
+  const found: Revision[] = []
+  for (let at = 0; at < arns.length; at += 5) {
+    const part = await Promise.all(arns.slice(at, at + 5).map(arn => describeRevision(target, arn)))
+    found.push(...part.map(it => readRevision(it, container)))
+  }
+  return found
+}
+
+/**
+ * Sets tags on a revision and takes others off. They are notes for later runs: where they may not be set, the run goes on
+ * and says what is missing.
+ */
+export async function note(
+  { client }: Target,
+  arn: string,
+  set: Record<string, string>,
+  unset: string[],
+  print: (line: string) => void,
+): Promise<void> {
+  const { TagResourceCommand, UntagResourceCommand } = await import("@aws-sdk/client-ecs")
+  const tags = Object.entries(set).map(([key, value]) => ({ key, value }))
+  try {
+    if (tags.length > 0) await client.send(new TagResourceCommand({ resourceArn: arn, tags }))
+    if (unset.length > 0) await client.send(new UntagResourceCommand({ resourceArn: arn, tagKeys: unset }))
+  } catch (error) {
+    const names = [...Object.keys(set), ...unset].join(", ")
+    print(`warning: could not note ${names} on ${shortName(arn)}: ${(error as Error).message}`)
+    print(
+      "warning: allow ecs:TagResource and ecs:UntagResource on the task definition; rollback relies on these notes",
+    )
+  }
+}
+
+function parse(bytes: Uint8Array): { taskDefinition?: TaskDefinition } | undefined {
+  try {
+    return JSON.parse(Buffer.from(bytes).toString("utf8"))
+  } catch {
+    return undefined // No JSON: an error's page, which the SDK reports itself.
+  }
+}
+
+function withoutNull(definition: TaskDefinition | undefined): TaskDefinition {
+  return Object.fromEntries(Object.entries(definition ?? {}).filter(([, value]) => value !== null))
+}

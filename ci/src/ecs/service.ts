@@ -1,0 +1,130 @@
+import type { Deployment, ECSClient, Service } from "@aws-sdk/client-ecs"
+import { type Aws, ecs } from "../aws/clients.js"
+import { noService } from "../aws/errors.js"
+import { UserError } from "../lib/errors.js"
+
+/** A service, and the client to ask about it. */
+export type Target = { aws: Aws; client: ECSClient; cluster: string; service: string }
+
+/** Opens a service: one client, so that its adaptive retry learns from all the calls of a run. */
+export async function open(
+  aws: Aws,
+  { cluster, service }: { cluster: string; service: string },
+): Promise<Target> {
+  return { aws, client: await ecs(aws), cluster, service }
+}
+
+/** What an error about this service should name. */
+export function asked({ aws, cluster, service }: Target) {
+  return { region: aws.region, endpoint: aws.endpoint, cluster, service }
+}
+
+/**
+ * The service as ECS describes it.
+ *
+ * @throws UserError where there is no such service
+ */
+export async function describeService(target: Target): Promise<Service> {
+  const { DescribeServicesCommand } = await import("@aws-sdk/client-ecs")
+  const { cluster, service } = target
+  const answer = await target.client.send(new DescribeServicesCommand({ cluster, services: [service] }))
+  const found = answer.services?.[0]
+  if (found === undefined) throw noService(asked(target))
+  return found
+}
+
+/**
+ * Refuses a service that cannot be deployed to.
+ *
+ * @throws UserError where it is being deleted or is gone, or where something else than ECS deploys it
+ */
+export function assertDeployable(service: Service, { cluster }: { cluster: string }): void {
+  const name = `The service "${service.serviceName}" in cluster "${cluster}"`
+  if (service.status !== "ACTIVE") {
+    throw new UserError(
+      `${name} is ${service.status}, not ACTIVE.`,
+      "It was deleted or is being deleted: ECS starts no deployment on it.",
+      "Create the service again (infra/), or set --service to another.",
+    )
+  }
+  const controller = service.deploymentController?.type ?? "ECS"
+  if (controller !== "ECS") {
+    throw new UserError(
+      `${name} is deployed by ${controller}, not by ECS.`,
+      "This pipeline drives ECS's own deployments: rolling, blue/green, canary and linear.",
+      "Set the service's deployment controller to ECS.",
+    )
+  }
+}
+
+/**
+ * Points the service at a task definition, which starts a deployment.
+ *
+ * @param revision ARN of the task definition
+ * @param before ids of the deployments that were there before
+ * @param force true starts one although the service has this task definition already
+ * @returns the deployment that this call started: a new one with this task definition, never simply the primary, which
+ *   may be somebody else's by the time ECS answers. Undefined where the answer holds none.
+ */
+export async function updateService(
+  { client, cluster, service }: Target,
+  revision: string,
+  before: ReadonlySet<string>,
+  force: boolean,
+): Promise<Deployment | undefined> {
+  const { UpdateServiceCommand } = await import("@aws-sdk/client-ecs")
+  const answer = await client.send(
+    new UpdateServiceCommand({
+      cluster,
+      service,
+      taskDefinition: revision,
+      ...(force && { forceNewDeployment: true }),
+    }),
+  )
+  return newDeployment(answer.service, revision, before)
+}
+
+/** The newest deployment of a task definition that was not there before. */
+export function newDeployment(
+  service: Service | undefined,
+  revision: string,
+  before: ReadonlySet<string>,
+): Deployment | undefined {
+  return (service?.deployments ?? [])
+    .filter(({ id = "", taskDefinition }) => taskDefinition === revision && !before.has(id))
+    .sort((a, b) => (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0))[0]
+}
+
+/** The deployment whose task definition the service keeps running. */
+export function primaryOf(service: Service | undefined): Deployment | undefined {
+  return service?.deployments?.find(({ status }) => status === "PRIMARY")
+}
+
+/**
+ * Whether a deployment has come to its end in the good way. Where ECS gives no rollout state (a Classic Load Balancer; API
+ * reference, `Deployment`), it has when it is alone and all its tasks run.
+ */
+export function isCompleted(service: Service, deployment: Deployment): boolean {
+  if (deployment.rolloutState !== undefined) return deployment.rolloutState === "COMPLETED"
+  return (
+    service.deployments?.length === 1 &&
+    deployment.status === "PRIMARY" &&
+    deployment.runningCount === deployment.desiredCount
+  )
+}
+
+/** Whether ECS shifts traffic between two revisions (blue/green, canary, linear) in place of a rolling update. */
+export function shiftsTraffic(service: Service): boolean {
+  return (service.deploymentConfiguration?.strategy ?? "ROLLING") !== "ROLLING"
+}
+
+/** Whether ECS goes back by itself where a deployment fails. */
+export function rollsBack(service: Service): boolean {
+  const { deploymentCircuitBreaker: breaker, alarms } = service.deploymentConfiguration ?? {}
+  return Boolean((breaker?.enable && breaker.rollback) || (alarms?.enable && alarms.rollback))
+}
+
+/** The last part of an ARN: `family:revision` of a task definition, the id of a task. */
+export function shortName(arn: string | undefined): string {
+  return arn?.split("/").at(-1) ?? "?"
+}

@@ -1,0 +1,172 @@
+import type { ContainerDefinition, Tag, TaskDefinition } from "@aws-sdk/client-ecs"
+import { UserError } from "../lib/errors.js"
+
+/** What a deployment sets in a task definition. */
+export type Release = {
+  /** Name of the container; may be left out where there is one only. */
+  container?: string
+  /** Image by digest, `repository@sha256:…`. */
+  image: string
+  version: string
+  /** The full commit SHA; left out where it is not known. */
+  commit?: string
+}
+
+/** A task definition as it is to be registered. Fields that the SDK does not know stay in it. */
+export type Registration = Omit<TaskDefinition, "family"> & { family: string; tags: Tag[] }
+
+/** What a release changes. */
+export type Patch = {
+  container: string
+  /** True where the container has this image and version already. */
+  unchanged: boolean
+  registration: Registration
+  /** The change as `- old` and `+ new` lines; empty where nothing changes. */
+  diff: string[]
+}
+
+/** Names of the tags that a registered task definition carries. */
+export const versionTag = "ecs-release:version"
+export const commitTag = "ecs-release:commit"
+/** When the revision was seen to have completed a deployment (ISO 8601). */
+export const completedTag = "ecs-release:completed"
+/** When the version's migration ran (ISO 8601). */
+export const migratedTag = "ecs-release:migrated"
+/** When the revision was taken back (ISO 8601). */
+export const rolledBackTag = "ecs-release:rolled-back"
+
+/** The variable that tells the program its version. */
+export const versionVariable = "APP_VERSION"
+
+/** What DescribeTaskDefinition answers but RegisterTaskDefinition does not take (ECS API reference, both). */
+const readOnly = new Set([
+  "taskDefinitionArn",
+  "revision",
+  "status",
+  "requiresAttributes",
+  "compatibilities",
+  "registeredAt",
+  "registeredBy",
+  "deregisteredAt",
+  "deleteRequestedAt",
+])
+
+/**
+ * The task definition of a release: the current one, with one container's image and `APP_VERSION` replaced. Sidecars, roles,
+ * volumes and whatever else it has stay as they are. Pure.
+ *
+ * @param current the task definition that the service runs
+ * @param tags its tags; they are kept
+ * @param template the task definition to take all settings from, where it is not the current one
+ * @throws UserError where the container is not there or, unnamed, is not the only one
+ */
+export function patch(current: TaskDefinition, tags: Tag[], release: Release, template = current): Patch {
+  const container = chooseContainer(template, release.container)
+  const changed: ContainerDefinition = {
+    ...container,
+    image: release.image,
+    environment: withVersion(container.environment ?? [], release.version),
+  }
+  const containerDefinitions = template.containerDefinitions?.map(it => (it === container ? changed : it))
+  const definition = { ...writable(template), family: current.family, containerDefinitions }
+  const diff = difference(current, definition)
+  const registration = { ...definition, tags: releaseTags(tags, release) } as Registration
+  return { container: container.name as string, unchanged: diff.length === 0, registration, diff }
+}
+
+/** The container to change: the one named, or the only one. */
+export function chooseContainer(definition: TaskDefinition, wanted?: string): ContainerDefinition {
+  const all = definition.containerDefinitions ?? []
+  const names = all.map(({ name }) => name).join(", ")
+  const found = wanted === undefined ? all[0] : all.find(({ name }) => name === wanted)
+  if (wanted === undefined && all.length !== 1) {
+    throw new UserError(
+      `The task definition ${definition.family} has ${all.length} containers: which one is to be released?`,
+      `They are: ${names}.`,
+      "Set --container to one of them.",
+    )
+  }
+  if (found === undefined) {
+    throw new UserError(
+      `The task definition ${definition.family} has no container "${wanted}".`,
+      `It has: ${names}.`,
+      "Set --container to one of them.",
+    )
+  }
+  return found
+}
+
+/** The version that a container is told, or undefined. */
+export function variable(container: ContainerDefinition): string | undefined {
+  return container.environment?.find(({ name }) => name === versionVariable)?.value
+}
+
+/** Whether two task definitions say the same; then a registered revision can be used in place of a new one. */
+export function sameDefinition(one: TaskDefinition, other: TaskDefinition): boolean {
+  return difference(one, other).length === 0
+}
+
+/**
+ * What differs between two task definitions, as `- old` and `+ new` lines by path. Read-only fields and tags do not count, nor
+ * does the order of what has a name (containers, variables, secrets): ECS may change it.
+ */
+export function difference(before: TaskDefinition, after: TaskDefinition): string[] {
+  const [old, now] = [before, after].map(it => leaves(writable(it))) as [
+    Map<string, string>,
+    Map<string, string>,
+  ]
+  return [...new Set([...old.keys(), ...now.keys()])].flatMap(path => {
+    const [was, is] = [old.get(path), now.get(path)]
+    if (was === is) return []
+    const name = path.replace(/^containerDefinitions\./, "")
+    return [
+      ...(was === undefined ? [] : [`- ${name}: ${was}`]),
+      ...(is === undefined ? [] : [`+ ${name}: ${is}`]),
+    ]
+  })
+}
+
+/**
+ * Every value by its path. Entries of a list go by their names; a list without names is one value. What ECS fills in where
+ * nothing is set (empty lists, no CPU share, essential) is left out.
+ */
+function leaves(value: unknown, path = ""): Map<string, string> {
+  if (value === null || typeof value !== "object") return new Map([[path, String(value)]])
+  const isList = Array.isArray(value)
+  if (isList && value.length === 0) return new Map()
+  if (isList && !value.every(it => typeof it?.name === "string"))
+    return new Map([[path, JSON.stringify(value)]])
+  const entries: [string, unknown][] = isList
+    ? value.map(({ name, ...rest }) => [name, Object.keys(rest).join() === "value" ? rest.value : rest])
+    : Object.entries(value)
+  const set = entries.filter(
+    ([key, part]) => part !== undefined && !(key === "cpu" && part === 0) && !(key === "essential" && part),
+  )
+  return new Map(set.flatMap(([key, part]) => [...leaves(part, path === "" ? key : `${path}.${key}`)]))
+}
+
+/** A copy without the read-only fields and without the top-level fields that hold nothing. */
+function writable(definition: TaskDefinition): TaskDefinition {
+  const entries = Object.entries(definition).filter(
+    ([name, value]) =>
+      !readOnly.has(name) && name !== "tags" && value !== undefined && value !== null && value !== "",
+  )
+  return Object.fromEntries(entries)
+}
+
+function withVersion(environment: { name?: string; value?: string }[], version: string) {
+  const entry = { name: versionVariable, value: version }
+  const has = environment.some(({ name }) => name === versionVariable)
+  if (!has) return [...environment, entry]
+  return environment.map(it => (it.name === versionVariable ? entry : it))
+}
+
+/** AWS's own tags (`aws:`) cannot be set; ours are those of this release alone. */
+function releaseTags(tags: Tag[], { version, commit }: Release): Tag[] {
+  const kept = tags.filter(({ key }) => !key?.startsWith("aws:") && !key?.startsWith("ecs-release:"))
+  return [
+    ...kept,
+    { key: versionTag, value: version },
+    ...(commit === undefined ? [] : [{ key: commitTag, value: commit }]),
+  ]
+}

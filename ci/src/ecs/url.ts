@@ -1,0 +1,16 @@
+import { type Aws, ecs } from "../aws/clients.js"
+import type { Settings } from "../settings.js"
+
+/** The tag on the ECS service that tells where people reach it. */
+const urlTag = "ecs-release:url"
+
+/** Where people reach the service: the setting, else the service's tag `ecs-release:url` (ECS DescribeServices), if any. */
+export async function urlOf(aws: Aws, { url, cluster, service }: Settings): Promise<string | undefined> {
+  if (url !== "") return url
+  const { DescribeServicesCommand } = await import("@aws-sdk/client-ecs")
+  const client = await ecs(aws)
+  const { services } = await client.send(
+    new DescribeServicesCommand({ cluster, services: [service], include: ["TAGS"] }),
+  )
+  return services?.[0]?.tags?.find(({ key }) => key === urlTag)?.value
+}

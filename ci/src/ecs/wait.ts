@@ -1,0 +1,232 @@
+import type { Service, ServiceDeployment, Task } from "@aws-sdk/client-ecs"
+import { explain, passing } from "../aws/errors.js"
+import { UserError } from "../lib/errors.js"
+import {
+  type Followed,
+  find,
+  freshMemory,
+  judge,
+  type Memory,
+  type Verdict,
+  wantsServiceDeployment,
+} from "./judge.js"
+import { type Printed, progress, tasks } from "./progress.js"
+import {
+  asked,
+  describeService,
+  primaryOf,
+  rollsBack,
+  shiftsTraffic,
+  shortName,
+  type Target,
+} from "./service.js"
+import { describeServiceDeployment, findServiceDeployment } from "./service-deployment.js"
+import { failures, stoppedTasks } from "./stopped-tasks.js"
+
+/** How a deployment ended, or that the time ran out. */
+export type Ending = (Verdict | { word: "timed out"; why: string; now?: string }) & {
+  /** The service as it was last seen. */
+  service: Service
+  /** Seconds from the start of following to the end. */
+  seconds: number
+  /** Every task that stopped and was looked at. */
+  stopped: Task[]
+}
+
+export type FollowOptions = {
+  /** Ids of the events that were there before the deployment: they are not its own. */
+  knownEvents: Iterable<string>
+  /** When the deployment was created, by ECS's clock: tasks and records from before are another's. */
+  since?: Date
+  /** ARN of its service deployment, where that is known. */
+  serviceDeployment?: string
+  timeoutSeconds: number
+  print: (line: string) => void
+}
+
+/** Everything that a look changes. */
+type State = {
+  memory: Memory
+  printed: Printed
+  native?: string
+  nativeTries: number
+  /** Tasks whose end was printed. */
+  told: Set<string>
+  stopped: Task[]
+  /** Running, pending and failed tasks at the last look, and when stopped tasks were last asked for. */
+  counts?: { alive: number; failed: number }
+  askedAt: number
+}
+
+/** How often to look for the service deployment before going without: ECS lists it a moment after the update. */
+const nativeTries = 15
+/** Seconds past the timeout after which a look that is still under way is given up. */
+const grace = 60
+/** Seconds between looks at stopped tasks where no count tells of one. */
+const stoppedInterval = 20
+
+/** Seconds to wait after a look: short at first, when most is going on, then easy on the API. */
+export function pause(elapsed: number): number {
+  if (elapsed < 10) return 1
+  return elapsed < 40 ? 2 : 5
+}
+
+/**
+ * Follows one deployment to its end, printing what happens. Calls per look: one DescribeServices; one more for the service
+ * deployment where traffic is shifted or another deployment took over; two for stopped tasks where some stopped.
+ *
+ * @returns how it ended; `timed out` where it had not after `timeoutSeconds`: ECS goes on with it
+ * @throws UserError where AWS refuses for good: the deployment goes on, and the error says so
+ */
+export async function follow(target: Target, followed: Followed, options: FollowOptions): Promise<Ending> {
+  const start = Date.now()
+  const elapsed = () => (Date.now() - start) / 1000
+  const print = (line: string) => options.print(`${String(Math.round(elapsed())).padStart(4)} s  ${line}`)
+  const known = new Set(options.knownEvents)
+  const state: State = {
+    memory: freshMemory(known),
+    printed: { events: known },
+    native: options.serviceDeployment,
+    nativeTries: 0,
+    told: new Set(),
+    stopped: [],
+    askedAt: 0,
+  }
+  let service: Service | undefined
+  for (;;) {
+    try {
+      const verdict = await within(options.timeoutSeconds + grace - elapsed(), async () => {
+        service = await describeService(target)
+        return look(target, followed, options, state, service, elapsed(), print)
+      })
+      if (verdict && service) return { ...verdict, service, seconds: elapsed(), stopped: state.stopped }
+    } catch (error) {
+      if (!passing(error)) throw goesOn(error, target)
+      print(`AWS did not answer (${(error as Error).name}); asking again`)
+    }
+    if (elapsed() >= options.timeoutSeconds && service) {
+      const why = stateOf(followed, state.memory, service)
+      const now = primaryOf(service)?.taskDefinition
+      return { word: "timed out", why, now, service, seconds: elapsed(), stopped: state.stopped }
+    }
+    if (elapsed() >= options.timeoutSeconds + grace) {
+      throw goesOn(new UserError(`AWS did not answer for ${Math.round(elapsed())} s.`), target)
+    }
+    const left = Math.max(0.2, options.timeoutSeconds - elapsed())
+    await new Promise(resolve => setTimeout(resolve, Math.min(pause(elapsed()), left) * 1000))
+  }
+}
+
+/** Waits for work, but not longer than so many seconds. */
+async function within<T>(seconds: number, work: () => Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    const error = Object.assign(new Error("the time is over"), { name: "TimeoutError" })
+    timer = setTimeout(() => reject(error), Math.max(0, seconds) * 1000)
+  })
+  try {
+    return await Promise.race([work(), late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** One look: read what is needed, print what is new, judge. */
+async function look(
+  target: Target,
+  followed: Followed,
+  { since }: FollowOptions,
+  state: State,
+  service: Service,
+  elapsed: number,
+  print: (line: string) => void,
+): Promise<Verdict | undefined> {
+  const native = wantsServiceDeployment(followed, service)
+    ? await serviceDeployment(target, followed, since ?? find(followed, service)?.createdAt, state)
+    : undefined
+  const sight = { service, native, elapsed }
+  const told = progress(followed, state.printed, sight)
+  state.printed = told.printed
+  for (const line of told.lines) print(line)
+  const judged = judge(followed, state.memory, sight)
+  if (native === undefined && judged.memory.failedAt !== undefined && state.memory.failedAt === undefined) {
+    const why = judged.memory.reason ? `: ${judged.memory.reason.replace(/\.$/, "")}` : ""
+    print(`the deployment failed${why}${rollsBack(service) ? "; ECS goes back" : ""}`)
+  }
+  state.memory = judged.memory
+  // Nothing is asked once it has completed: what could fail then would make an error of it.
+  if (judged.verdict?.word === "completed") return judged.verdict
+  if (judged.verdict !== undefined || mayHaveStopped(followed, service, state, elapsed)) {
+    state.askedAt = elapsed
+    state.stopped = await readStopped(target, state.stopped, print)
+    for (const { task, text } of failures(state.stopped, followed.revision, since).reverse()) {
+      if (state.told.has(task.taskArn ?? "")) continue
+      state.told.add(task.taskArn ?? "")
+      print(`task ${shortName(task.taskArn).slice(0, 8)} stopped: ${text}`)
+    }
+  }
+  return judged.verdict
+}
+
+/** The tasks that stopped. They explain an end, and decide none: if they may not be read, that is said and the run goes on. */
+async function readStopped(target: Target, known: Task[], print: (line: string) => void): Promise<Task[]> {
+  try {
+    return await stoppedTasks(target)
+  } catch (error) {
+    if (passing(error)) throw error
+    print(`why tasks stopped is not known: ${(error as Error).message}`)
+    return known
+  }
+}
+
+/** Whether a task of ours may have stopped: a count tells, or none does and time has passed with tasks missing. */
+function mayHaveStopped(followed: Followed, service: Service, state: State, elapsed: number): boolean {
+  const ours = find(followed, service)
+  const { runningCount = 0, pendingCount = 0, failedTasks = 0, desiredCount = 0 } = ours ?? {}
+  const before = state.counts
+  const now = { alive: runningCount + pendingCount, failed: failedTasks }
+  state.counts = now
+  if (before === undefined) return false
+  const waits = ours !== undefined && runningCount < desiredCount
+  return (
+    now.failed > before.failed ||
+    now.alive < before.alive ||
+    (waits && elapsed - state.askedAt >= stoppedInterval)
+  )
+}
+
+async function serviceDeployment(
+  target: Target,
+  followed: Followed,
+  since: Date | undefined,
+  state: State,
+): Promise<ServiceDeployment | undefined> {
+  if (state.native === undefined && since !== undefined && state.nativeTries < nativeTries) {
+    state.nativeTries += 1
+    state.native = await findServiceDeployment(target, followed.revision, since)
+  }
+  return state.native === undefined ? undefined : describeServiceDeployment(target, state.native)
+}
+
+/** What the deployment was doing when the time ran out. */
+function stateOf(followed: Followed, memory: Memory, service: Service): string {
+  const ours = find(followed, service)
+  const primary = primaryOf(service)
+  if (memory.failedAt !== undefined && primary !== ours) {
+    return `the deployment failed${memory.reason ? ` (${memory.reason})` : ""} and ECS is still going back to ${shortName(primary?.taskDefinition)}`
+  }
+  const counts = ours ? tasks(ours) : "not in ECS's list"
+  if (rollsBack(service))
+    return `still in progress (${counts}); ECS goes on and rolls back by itself if it fails`
+  const traffic = shiftsTraffic(service) ? "its traffic shift" : "its tasks"
+  return `still in progress (${counts}); ECS goes on with ${traffic}, and the service has no automatic rollback`
+}
+
+/** An error while following: what it is about goes on without us. */
+function goesOn(error: unknown, target: Target): unknown {
+  const explained = explain(error, asked(target))
+  if (explained instanceof Error) {
+    explained.message += "\nThe deployment goes on in ECS: run the same command again to follow it."
+  }
+  return explained
+}

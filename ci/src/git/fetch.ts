@@ -1,0 +1,85 @@
+import { UserError } from "../lib/errors.js"
+import type { Facts } from "./head.js"
+import { asking, gitSays, type Shell } from "./repository.js"
+import { versionOf } from "./tags.js"
+
+// The remote's version tags win over the clone's: they are what other runs see.
+const fetchScript = `${asking}
+tags="+refs/tags/$2v*:refs/tags/$2v*"
+branch=
+test -z "$3" || branch="+$3:refs/ecs-release/branch"
+more=
+if test "$(git rev-parse --is-shallow-repository)" = true; then
+  more="+refs/heads/*:refs/remotes/ecs-release/* --unshallow"
+fi
+set -f
+fetch() { ask timeout 300 git fetch --quiet --no-tags --no-recurse-submodules --no-write-fetch-head "$@"; }
+if fetch "$1" "$tags" $branch $more; then exit 0; fi
+case $said in *"find remote ref"*) ;; *) exit 1 ;; esac
+git update-ref -d refs/ecs-release/branch
+if fetch "$1" "$tags" $more; then exit 2; else exit 1; fi
+`
+
+/** What came of a fetch: why it failed, and whether the remote has the release branch. */
+export type Fetched = { failed?: string; hasBranch: boolean }
+
+/**
+ * Fetches what a version depends on from the remote into the private copy: its version tags, a shallow
+ * clone's missing commits, and for a release its branch.
+ *
+ * @param shell one that reaches the remote
+ * @param prefix what stands before the `v` of a tag
+ * @param release the release branch to fetch, "" for the remote's default branch; none if left out
+ */
+export async function fetchHistory(
+  shell: Shell,
+  url: string,
+  prefix: string,
+  release?: { branch: string },
+): Promise<Fetched> {
+  const ref = release?.branch === "" ? "HEAD" : `refs/heads/${release?.branch}`
+  const { code, stderr } = await shell(fetchScript, url, prefix, release ? ref : "")
+  if (code === 0 || code === 2) return { hasBranch: code === 0 }
+  return { failed: gitSays(stderr) || "The remote does not answer.", hasBranch: false }
+}
+
+const missingScript = `${asking}
+ask timeout 20 git ls-remote --tags "$1" "refs/tags/$2v*"
+folder=$(mktemp -d)
+refs > "$folder/theirs"
+git rev-list HEAD > "$folder/ours"
+grep -F -f "$folder/ours" "$folder/theirs" || test $? = 1
+rm -r "$folder"
+`
+
+/**
+ * The remote's version tags that are on a commit of HEAD's history and are missing here.
+ *
+ * @returns the tags, or undefined if the remote can't be asked without a token
+ */
+export async function missingTags(shell: Shell, url: string, facts: Facts, prefix: string) {
+  const { code, stdout } = await shell(missingScript, url, prefix)
+  if (code !== 0) return undefined
+  const here = new Set(facts.known.map(({ tag }) => tag))
+  const theirs = [...stdout.matchAll(/refs\/tags\/(.+?)(\^\{\})?$/gm)].map(([, tag = ""]) => tag)
+  return [...new Set(theirs)].filter(tag => versionOf(tag, prefix) !== undefined && !here.has(tag))
+}
+
+/** The error for a clone whose history is cut off. */
+export function shallowError(why = ""): UserError {
+  return new UserError(
+    "The clone is shallow: the commits since the last release may be missing, so its version would be a guess.",
+    why,
+    "Fetch the rest: git fetch --unshallow --tags   (in CI: a full clone; or pass --git-token, then it is fetched here)",
+  )
+}
+
+/** The error for a clone that lacks tags of its own history. */
+export function missingTagsError(tags: string[]): UserError {
+  const named = tags.length === 0 ? "" : `: ${tags.slice(0, 5).join(", ")}${tags.length > 5 ? ", …" : ""}`
+  return new UserError(
+    `The clone lacks version tags that the remote has${named}.`,
+    tags.length === 0 ? "It was made with --no-tags." : "",
+    "Fetch them: git fetch --tags   (or pass --git-token, then they are fetched here)",
+  )
+}

@@ -1,0 +1,91 @@
+import { dag, type Secret, type Service } from "@dagger.io/dagger"
+import { UserError } from "../lib/errors.js"
+import { plaintext } from "../lib/secret.js"
+import type { Way } from "./repository.js"
+
+/** The repository's remote as the pipeline reaches it. */
+export type Remote = {
+  url: string
+  way: Way /** There is a token, or a service that stands for the host. */
+  trusted: boolean
+}
+
+/**
+ * The URL by which the pipeline reaches a remote. An SSH address of a hosting service becomes the HTTPS address of the same
+ * repository, since a token opens that one; a name and password in the URL are dropped.
+ *
+ * @param address a URL or git's short SSH form (`git@github.com:owner/name.git`)
+ * @param endpoint the URL of a server that stands for the remote's host; the address then gives the path alone
+ * @returns the URL, or undefined if the address can't be reached from a container: a local path or `file://`
+ */
+export function remoteUrl(address: string, endpoint?: string): string | undefined {
+  const scp = /^(?:[^@/\s]+@)?([^:/\s]+):(?!\/\/)(.+)$/.exec(address)
+  const text = scp ? `ssh://${scp[1]}/${scp[2]}` : address
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (endpoint !== undefined) return new URL(url?.pathname ?? address, endpoint).href
+  if (url?.protocol === "ssh:" || url?.protocol === "git+ssh:")
+    return `https://${url.hostname}${url.pathname}`
+  if (url?.protocol !== "https:" && url?.protocol !== "http:") return undefined
+  url.username = ""
+  url.password = ""
+  return url.href
+}
+
+/**
+ * Finds the way to the remote.
+ *
+ * @returns undefined if there is none that a container can reach
+ * @throws UserError if a token would travel over plain HTTP
+ */
+export async function findRemote(at: {
+  /** The remote's address, usually that of `origin`; "" if there is none. */
+  address: string
+  username: string
+  token?: Secret
+  endpoint?: Service
+}): Promise<Remote | undefined> {
+  const { username, endpoint: service } = at
+  await service?.start()
+  const url = remoteUrl(at.address, await service?.endpoint({ scheme: "http" }))
+  if (url === undefined) return undefined
+  const token = await plaintext(at.token)
+  if (token !== undefined && !service) refusePlainHttp(url)
+  const environment = { GIT_USERNAME: username, GIT_TOKEN_FOR: new URL(url).origin }
+  const secrets = token === undefined ? {} : secretsOf(token, username)
+  return {
+    url,
+    way: { service, environment, secrets },
+    trusted: token !== undefined || service !== undefined,
+  }
+}
+
+/** A token is for its host over HTTPS, or for a service that the caller named. */
+export function refusePlainHttp(url: string): void {
+  if (!url.startsWith("http:")) return
+  throw new UserError(
+    `The git token is not sent to ${url}: plain HTTP would show it to the network.`,
+    "",
+    "Pass the remote's HTTPS address with --git-remote. For a server on this machine: --git-endpoint tcp://HOST:PORT",
+  )
+}
+
+/** The token, and as secrets of their own the forms in which a server may echo it: the engine keeps all of them out of output. */
+function secretsOf(token: string, username: string): Way["secrets"] {
+  const forms = echoes(token, username).map((form, i): [string, string] => [`GIT_TOKEN_FORM_${i + 1}`, form])
+  return Object.fromEntries(
+    [["GIT_TOKEN", token] as const, ...forms].map(([name, value]) => [
+      name,
+      dag.setSecret(name.toLowerCase().replaceAll("_", "-"), value),
+    ]),
+  )
+}
+
+/** The token encoded for a URL, in Base64 alone and in Base64 as HTTP Basic authentication sends it (RFC 7617). */
+export function echoes(token: string, username: string): string[] {
+  const encoded = [token, `${username}:${token}`].flatMap(text => {
+    const bytes = Buffer.from(text)
+    return [bytes.toString("base64").replace(/=+$/, ""), bytes.toString("base64url")]
+  })
+  const forms = [encodeURIComponent(token), ...encoded, ...encoded.map(encodeURIComponent)]
+  return [...new Set(forms)].filter(form => form !== token)
+}

@@ -1,0 +1,66 @@
+import { targetOf } from "./aws/account.js"
+import type { Aws } from "./aws/clients.js"
+import { explained } from "./aws/errors.js"
+import { imageNamed, type Picked } from "./ecr/image.js"
+import { Registry } from "./ecr/registry.js"
+import { describeRevision, readRevision } from "./ecs/revision.js"
+import { asked, describeService, open, primaryOf } from "./ecs/service.js"
+import { UserError } from "./lib/errors.js"
+import type { Settings } from "./settings.js"
+import { type Survey, survey } from "./version/compute.js"
+
+/**
+ * Finds the image that a person names, or HEAD's.
+ *
+ * @param wanted a version, a commit's full id, a digest, or "" for HEAD's own image. If HEAD is no release, and there is nothing
+ *   in it to release, that is what the service runs: so new settings can go live without a new version.
+ * @throws UserError if the registry does not have it
+ */
+export async function pickImage(
+  aws: Aws,
+  settings: Settings,
+  wanted: string,
+  print: (line: string) => void,
+): Promise<Picked> {
+  if (wanted !== "") return imageNamed(aws, settings, wanted)
+  const found = await survey(settings)
+  const { version, facts, decision } = found
+  const { repository } = settings
+  const image = await explained({ ...aws, repository }, async () =>
+    (await Registry.open(aws, repository)).findRelease(version, facts.head),
+  )
+  if (image) return { image: image.reference, version, commit: facts.head }
+  if (decision.next !== null || facts.atHead.some(tag => tag.version === version))
+    throw notPushed(found, settings)
+  const running = await whatRuns(aws, settings)
+  print(
+    `${decision.reason}; deploying ${running.version}, which the service runs, with its settings as they are now`,
+  )
+  return running
+}
+
+async function whatRuns(aws: Aws, settings: Settings): Promise<Picked> {
+  const target = await open(aws, targetOf(settings))
+  return explained(asked(target), async () => {
+    const service = await describeService(target)
+    const arn = primaryOf(service)?.taskDefinition ?? service.taskDefinition ?? ""
+    const { image, version, commit } = readRevision(
+      await describeRevision(target, arn),
+      settings.container || undefined,
+    )
+    if (image !== undefined && version !== undefined) return { image, version, commit }
+    throw new UserError(
+      `${target.cluster}/${target.service} runs no version yet.`,
+      "",
+      "Release one first: dagger call release, or name an image: deploy --image X.Y.Z",
+    )
+  })
+}
+
+function notPushed({ version, facts }: Survey, { repository }: Settings): UserError {
+  return new UserError(
+    `HEAD (${facts.head.slice(0, 7)}, version ${version}) has no image in the repository "${repository}".`,
+    "",
+    "Push it first: dagger call push, or do all of it: dagger call release. To deploy another version: --image X.Y.Z",
+  )
+}

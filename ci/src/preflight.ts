@@ -1,0 +1,53 @@
+import { accountOf, targetOf } from "./aws/account.js"
+import type { Aws } from "./aws/clients.js"
+import { explained } from "./aws/errors.js"
+import { describeRevision, readRevision } from "./ecs/revision.js"
+import { asked, assertDeployable, describeService, isCompleted, open, primaryOf } from "./ecs/service.js"
+import { urlOf } from "./ecs/url.js"
+import { type TakenBack, wasRolledBack } from "./rollback.js"
+import type { Settings } from "./settings.js"
+
+/** What a service runs, and what a release should know of it before it begins. */
+export type Live = {
+  /** `cluster/service`. */
+  name: string
+  account: string
+  /** The version that runs or is on its way; undefined for one that no release made. */
+  version?: string
+  /** Whether its deployment has completed. */
+  completed: boolean
+  url?: string
+  /** Set if the version asked about was rolled back. */
+  takenBack?: TakenBack
+}
+
+/**
+ * Looks at the service before a release: what could only fail later fails here.
+ *
+ * @param version the version that is to be released
+ * @throws UserError for unknown credentials, and if there is no service to deploy to
+ */
+export async function readLive(aws: Aws, settings: Settings, version: string): Promise<Live> {
+  const where = targetOf(settings)
+  const account = await accountOf(aws)
+  const target = await open(aws, where)
+  return explained(asked(target), async () => {
+    const service = await describeService(target)
+    assertDeployable(service, target)
+    const primary = primaryOf(service)
+    const arn = primary?.taskDefinition ?? service.taskDefinition ?? ""
+    const [running, url, takenBack] = await Promise.all([
+      describeRevision(target, arn),
+      urlOf(aws, settings),
+      wasRolledBack(aws, { ...where, version }),
+    ])
+    return {
+      name: `${where.cluster}/${where.service}`,
+      account,
+      version: readRevision(running, where.container).version,
+      completed: primary !== undefined && isCompleted(service, primary),
+      url,
+      takenBack,
+    }
+  })
+}

@@ -1,0 +1,105 @@
+import { type Commit, type Message, parseMessage } from "./conventional-commit.js"
+
+export type Effect = "major" | "minor" | "patch" | "none"
+
+/** A commit with what it does to the version and why. */
+export type Judged = Commit & { says: Message; effect: Effect; cancelled: boolean; why: string }
+
+const byType: Record<string, Effect> = { feat: "minor", fix: "patch", perf: "patch", revert: "patch" }
+
+/**
+ * Says of every commit in the range what it does to the version: breaking major, `feat` minor, `fix`, `perf` and a revert
+ * patch, all else nothing. A revert whose target lies in the range cancels both; a revert of that revert brings the
+ * target back.
+ *
+ * @param commits the range, in any order
+ */
+export function judge(commits: Commit[]): Judged[] {
+  const range = commits.map(commit => ({ ...commit, says: parseMessage(commit.message) }))
+  const cancelled = cancel(range)
+  return range.map(commit => {
+    const why = cancelled.get(commit.sha)
+    if (why !== undefined) return { ...commit, effect: "none", cancelled: true, why }
+    return { ...commit, ...verdict(commit.says), cancelled: false }
+  })
+}
+
+function verdict(says: Message): { effect: Effect; why: string } {
+  if (says.breaking) return { effect: "major", why: "breaking change" }
+  if (says.type === undefined) return { effect: "none", why: "not a Conventional Commit" }
+  const effect = byType[says.type] ?? "none"
+  return { effect, why: effect === "none" ? `${says.type} changes no version` : says.type }
+}
+
+/** Which commits of the range are cancelled, each with the reason. */
+function cancel(range: (Commit & { says: Message })[]): Map<string, string> {
+  const reasons = new Map<string, string>()
+  const reverts = range.filter(({ says }) => says.type === "revert")
+  if (reverts.length === 0) return reasons
+  const shas = range.map(commit => commit.sha).sort()
+  const parents = new Map(range.map(commit => [commit.sha, commit.parents]))
+  const targetsOf = new Map(
+    reverts.map(({ sha, says }) => [sha, says.reverts.map(it => targets(sha, it, shas, parents))]),
+  )
+  // How many reverts of each revert are not decided yet: one is decided after all that revert it.
+  const open = new Map<string, number>()
+  for (const target of [...targetsOf.values()].flat(2)) open.set(target, (open.get(target) ?? 0) + 1)
+  const decided = reverts.map(({ sha }) => sha).filter(sha => !open.get(sha))
+  for (const sha of decided) {
+    const found = targetsOf.get(sha) ?? []
+    const stands = !reasons.has(sha)
+    for (const target of found.flat()) {
+      if (stands) reasons.set(target, `reverted by ${sha.slice(0, 7)}`)
+      const left = (open.get(target) ?? 1) - 1
+      open.set(target, left)
+      if (left === 0 && targetsOf.has(target)) decided.push(target)
+    }
+    if (stands && found.length > 0 && found.every(it => it.length > 0)) {
+      reasons.set(sha, "reverts a commit that is not released yet")
+    }
+  }
+  return reasons
+}
+
+/** The commits of the range that one reverted id stands for. */
+function targets(
+  revert: string,
+  { sha, since }: Message["reverts"][number],
+  shas: string[],
+  parents: Map<string, string[]>,
+): string[] {
+  const full = complete(sha, shas)
+  return full === undefined || full === revert ? [] : mergedBy(full, since && complete(since, shas), parents)
+}
+
+/** The one commit of the range whose id begins so; none where there is none or more than one. */
+function complete(prefix: string, sorted: string[]): string | undefined {
+  let [low, high] = [0, sorted.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((sorted[middle] as string) < prefix) low = middle + 1
+    else high = middle
+  }
+  const found = sorted[low]
+  return found?.startsWith(prefix) && !sorted[low + 1]?.startsWith(prefix) ? found : undefined
+}
+
+/** A reverted commit, and where it is a merge the commits that it brought: its history without its mainline's. */
+function mergedBy(sha: string, mainline: string | undefined, parents: Map<string, string[]>): string[] {
+  const [first, ...others] = parents.get(sha) ?? []
+  if (others.length === 0) return [sha]
+  const kept = reachable([mainline ?? first ?? ""], parents, new Set())
+  return [...reachable([sha], parents, kept)]
+}
+
+function reachable(from: string[], parents: Map<string, string[]>, without: Set<string>): Set<string> {
+  const seen = new Set<string>()
+  const todo = [...from]
+  for (let sha = todo.pop(); sha !== undefined; sha = todo.pop()) {
+    const next = parents.get(sha)
+    if (next === undefined || seen.has(sha) || without.has(sha)) continue
+    seen.add(sha)
+    todo.push(...next)
+  }
+  return seen
+}

@@ -1,0 +1,106 @@
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, beforeAll, expect, test } from "vitest"
+import { fetchHistory, missingTags } from "../../src/git/fetch.js"
+import { readFacts } from "../../src/git/head.js"
+import { git } from "./histories.js"
+import { localShell, versionOfClone } from "./local-shell.js"
+
+const folder = mkdtempSync(join(tmpdir(), "clones-"))
+const remote = join(folder, "remote")
+const url = `file://${remote}`
+afterAll(() => rmSync(folder, { recursive: true }))
+
+beforeAll(() => {
+  git(folder, ["init", "-q", "-b", "main", remote])
+  git(remote, ["config", "uploadpack.allowFilter", "true"])
+  const commit = (message: string) =>
+    git(remote, [
+      "-c",
+      "user.name=A",
+      "-c",
+      "user.email=a@example.com",
+      "commit",
+      "-q",
+      "--allow-empty",
+      "-m",
+      message,
+    ])
+  commit("chore: init")
+  git(remote, ["tag", "v1.2.3"])
+  commit("feat: a")
+  git(remote, ["tag", "v1.3.0"])
+  commit("fix: b")
+})
+
+const clone = (name: string, ...options: string[]) => {
+  git(folder, ["clone", "-q", ...options, url, join(folder, name)])
+  return join(folder, name)
+}
+
+test.each([
+  ["full"],
+  ["bare", "--bare"],
+  ["blobless", "--filter=blob:none"],
+  ["treeless", "--filter=tree:0"],
+  ["single-branch", "--single-branch", "--branch", "main"],
+])("a %s clone gives the same version", async (name, ...options) => {
+  expect(await versionOfClone(clone(name, ...options))).toMatchObject({ current: "1.3.0", next: "1.3.1" })
+})
+
+test("a detached clone and a linked work tree give it too", async () => {
+  const full = clone("main")
+  git(full, ["worktree", "add", "-q", "--detach", join(folder, "linked")])
+  git(full, ["checkout", "-q", "--detach"])
+  for (const place of [full, join(folder, "linked")]) {
+    expect(await versionOfClone(place)).toMatchObject({ current: "1.3.0", next: "1.3.1" })
+  }
+})
+
+test("a clone's own settings, grafts and replacements change nothing", async () => {
+  const bent = clone("bent")
+  for (const setting of [
+    "log.showSignature=true",
+    "log.mailmap=true",
+    "format.pretty=oneline",
+    "color.ui=always",
+  ]) {
+    git(bent, ["config", ...(setting.split("=") as [string, string])])
+  }
+  git(bent, ["-c", "user.name=A", "-c", "user.email=a@example.com", "replace", "--graft", "HEAD"])
+  expect(await versionOfClone(bent)).toMatchObject({ current: "1.3.0", next: "1.3.1" })
+})
+
+test("tags that the remote has and the clone lacks are found, or fetched", async () => {
+  const shell = localShell(clone("tagless", "--no-tags"))
+  const facts = await readFacts(shell, "")
+  expect(facts).toMatchObject({ noTags: true, known: [], shallow: false })
+  expect(await missingTags(shell, url, facts, "")).toEqual(["v1.2.3", "v1.3.0"])
+  expect(await missingTags(shell, `${url}-gone`, facts, "")).toBeUndefined()
+  expect((await fetchHistory(shell, url, "")).failed).toBeUndefined()
+  const fetched = await readFacts(shell, "")
+  expect(fetched.merged.map(({ tag }) => tag)).toEqual(["v1.3.0", "v1.2.3"])
+})
+
+test("a shallow clone is known as one, and mended from the remote", async () => {
+  const place = clone("shallow", "--depth", "1", "--no-tags")
+  expect((await readFacts(localShell(place), "")).shallow).toBe(true)
+  expect((await fetchHistory(localShell(place), url, "")).failed).toBeUndefined()
+  expect((await readFacts(localShell(place), "")).shallow).toBe(false)
+  expect(await versionOfClone(place)).toMatchObject({ current: "1.3.0", next: "1.3.1" })
+})
+
+test("a remote that is gone leaves git's words, without the credentials of its URL", async () => {
+  const gone = "http://user:s3cret@127.0.0.1:1/x.git"
+  const { failed: words } = await fetchHistory(localShell(clone("words")), gone, "")
+  expect(words).toMatch(/127\.0\.0\.1/)
+  expect(words).not.toMatch(/s3cret/)
+})
+
+test("a tag prefix keeps the versions of two apps apart", async () => {
+  const place = clone("mono")
+  git(place, ["tag", "api/v0.4.0", "v1.3.0"])
+  expect(await versionOfClone(place, { prefix: "api/" })).toMatchObject({ current: "0.4.0", next: "0.4.1" })
+  expect(await versionOfClone(place)).toMatchObject({ current: "1.3.0", next: "1.3.1" })
+})
