@@ -28,10 +28,9 @@ export async function history(
   { repository, running }: { repository: string; running?: string },
 ): Promise<{ versions: Version[]; text: string }> {
   return explained({ ...aws, repository }, async () => {
-    const { DescribeImagesCommand } = await import("@aws-sdk/client-ecr")
     const client = await ecr(aws)
     const input = { repositoryName: repository, filter: { tagStatus: "TAGGED" }, maxResults: 1000 } as const
-    const read = (nextToken?: string) => client.send(new DescribeImagesCommand({ ...input, nextToken }))
+    const read = (nextToken?: string) => client.describeImages({ ...input, nextToken })
     const details: ImageDetail[] = []
     for await (const page of pages(read)) details.push(...(page.imageDetails ?? []))
     const versions = readVersions(details, running)

@@ -130,28 +130,23 @@ export async function runTask(aws: Aws, options: RunOptions): Promise<RunOutcome
 
 /** The service's tags, without AWS's own, which nobody can set. */
 async function serviceTags({ client, cluster, service }: Target): Promise<Tag[]> {
-  const { DescribeServicesCommand } = await import("@aws-sdk/client-ecs")
-  const answer = await client.send(
-    new DescribeServicesCommand({ cluster, services: [service], include: ["TAGS"] }),
-  )
+  const answer = await client.describeServices({ cluster, services: [service], include: ["TAGS"] })
   return (answer.services?.[0]?.tags ?? []).filter(({ key }) => !key?.startsWith("aws:"))
 }
 
 /** Takes the task's definition away again. The task is over, so what goes wrong here fails nothing. */
 async function deregister({ client }: Target, revision: string, print: (line: string) => void) {
-  const { DeregisterTaskDefinitionCommand } = await import("@aws-sdk/client-ecs")
   try {
-    await client.send(new DeregisterTaskDefinitionCommand({ taskDefinition: revision }))
+    await client.deregisterTaskDefinition({ taskDefinition: revision })
   } catch (error) {
     print(`warning: could not deregister ${shortName(revision)}: ${(error as Error).message}`)
   }
 }
 
 async function start({ client, cluster, service }: Target, request: RunTaskCommandInput): Promise<Task> {
-  const { RunTaskCommand } = await import("@aws-sdk/client-ecs")
   const { randomUUID } = await import("node:crypto")
   // The token makes a repeated request, such as the SDK's own retry, start no second task.
-  const answer = await client.send(new RunTaskCommand({ ...request, clientToken: randomUUID() }))
+  const answer = await client.runTask({ ...request, clientToken: randomUUID() })
   const task = answer.tasks?.[0]
   if (task?.taskArn !== undefined) return task
   const reasons = (answer.failures ?? []).map(({ reason, detail }) =>
@@ -199,8 +194,7 @@ async function wait(
 }
 
 async function describeTask({ client, cluster }: Target, { taskArn }: Task): Promise<Task | undefined> {
-  const { DescribeTasksCommand } = await import("@aws-sdk/client-ecs")
-  const answer = await client.send(new DescribeTasksCommand({ cluster, tasks: [taskArn as string] }))
+  const answer = await client.describeTasks({ cluster, tasks: [taskArn as string] })
   return answer.tasks?.[0]
 }
 
@@ -244,12 +238,9 @@ async function logPrinter(
 }
 
 async function stop({ client, cluster }: Target, { taskArn }: Task, seconds: number): Promise<UserError> {
-  const { StopTaskCommand } = await import("@aws-sdk/client-ecs")
   const name = shortName(taskArn)
   try {
-    await client.send(
-      new StopTaskCommand({ cluster, task: taskArn, reason: `ecs-release: timed out after ${seconds} s` }),
-    )
+    await client.stopTask({ cluster, task: taskArn, reason: `ecs-release: timed out after ${seconds} s` })
   } catch (error) {
     return new UserError(
       `timed out after ${seconds} s: the task ${name} could not be stopped and goes on.`,

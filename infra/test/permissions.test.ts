@@ -1,5 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
+import * as logs from "@aws-sdk/client-cloudwatch-logs"
+import * as ecr from "@aws-sdk/client-ecr"
+import * as ecs from "@aws-sdk/client-ecs"
+import * as sts from "@aws-sdk/client-sts"
 import { App, Stack } from "aws-cdk-lib"
 import { describe, expect, it } from "vitest"
 import { namesOf } from "../lib/names.js"
@@ -9,27 +13,29 @@ import { complete } from "./variants.js"
 const source = join(import.meta.dirname, "../../ci/src")
 const names = namesOf(new Stack(new App({ analyticsReporting: false }), "names"), complete)
 
-/** How IAM calls the services whose SDK package has another name. */
-const prefixes: Record<string, string> = { "cloudwatch-logs": "logs" }
+/** The services that the module calls, by the name that IAM has for them. */
+const services: Record<string, object> = { ecs, ecr, logs, sts }
 
 /** AWS answers these to everyone (STS, "GetCallerIdentity": "No permissions are required"). */
 const free = ["sts:GetCallerIdentity"]
 
-/** The IAM actions of the commands that a source file takes from the AWS SDK, by `import` or by `await import(…)`. */
-function actionsIn(text: string): string[] {
-  const taken = /\{([^{}]*)\}\s*(?:from|=\s*await\s+import\()\s*"@aws-sdk\/client-([a-z-]+)"/g
-  return [...text.matchAll(taken)].flatMap(([, list = "", client = ""]) =>
-    list
-      .split(",")
-      .map(name => name.replace(/^\s*type\s+/, "").trim())
-      .filter(name => name.endsWith("Command"))
-      .map(name => `${prefixes[client] ?? client}:${name.slice(0, -"Command".length)}`),
-  )
+/**
+ * The IAM actions of the calls in a source file: `client.describeServices(…)`, or `new DescribeServicesCommand(…)`. A call that
+ * several services have is that of the file's folder, else of ECS.
+ */
+function actionsIn(text: string, folder = ""): string[] {
+  const called = [...text.matchAll(/\.(?:send\(\s*new )?(\w+?)(?:Command)?\(|new (\w+)Command\(/g)]
+  return called.flatMap(([, method = "", command = method]) => {
+    const call = command.charAt(0).toUpperCase() + command.slice(1)
+    const having = Object.keys(services).filter(it => `${call}Command` in (services[it] ?? {}))
+    const service = having.length < 2 ? having[0] : having.includes(folder) ? folder : "ecs"
+    return service === undefined ? [] : [`${service}:${call}`]
+  })
 }
 
 function called(): string[] {
   const files = readdirSync(source, { recursive: true, encoding: "utf8" }).filter(it => it.endsWith(".ts"))
-  const actions = files.flatMap(file => actionsIn(readFileSync(join(source, file), "utf8")))
+  const actions = files.flatMap(file => actionsIn(readFileSync(join(source, file), "utf8"), dirname(file)))
   return [...new Set(actions)].sort()
 }
 
@@ -42,12 +48,14 @@ describe("the calls in ci/src and the release policy", () => {
 
   it("are found in every form that the module writes them in", () => {
     const text = `
-      import { type ECSClient, RunTaskCommand, type RunTaskCommandInput } from "@aws-sdk/client-ecs"
-      const { GetLogEventsCommand } = await import("@aws-sdk/client-cloudwatch-logs")
-      const { A, ListTasksCommand } = await import(
-        "@aws-sdk/client-ecs"
-      )`
-    expect(actionsIn(text)).toEqual(["ecs:RunTask", "logs:GetLogEvents", "ecs:ListTasks"])
+      await client.runTask({ cluster })
+      const command = new DescribeTaskDefinitionCommand({})
+      return (await logs(aws)).getLogEvents({})
+      await client
+        .tagResource({})`
+    const actions = ["ecs:RunTask", "ecs:DescribeTaskDefinition", "logs:GetLogEvents", "ecs:TagResource"]
+    expect(actionsIn(text)).toEqual(actions)
+    expect(actionsIn("client.tagResource({})", "ecr")).toEqual(["ecr:TagResource"])
   })
 })
 

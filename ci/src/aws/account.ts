@@ -37,8 +37,7 @@ export async function openAws(settings: Settings): Promise<Aws> {
  */
 export async function accountOf(aws: Aws): Promise<string> {
   return explained(aws, async () => {
-    const { GetCallerIdentityCommand } = await import("@aws-sdk/client-sts")
-    const identity = await (await sts(aws)).send(new GetCallerIdentityCommand({}))
+    const identity = await (await sts(aws)).getCallerIdentity({})
     return identity.Account ?? ""
   })
 }

@@ -1,7 +1,7 @@
-import type { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs"
-import type { ECRClient } from "@aws-sdk/client-ecr"
-import type { ECSClient } from "@aws-sdk/client-ecs"
-import type { STSClient } from "@aws-sdk/client-sts"
+import type { CloudWatchLogs } from "@aws-sdk/client-cloudwatch-logs"
+import type { ECR } from "@aws-sdk/client-ecr"
+import type { ECS } from "@aws-sdk/client-ecs"
+import type { STS } from "@aws-sdk/client-sts"
 import { UserError } from "../lib/errors.js"
 
 /** Where AWS calls go and as whom. */
@@ -117,28 +117,31 @@ export async function* pages<P extends { nextToken?: string }>(
   } while (true)
 }
 
-// Each client's package is loaded by the first call that needs it: `version` starts without any of them.
+// The SDK is loaded here and nowhere else, by the first call that needs it: `version` starts without any of it.
 
 /** Amazon ECR's client. */
-export async function ecr(aws: Aws): Promise<ECRClient> {
-  const { ECRClient } = await import("@aws-sdk/client-ecr")
-  return ending(new ECRClient(config(aws)), aws)
+export async function ecr(aws: Aws): Promise<ECR> {
+  const { ECR } = await import("@aws-sdk/client-ecr")
+  return ending(new ECR(config(aws)), aws)
 }
 
 /** Amazon ECS's client. */
-export async function ecs(aws: Aws): Promise<ECSClient> {
-  const { ECSClient } = await import("@aws-sdk/client-ecs")
-  return ending(new ECSClient(config(aws)), aws)
+export async function ecs(aws: Aws): Promise<ECS> {
+  const { ECS } = await import("@aws-sdk/client-ecs")
+  return ending(new ECS(config(aws)), aws)
 }
 
+/** Amazon ECS's calls one by one, for those that need middleware of their own. */
+export const ecsCommands = () => import("@aws-sdk/client-ecs")
+
 /** Amazon CloudWatch Logs' client. */
-export async function logs(aws: Aws): Promise<CloudWatchLogsClient> {
-  const { CloudWatchLogsClient } = await import("@aws-sdk/client-cloudwatch-logs")
-  return ending(new CloudWatchLogsClient(config(aws)), aws)
+export async function logs(aws: Aws): Promise<CloudWatchLogs> {
+  const { CloudWatchLogs } = await import("@aws-sdk/client-cloudwatch-logs")
+  return ending(new CloudWatchLogs(config(aws)), aws)
 }
 
 /** AWS STS's client. */
-export async function sts(aws: Aws): Promise<STSClient> {
-  const { STSClient } = await import("@aws-sdk/client-sts")
-  return ending(new STSClient(config(aws)), aws)
+export async function sts(aws: Aws): Promise<STS> {
+  const { STS } = await import("@aws-sdk/client-sts")
+  return ending(new STS(config(aws)), aws)
 }

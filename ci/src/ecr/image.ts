@@ -43,15 +43,12 @@ export async function assertInEcr(aws: Aws, image: string): Promise<void> {
   }
   const where = region === undefined || aws.endpoint ? aws : { ...aws, region }
   await explained({ ...where, repository }, async () => {
-    const { DescribeImagesCommand } = await import("@aws-sdk/client-ecr")
     const client = await ecr(where)
-    const { imageDetails } = await client.send(
-      new DescribeImagesCommand({
-        repositoryName: repository,
-        ...(account && { registryId: account }),
-        imageIds: [{ imageDigest: digest }],
-      }),
-    )
+    const { imageDetails } = await client.describeImages({
+      repositoryName: repository,
+      ...(account && { registryId: account }),
+      imageIds: [{ imageDigest: digest }],
+    })
     if (imageDetails?.[0] === undefined) throw noImage({ region: where.region, repository }, digest)
   })
 }
@@ -63,11 +60,10 @@ async function findImage(
   id: ImageIdentifier,
 ): Promise<{ image: string; commit?: string; detail: ImageDetail }> {
   return explained({ ...aws, repository }, async () => {
-    const { DescribeImagesCommand, DescribeRepositoriesCommand } = await import("@aws-sdk/client-ecr")
     const client = await ecr(aws)
     const [images, repositories] = await Promise.all([
-      client.send(new DescribeImagesCommand({ repositoryName: repository, imageIds: [id] })),
-      client.send(new DescribeRepositoriesCommand({ repositoryNames: [repository] })),
+      client.describeImages({ repositoryName: repository, imageIds: [id] }),
+      client.describeRepositories({ repositoryNames: [repository] }),
     ])
     const detail = images.imageDetails?.[0]
     const uri = repositories.repositories?.[0]?.repositoryUri

@@ -1,4 +1,4 @@
-import type { ECRClient, ImageIdentifier } from "@aws-sdk/client-ecr"
+import type { ECR, ImageIdentifier } from "@aws-sdk/client-ecr"
 import { type Container, dag, type Service } from "@dagger.io/dagger"
 import semver from "semver"
 import { type Aws, ecr } from "../aws/clients.js"
@@ -18,7 +18,7 @@ export type Image = {
  */
 export class Registry {
   private constructor(
-    private readonly client: ECRClient,
+    private readonly client: ECR,
     private readonly repository: string,
     /** The repository's address without a tag. */
     readonly uri: string,
@@ -33,11 +33,8 @@ export class Registry {
    * @param endpoint the service that stands for AWS, where one does
    */
   static async open(aws: Aws, repository: string, endpoint?: Service): Promise<Registry> {
-    const { DescribeRepositoriesCommand } = await import("@aws-sdk/client-ecr")
     const client = await ecr(aws)
-    const { repositories } = await client.send(
-      new DescribeRepositoriesCommand({ repositoryNames: [repository] }),
-    )
+    const { repositories } = await client.describeRepositories({ repositoryNames: [repository] })
     const { repositoryUri = "", imageTagMutability } = repositories?.[0] ?? {}
     return new Registry(client, repository, repositoryUri, imageTagMutability === "MUTABLE", endpoint)
   }
@@ -53,11 +50,11 @@ export class Registry {
   }
 
   private async describe(id: ImageIdentifier): Promise<Image | undefined> {
-    const { DescribeImagesCommand } = await import("@aws-sdk/client-ecr")
     try {
-      const { imageDetails } = await this.client.send(
-        new DescribeImagesCommand({ repositoryName: this.repository, imageIds: [id] }),
-      )
+      const { imageDetails } = await this.client.describeImages({
+        repositoryName: this.repository,
+        imageIds: [id],
+      })
       const found = imageDetails?.[0]
       return found?.imageDigest ? this.image(found.imageDigest, found.imageTags) : undefined
     } catch (error) {
@@ -92,8 +89,7 @@ export class Registry {
   }
 
   private async publish(image: Container, tag: string): Promise<Image> {
-    const { GetAuthorizationTokenCommand } = await import("@aws-sdk/client-ecr")
-    const { authorizationData } = await this.client.send(new GetAuthorizationTokenCommand({}))
+    const { authorizationData } = await this.client.getAuthorizationToken({})
     const token = Buffer.from(authorizationData?.[0]?.authorizationToken ?? "", "base64").toString()
     const at = token.indexOf(":")
     const host = this.uri.split("/", 1)[0] as string
@@ -125,20 +121,18 @@ export class Registry {
 
   /** Adds a tag to an image that is there (ECR BatchGetImage, PutImage): the same manifest, so the same digest. */
   private async addTag(digest: string, tag: string): Promise<void> {
-    const { BatchGetImageCommand, PutImageCommand } = await import("@aws-sdk/client-ecr")
-    const { images } = await this.client.send(
-      new BatchGetImageCommand({ repositoryName: this.repository, imageIds: [{ imageDigest: digest }] }),
-    )
+    const { images } = await this.client.batchGetImage({
+      repositoryName: this.repository,
+      imageIds: [{ imageDigest: digest }],
+    })
     const { imageManifest, imageManifestMediaType } = images?.[0] ?? {}
     try {
-      await this.client.send(
-        new PutImageCommand({
-          repositoryName: this.repository,
-          imageManifest,
-          imageManifestMediaType,
-          imageTag: tag,
-        }),
-      )
+      await this.client.putImage({
+        repositoryName: this.repository,
+        imageManifest,
+        imageManifestMediaType,
+        imageTag: tag,
+      })
     } catch (error) {
       // Another run of the same commit was quicker; whose image the tag is on is looked at next.
       if (!(error instanceof Error && /^Image(Tag)?AlreadyExistsException$/.test(error.name))) throw error

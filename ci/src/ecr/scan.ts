@@ -1,4 +1,4 @@
-import type { DescribeImageScanFindingsCommandOutput, ECRClient } from "@aws-sdk/client-ecr"
+import type { DescribeImageScanFindingsCommandOutput, ECR } from "@aws-sdk/client-ecr"
 import { type Aws, ecr, pages } from "../aws/clients.js"
 import { explained, passing } from "../aws/errors.js"
 import { UserError } from "../lib/errors.js"
@@ -101,11 +101,10 @@ export async function scanGate(aws: Aws, options: ScanOptions): Promise<void> {
  * @returns "", or why it was not started if one may begin by itself all the same: enhanced scanning takes no requests
  * @throws UserError if no scan can begin
  */
-async function startScan(client: ECRClient, repository: string, digest: string): Promise<string> {
-  const { StartImageScanCommand } = await import("@aws-sdk/client-ecr")
+async function startScan(client: ECR, repository: string, digest: string): Promise<string> {
   const input = { repositoryName: repository, imageId: { imageDigest: digest } }
   try {
-    await client.send(new StartImageScanCommand(input))
+    await client.startImageScan(input)
     return ""
   } catch (error) {
     if (passing(error)) throw error
@@ -114,12 +113,10 @@ async function startScan(client: ECRClient, repository: string, digest: string):
   }
 }
 
-async function readScan(client: ECRClient, repository: string, digest: string): Promise<Scan | undefined> {
-  const { DescribeImageScanFindingsCommand } = await import("@aws-sdk/client-ecr")
+async function readScan(client: ECR, repository: string, digest: string): Promise<Scan | undefined> {
   const input = { repositoryName: repository, imageId: { imageDigest: digest }, maxResults: 1000 }
   try {
-    const read = (nextToken?: string) =>
-      client.send(new DescribeImageScanFindingsCommand({ ...input, nextToken }))
+    const read = (nextToken?: string) => client.describeImageScanFindings({ ...input, nextToken })
     const findings: Finding[] = []
     let last: DescribeImageScanFindingsCommandOutput["imageScanStatus"]
     for await (const page of pages(read)) {

@@ -1,4 +1,4 @@
-import type { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs"
+import type { CloudWatchLogs } from "@aws-sdk/client-cloudwatch-logs"
 import type { Container, ContainerDefinition } from "@aws-sdk/client-ecs"
 import { type Aws, logs } from "../aws/clients.js"
 import { shortName } from "./service.js"
@@ -31,7 +31,7 @@ export function logStream(
 }
 
 /** CloudWatch Logs' client for the region that a log is in. */
-export function logsClient(aws: Aws, { region }: LogStream): Promise<CloudWatchLogsClient> {
+export function logsClient(aws: Aws, { region }: LogStream): Promise<CloudWatchLogs> {
   return logs(region === undefined ? aws : { ...aws, region })
 }
 
@@ -43,22 +43,19 @@ export function logsClient(aws: Aws, { region }: LogStream): Promise<CloudWatchL
  * @returns no lines where there is no such log (yet)
  */
 export async function readLog(
-  client: CloudWatchLogsClient,
+  client: CloudWatchLogs,
   { group, stream }: LogStream,
   limit: number,
   from?: string | "start",
 ): Promise<LogPart> {
-  const { GetLogEventsCommand } = await import("@aws-sdk/client-cloudwatch-logs")
   try {
-    const answer = await client.send(
-      new GetLogEventsCommand({
-        logGroupName: group,
-        logStreamName: stream,
-        limit,
-        startFromHead: from !== undefined,
-        ...(from !== undefined && from !== "start" && { nextToken: from }),
-      }),
-    )
+    const answer = await client.getLogEvents({
+      logGroupName: group,
+      logStreamName: stream,
+      limit,
+      startFromHead: from !== undefined,
+      ...(from !== undefined && from !== "start" && { nextToken: from }),
+    })
     const lines = (answer.events ?? []).flatMap(({ message = "" }) => message.trimEnd().split(/\r\n|[\r\n]/))
     return { lines, next: answer.nextForwardToken }
   } catch (error) {

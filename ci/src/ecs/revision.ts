@@ -4,6 +4,7 @@ import type {
   Tag,
   TaskDefinition,
 } from "@aws-sdk/client-ecs"
+import { ecsCommands } from "../aws/clients.js"
 import { shortName, type Target } from "./service.js"
 import {
   chooseContainer,
@@ -44,7 +45,7 @@ type RawResponse = { body?: AsyncIterable<Uint8Array> | Uint8Array }
  * @param reference ARN, `family:revision`, or a family for its latest ACTIVE revision
  */
 export async function describeRevision({ client }: Target, reference: string): Promise<Registered> {
-  const { DescribeTaskDefinitionCommand } = await import("@aws-sdk/client-ecs")
+  const { DescribeTaskDefinitionCommand } = await ecsCommands()
   const command = new DescribeTaskDefinitionCommand({ taskDefinition: reference, include: ["TAGS"] })
   let raw: { taskDefinition?: TaskDefinition } | undefined
   command.middlewareStack.add(
@@ -73,7 +74,7 @@ export async function describeRevision({ client }: Target, reference: string): P
  * @returns its ARN
  */
 export async function register({ client }: Target, registration: Registration): Promise<string> {
-  const { RegisterTaskDefinitionCommand } = await import("@aws-sdk/client-ecs")
+  const { RegisterTaskDefinitionCommand } = await ecsCommands()
   const command = new RegisterTaskDefinitionCommand(registration as RegisterTaskDefinitionCommandInput)
   command.middlewareStack.add(
     next => args => {
@@ -116,10 +117,12 @@ export async function recentRevisions(
   container?: string,
   limit = 15,
 ): Promise<Revision[]> {
-  const { ListTaskDefinitionsCommand } = await import("@aws-sdk/client-ecs")
-  const answer = await target.client.send(
-    new ListTaskDefinitionsCommand({ familyPrefix: family, sort: "DESC", status: "ACTIVE", maxResults: 100 }),
-  )
+  const answer = await target.client.listTaskDefinitions({
+    familyPrefix: family,
+    sort: "DESC",
+    status: "ACTIVE",
+    maxResults: 100,
+  })
   const number = (arn: string) => Number(arn.split(":").at(-1))
   const arns = (answer.taskDefinitionArns ?? [])
     .filter(arn => shortName(arn).startsWith(`${family}:`))
@@ -144,11 +147,10 @@ export async function note(
   unset: string[],
   print: (line: string) => void,
 ): Promise<void> {
-  const { TagResourceCommand, UntagResourceCommand } = await import("@aws-sdk/client-ecs")
   const tags = Object.entries(set).map(([key, value]) => ({ key, value }))
   try {
-    if (tags.length > 0) await client.send(new TagResourceCommand({ resourceArn: arn, tags }))
-    if (unset.length > 0) await client.send(new UntagResourceCommand({ resourceArn: arn, tagKeys: unset }))
+    if (tags.length > 0) await client.tagResource({ resourceArn: arn, tags })
+    if (unset.length > 0) await client.untagResource({ resourceArn: arn, tagKeys: unset })
   } catch (error) {
     const names = [...Object.keys(set), ...unset].join(", ")
     print(`warning: could not note ${names} on ${shortName(arn)}: ${(error as Error).message}`)

@@ -11,21 +11,14 @@ export type NativeDeployment = ServiceDeploymentBrief & { taskDefinition?: strin
  * @returns none where the record is empty, or where it may not be read
  */
 export async function listServiceDeployments(target: Target, limit = 10): Promise<NativeDeployment[]> {
-  const { ListServiceDeploymentsCommand, DescribeServiceRevisionsCommand } = await import(
-    "@aws-sdk/client-ecs"
-  )
   const { client, cluster, service } = target
-  const answer = await optional(() =>
-    client.send(new ListServiceDeploymentsCommand({ cluster, service, maxResults: limit })),
-  )
+  const answer = await optional(() => client.listServiceDeployments({ cluster, service, maxResults: limit }))
   const found = [...(answer?.serviceDeployments ?? [])].sort(
     (a, b) => (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0),
   )
   const arns = [...new Set(found.flatMap(it => it.targetServiceRevisionArn ?? []))].slice(0, 20)
   if (arns.length === 0) return found
-  const described = await optional(() =>
-    client.send(new DescribeServiceRevisionsCommand({ serviceRevisionArns: arns })),
-  )
+  const described = await optional(() => client.describeServiceRevisions({ serviceRevisionArns: arns }))
   const revisions = new Map(described?.serviceRevisions?.map(it => [it.serviceRevisionArn, it]))
   return found.map(it => ({
     ...it,
@@ -65,10 +58,7 @@ export async function describeServiceDeployment(
   { client }: Target,
   arn: string,
 ): Promise<ServiceDeployment | undefined> {
-  const { DescribeServiceDeploymentsCommand } = await import("@aws-sdk/client-ecs")
-  const answer = await optional(() =>
-    client.send(new DescribeServiceDeploymentsCommand({ serviceDeploymentArns: [arn] })),
-  )
+  const answer = await optional(() => client.describeServiceDeployments({ serviceDeploymentArns: [arn] }))
   return answer?.serviceDeployments?.[0]
 }
 
@@ -78,9 +68,8 @@ export async function describeServiceDeployment(
  * @returns false where ECS does not know the deployment or cannot stop it (it has just ended)
  */
 export async function stopServiceDeployment({ client }: Target, arn: string): Promise<boolean> {
-  const { StopServiceDeploymentCommand } = await import("@aws-sdk/client-ecs")
-  const stop = new StopServiceDeploymentCommand({ serviceDeploymentArn: arn, stopType: "ROLLBACK" })
-  return (await optional(() => client.send(stop))) !== undefined
+  const stop = () => client.stopServiceDeployment({ serviceDeploymentArn: arn, stopType: "ROLLBACK" })
+  return (await optional(stop)) !== undefined
 }
 
 /** These calls are newer than ECS: where they are not offered or not allowed, the pipeline goes by the older ones. */

@@ -1,10 +1,10 @@
-import type { Deployment, ECSClient, Service } from "@aws-sdk/client-ecs"
+import type { Deployment, ECS, Service } from "@aws-sdk/client-ecs"
 import { type Aws, ecs } from "../aws/clients.js"
 import { noService } from "../aws/errors.js"
 import { UserError } from "../lib/errors.js"
 
 /** A service, and the client to ask about it. */
-export type Target = { aws: Aws; client: ECSClient; cluster: string; service: string }
+export type Target = { aws: Aws; client: ECS; cluster: string; service: string }
 
 /** Opens a service: one client, so that its adaptive retry learns from all the calls of a run. */
 export async function open(
@@ -25,9 +25,8 @@ export function asked({ aws, cluster, service }: Target) {
  * @throws UserError where there is no such service
  */
 export async function describeService(target: Target): Promise<Service> {
-  const { DescribeServicesCommand } = await import("@aws-sdk/client-ecs")
   const { cluster, service } = target
-  const answer = await target.client.send(new DescribeServicesCommand({ cluster, services: [service] }))
+  const answer = await target.client.describeServices({ cluster, services: [service] })
   const found = answer.services?.[0]
   if (found === undefined) throw noService(asked(target))
   return found
@@ -72,15 +71,12 @@ export async function updateService(
   before: ReadonlySet<string>,
   force: boolean,
 ): Promise<Deployment | undefined> {
-  const { UpdateServiceCommand } = await import("@aws-sdk/client-ecs")
-  const answer = await client.send(
-    new UpdateServiceCommand({
-      cluster,
-      service,
-      taskDefinition: revision,
-      ...(force && { forceNewDeployment: true }),
-    }),
-  )
+  const answer = await client.updateService({
+    cluster,
+    service,
+    taskDefinition: revision,
+    ...(force && { forceNewDeployment: true }),
+  })
   return newDeployment(answer.service, revision, before)
 }
 

@@ -87,13 +87,15 @@ function hintFor(text: string, containers: Container[]): string | undefined {
 
 /** Tasks of the service that have stopped lately (ECS shows them for about an hour). */
 export async function stoppedTasks({ client, cluster, service }: Target): Promise<Task[]> {
-  const { ListTasksCommand, DescribeTasksCommand } = await import("@aws-sdk/client-ecs")
-  const listed = await client.send(
-    new ListTasksCommand({ cluster, serviceName: service, desiredStatus: "STOPPED", maxResults: 100 }),
-  )
+  const listed = await client.listTasks({
+    cluster,
+    serviceName: service,
+    desiredStatus: "STOPPED",
+    maxResults: 100,
+  })
   const arns = listed.taskArns ?? []
   if (arns.length === 0) return []
-  const answer = await client.send(new DescribeTasksCommand({ cluster, tasks: arns }))
+  const answer = await client.describeTasks({ cluster, tasks: arns })
   return answer.tasks ?? []
 }
 

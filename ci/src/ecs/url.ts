@@ -7,10 +7,7 @@ const urlTag = "ecs-release:url"
 /** Where people reach the service: the setting, else the service's tag `ecs-release:url` (ECS DescribeServices), if any. */
 export async function urlOf(aws: Aws, { url, cluster, service }: Settings): Promise<string | undefined> {
   if (url !== "") return url
-  const { DescribeServicesCommand } = await import("@aws-sdk/client-ecs")
   const client = await ecs(aws)
-  const { services } = await client.send(
-    new DescribeServicesCommand({ cluster, services: [service], include: ["TAGS"] }),
-  )
+  const { services } = await client.describeServices({ cluster, services: [service], include: ["TAGS"] })
   return services?.[0]?.tags?.find(({ key }) => key === urlTag)?.value
 }
