@@ -13,7 +13,7 @@ import {
   type Secret,
   type Service,
 } from "@dagger.io/dagger"
-import { deploymentOf, openAws, required, targetOf } from "./aws/account.js"
+import { openAws } from "./aws/account.js"
 import { changelogOf } from "./changelog.js"
 import { deploy } from "./deploy.js"
 import { defaultGitImage } from "./git/repository.js"
@@ -27,6 +27,7 @@ import { plan, planTable } from "./plan.js"
 import { outlook, pushRelease, release } from "./release.js"
 import { rollback } from "./rollback.js"
 import { runTask } from "./run.js"
+import { deploymentOf, required, targetOf } from "./settings.js"
 import { status } from "./status.js"
 import { validate } from "./validate.js"
 import { offBranch, openCheckout, survey } from "./version/compute.js"

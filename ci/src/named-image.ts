@@ -1,4 +1,3 @@
-import { targetOf } from "./aws/account.js"
 import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
 import { imageNamed, type Picked } from "./ecr/image.js"
@@ -6,7 +5,7 @@ import { Registry } from "./ecr/registry.js"
 import { describeRevision, readRevision } from "./ecs/revision.js"
 import { asked, describeService, open, primaryOf } from "./ecs/service.js"
 import { UserError } from "./lib/errors.js"
-import type { Settings } from "./settings.js"
+import { type Settings, targetOf } from "./settings.js"
 import { type Survey, survey } from "./version/compute.js"
 
 /**

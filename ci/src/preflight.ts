@@ -1,11 +1,11 @@
-import { accountOf, targetOf } from "./aws/account.js"
+import { accountOf } from "./aws/account.js"
 import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
 import { describeRevision, readRevision } from "./ecs/revision.js"
 import { asked, assertDeployable, describeService, isCompleted, open, primaryOf } from "./ecs/service.js"
 import { urlOf } from "./ecs/url.js"
 import { type TakenBack, wasRolledBack } from "./rollback.js"
-import type { Settings } from "./settings.js"
+import { type Settings, targetOf } from "./settings.js"
 
 /** What a service runs, and what a release should know of it before it begins. */
 export type Live = {

@@ -1,4 +1,4 @@
-import { deploymentOf, openAws, required } from "./aws/account.js"
+import { openAws } from "./aws/account.js"
 import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
 import { deploy } from "./deploy.js"
@@ -10,13 +10,13 @@ import { claim, noRemote, refuseWithoutRight } from "./git/claim.js"
 import { buildImage, contextOf, runTests } from "./image/build.js"
 import { refuseDirty } from "./image/context.js"
 import { UserError } from "./lib/errors.js"
+import { isNewer } from "./lib/semver.js"
 import { Steps } from "./lib/steps.js"
 import { migrateOnce } from "./migrate.js"
 import { type Live, readLive } from "./preflight.js"
-import type { Settings } from "./settings.js"
+import { deploymentOf, required, type Settings } from "./settings.js"
 import { validate } from "./validate.js"
 import { offBranch, resurvey, type Survey, survey } from "./version/compute.js"
-import { isNewer } from "./version/decide.js"
 
 /** How a release goes about it. */
 export type ReleaseOptions = {

@@ -1,4 +1,5 @@
 import type { Directory, Secret, Service } from "@dagger.io/dagger"
+import { UserError } from "./lib/errors.js"
 
 /** What the module is told: its constructor's arguments, documented there. */
 export type Settings = {
@@ -31,4 +32,24 @@ export type Settings = {
   awsSecretAccessKey?: Secret
   awsSessionToken?: Secret
   awsEndpoint?: Service
+}
+
+/** A setting that has to be there. */
+export function required(value: string, what: string, flag: string): string {
+  if (value !== "") return value
+  throw new UserError(`No ${what} is set.`, "", `Pass ${flag}, or set it in the .env beside dagger.json`)
+}
+
+/** The service that is deployed to. */
+export function targetOf({ cluster, service, container }: Settings) {
+  return {
+    cluster: required(cluster, "ECS cluster", "--cluster"),
+    service: required(service, "ECS service", "--service"),
+    container: container || undefined,
+  }
+}
+
+/** The service, and where the settings of a deployment come from. */
+export function deploymentOf(settings: Settings) {
+  return { ...targetOf(settings), template: settings.template || undefined }
 }

@@ -41,23 +41,3 @@ export async function accountOf(aws: Aws): Promise<string> {
     return identity.Account ?? ""
   })
 }
-
-/** A setting that has to be there. */
-export function required(value: string, what: string, flag: string): string {
-  if (value !== "") return value
-  throw new UserError(`No ${what} is set.`, "", `Pass ${flag}, or set it in the .env beside dagger.json`)
-}
-
-/** The service that is deployed to. */
-export function targetOf({ cluster, service, container }: Settings) {
-  return {
-    cluster: required(cluster, "ECS cluster", "--cluster"),
-    service: required(service, "ECS service", "--service"),
-    container: container || undefined,
-  }
-}
-
-/** The service, and where the settings of a deployment come from. */
-export function deploymentOf(settings: Settings) {
-  return { ...targetOf(settings), template: settings.template || undefined }
-}

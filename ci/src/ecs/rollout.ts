@@ -1,6 +1,6 @@
 import type { Deployment, Service, TaskDefinition } from "@aws-sdk/client-ecs"
 import { UserError } from "../lib/errors.js"
-import { isNewer } from "../version/decide.js"
+import { isNewer } from "../lib/semver.js"
 import { completed, type Deployed, type DeployOutcome, unfinished } from "./result.js"
 import { describeRevision, note, readRevision } from "./revision.js"
 import { describeService, isCompleted, primaryOf, shortName, type Target, updateService } from "./service.js"

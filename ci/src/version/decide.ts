@@ -35,11 +35,6 @@ export type Decision = {
   supersededBy: string | null
 }
 
-/** Whether a version that may not be one, such as a service's, is a greater one than `than`. */
-export function isNewer(version: string | undefined, than: string): boolean {
-  return semver.valid(version) !== null && semver.valid(than) !== null && semver.gt(version as string, than)
-}
-
 /** The highest release among version tags; a pre-release is none. */
 export function highestRelease(tags: VersionTag[]): VersionTag | undefined {
   return tags.find(({ version }) => !isPrerelease(version))
