@@ -1,15 +1,15 @@
 import { readCommits } from "./git/head.js"
 import { isPrerelease } from "./git/tags.js"
 import type { Settings } from "./settings.js"
-import { type Judged, judge } from "./version/bump.js"
-import type { Survey } from "./version/compute.js"
+import { type ClassifiedCommit, classify } from "./version/bump.js"
+import type { ComputedVersion } from "./version/compute.js"
 
-const sections: [title: string, belongs: (commit: Judged) => boolean][] = [
+const sections: [title: string, belongs: (commit: ClassifiedCommit) => boolean][] = [
   ["Breaking changes", commit => commit.effect === "major"],
-  ["Features", commit => commit.says.type === "feat"],
-  ["Fixes", commit => commit.says.type === "fix"],
-  ["Performance", commit => commit.says.type === "perf"],
-  ["Reverts", commit => commit.says.type === "revert"],
+  ["Features", commit => commit.parsed.type === "feat"],
+  ["Fixes", commit => commit.parsed.type === "fix"],
+  ["Performance", commit => commit.parsed.type === "perf"],
+  ["Reverts", commit => commit.parsed.type === "revert"],
 ]
 
 /**
@@ -19,7 +19,7 @@ const sections: [title: string, belongs: (commit: Judged) => boolean][] = [
  * @param version the version that the notes are of
  * @param date the release's date, ISO 8601; its day is shown
  */
-export function changelog(version: string, date: string, commits: Judged[]): string {
+export function changelog(version: string, date: string, commits: ClassifiedCommit[]): string {
   const left = new Set(commits.filter(commit => !commit.cancelled))
   const parts = sections.flatMap(([title, belongs]) => {
     const chosen = [...left].filter(belongs)
@@ -32,22 +32,22 @@ export function changelog(version: string, date: string, commits: Judged[]): str
 
 /** The notes of HEAD's version: of what it would release, or where it is released, of what that release brought. */
 export async function changelogOf(
-  { shell, facts, decision, version }: Survey,
+  { shell, head, decision, version }: ComputedVersion,
   { path }: Settings,
 ): Promise<string> {
-  if (!facts.atHead.some(tag => tag.version === version))
-    return changelog(version, facts.created, decision.commits)
-  const before = facts.merged.find(
-    tag => !isPrerelease(tag.version) && !facts.atHead.some(it => it.tag === tag.tag),
+  if (!head.atHead.some(tag => tag.version === version))
+    return changelog(version, head.date, decision.commits)
+  const before = head.merged.find(
+    tag => !isPrerelease(tag.version) && !head.atHead.some(it => it.tag === tag.tag),
   )
   const commits = await readCommits(shell.run, before?.tag ?? "", path)
-  return changelog(version, facts.created, judge(commits))
+  return changelog(version, head.date, classify(commits))
 }
 
-function line({ sha, says, effect }: Judged): string {
-  const scope = says.scope === undefined ? "" : `**${escapeMarkdown(says.scope)}:** `
-  const note = effect === "major" && says.breakingNote ? `: ${escapeMarkdown(says.breakingNote)}` : ""
-  return `- ${scope}${escapeMarkdown(says.description)}${note} (${sha.slice(0, 7)})`
+function line({ sha, parsed, effect }: ClassifiedCommit): string {
+  const scope = parsed.scope === undefined ? "" : `**${escapeMarkdown(parsed.scope)}:** `
+  const note = effect === "major" && parsed.breakingNote ? `: ${escapeMarkdown(parsed.breakingNote)}` : ""
+  return `- ${scope}${escapeMarkdown(parsed.description)}${note} (${sha.slice(0, 7)})`
 }
 
 /** A commit's words are text, not Markdown or HTML; long ones are cut. Numbers of pull requests stay links. */

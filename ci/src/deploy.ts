@@ -2,13 +2,13 @@ import type { Deployment, Service } from "@aws-sdk/client-ecs"
 import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
 import { assertInEcr } from "./ecr/image.js"
-import type { DeployOutcome } from "./ecs/result.js"
+import type { DeployResult } from "./ecs/result.js"
 import { describeRevision, note, type Registered, register } from "./ecs/revision.js"
 import { type Guards, rollOut } from "./ecs/rollout.js"
 import {
-  asked,
   assertDeployable,
   describeService,
+  errorContext,
   isCompleted,
   open,
   primaryOf,
@@ -91,7 +91,7 @@ export function chooseAction(service: Service, change: Patch, latest: Registered
  */
 export async function planDeploy(aws: Aws, options: DeployOptions): Promise<DeployPlan> {
   const target = await open(aws, options)
-  return explained(asked(target), () => prepare(target, options))
+  return explained(errorContext(target), () => prepare(target, options))
 }
 
 /**
@@ -102,10 +102,10 @@ export async function planDeploy(aws: Aws, options: DeployOptions): Promise<Depl
  * @throws DeployError whose message begins with `rolled back`, `superseded`, `timed out` or `failed`; UserError where it does
  *   not come to a deployment
  */
-export async function deploy(aws: Aws, options: DeployRun): Promise<DeployOutcome> {
+export async function deploy(aws: Aws, options: DeployRun): Promise<DeployResult> {
   const { timeoutSeconds = 900, print = console.log, version, commit } = options
   const target = await open(aws, options)
-  return explained(asked(target), async () => {
+  return explained(errorContext(target), async () => {
     const { service, current, action, patch: change, text } = await prepare(target, options)
     if (action.kind === "unchanged") {
       return { word: "unchanged", text, version, revision: current.arn, seconds: 0 }

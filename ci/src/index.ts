@@ -20,17 +20,17 @@ import { defaultGitImage } from "./git/repository.js"
 import { history } from "./history.js"
 import { buildImage, buildTarget, contextOf, runTests, unreleasedVersion } from "./image/build.js"
 import { refuseDirty } from "./image/context.js"
-import { Steps } from "./lib/steps.js"
+import { StepTimer } from "./lib/steps.js"
 import { printable } from "./lib/text.js"
-import { pickImage } from "./named-image.js"
 import { plan, planTable } from "./plan.js"
 import { outlook, pushRelease, release } from "./release.js"
+import { resolveImage } from "./resolve-image.js"
 import { rollback } from "./rollback.js"
 import { runTask } from "./run.js"
 import { deploymentOf, required, targetOf } from "./settings.js"
 import { status } from "./status.js"
 import { validate } from "./validate.js"
-import { offBranch, openCheckout, survey } from "./version/compute.js"
+import { computeVersion, offBranch, openCheckout } from "./version/compute.js"
 
 const print = (line: string) => console.log(printable(line))
 
@@ -174,7 +174,7 @@ export class EcsRelease {
   @func({ cache: "never" })
   async version(): Promise<string> {
     validate(this)
-    return (await survey(this)).version
+    return (await computeVersion(this)).version
   }
 
   /**
@@ -204,7 +204,7 @@ export class EcsRelease {
   @func({ cache: "never" })
   async changelog(): Promise<string> {
     validate(this)
-    return printable(await changelogOf(await survey(this), this))
+    return printable(await changelogOf(await computeVersion(this), this))
   }
 
   /**
@@ -222,7 +222,7 @@ export class EcsRelease {
     const found = await openCheckout(this)
     const context = await contextOf(found, this)
     await runTests(context, this, unreleasedVersion(found, context))
-    return `passed: stage ${target} of ${this.dockerfile}, commit ${found.facts.head.slice(0, 7)}\n`
+    return `passed: stage ${target} of ${this.dockerfile}, commit ${found.head.sha.slice(0, 7)}\n`
   }
 
   /**
@@ -275,11 +275,11 @@ export class EcsRelease {
   @func({ cache: "never" })
   async push(): Promise<string> {
     validate(this)
-    const found = await survey(this, { release: true })
+    const found = await computeVersion(this, { release: true })
     const refused = offBranch(found, this)
     if (refused) throw refused
     await refuseDirty(found.shell.run)
-    const pushed = await pushRelease(await openAws(this), this, found, new Steps(print), print)
+    const pushed = await pushRelease(await openAws(this), this, found, new StepTimer(print), print)
     return typeof pushed === "string" ? pushed : pushed.image.reference
   }
 
@@ -301,9 +301,9 @@ export class EcsRelease {
   async deploy(image = "", timeout = 900): Promise<string> {
     validate(this, { timeout })
     const aws = await openAws(this)
-    const picked = await pickImage(aws, this, image, print)
+    const named = await resolveImage(aws, this, image, print)
     const keepNewer = image === ""
-    const options = { ...deploymentOf(this), ...picked, keepNewer, timeoutSeconds: timeout, print }
+    const options = { ...deploymentOf(this), ...named, keepNewer, timeoutSeconds: timeout, print }
     return printable(`${(await deploy(aws, options)).text}\n`)
   }
 
@@ -401,8 +401,8 @@ export class EcsRelease {
   async run(command: string[], image = "", timeout = 900): Promise<string> {
     validate(this, { timeout })
     const aws = await openAws(this)
-    const picked = await pickImage(aws, this, image, print)
-    const options = { ...deploymentOf(this), ...picked, command, timeoutSeconds: timeout, print }
+    const named = await resolveImage(aws, this, image, print)
+    const options = { ...deploymentOf(this), ...named, command, timeoutSeconds: timeout, print }
     return printable(`${(await runTask(aws, options)).text}\n`)
   }
 }

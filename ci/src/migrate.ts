@@ -2,7 +2,7 @@ import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
 import { planDeploy } from "./deploy.js"
 import { note, recentRevisions, register } from "./ecs/revision.js"
-import { asked, open } from "./ecs/service.js"
+import { errorContext, open } from "./ecs/service.js"
 import { migratedTag } from "./ecs/task-definition.js"
 import { type RunOptions, runTask } from "./run.js"
 
@@ -23,7 +23,7 @@ export async function migrateOnce(
 ): Promise<void> {
   const { version, container, print } = options
   const target = await open(aws, options)
-  await explained(asked(target), async () => {
+  await explained(errorContext(target), async () => {
     const { action, patch, current } = await planDeploy(aws, options)
     if (action.kind === "unchanged" || action.kind === "follow") {
       print(`no migration: ${version} ${action.kind === "follow" ? "is being deployed" : "runs"} already`)

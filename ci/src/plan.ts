@@ -9,8 +9,8 @@ import { UserError } from "./lib/errors.js"
 import { table } from "./lib/table.js"
 import { nothingToDo } from "./release.js"
 import type { Settings } from "./settings.js"
-import type { Judged } from "./version/bump.js"
-import { offBranch, type Survey, survey } from "./version/compute.js"
+import type { ClassifiedCommit } from "./version/bump.js"
+import { type ComputedVersion, computeVersion, offBranch } from "./version/compute.js"
 
 type Line = { commit: string; subject: string; effect: string; why: string }
 
@@ -41,8 +41,8 @@ export type Plan = {
  * there are credentials for it.
  */
 export async function plan(settings: Settings): Promise<Plan> {
-  const found = await survey(settings, { branch: true })
-  const { decision, facts, version, unasked } = found
+  const found = await computeVersion(settings, { branch: true })
+  const { decision, head, version, unasked } = found
   const [commits, ignored] = [decision.commits.filter(counts), decision.commits.filter(it => !counts(it))]
   return {
     version,
@@ -51,7 +51,7 @@ export async function plan(settings: Settings): Promise<Plan> {
     bump: decision.bump,
     reason: decision.reason,
     base: { tag: decision.base, why: whyBase(found) },
-    head: { commit: facts.head, date: facts.created },
+    head: { commit: head.sha, date: head.date },
     commits: commits.map(line),
     ignored: ignored.map(line),
     supersededBy: decision.supersededBy,
@@ -89,25 +89,28 @@ export function planTable(plan: Plan): string {
   ].join("\n")}\n`
 }
 
-function counts({ effect, cancelled, says }: Judged): boolean {
-  return effect !== "none" || (says.releaseAs !== undefined && !cancelled)
+function counts({ effect, cancelled, parsed }: ClassifiedCommit): boolean {
+  return effect !== "none" || (parsed.releaseAs !== undefined && !cancelled)
 }
 
-function line({ sha, says, effect, why }: Judged): Line {
-  const subject = says.subject.length > 100 ? `${says.subject.slice(0, 99)}…` : says.subject
+function line({ sha, parsed, effect, why }: ClassifiedCommit): Line {
+  const subject = parsed.subject.length > 100 ? `${parsed.subject.slice(0, 99)}…` : parsed.subject
   return { commit: sha, subject, effect, why }
 }
 
-function whyBase({ decision, facts }: Survey): string {
+function whyBase({ decision, head }: ComputedVersion): string {
   if (decision.base === null) return "no version tag is merged into HEAD"
-  if (facts.atHead.some(({ tag }) => tag === decision.base)) return "HEAD itself has it"
-  return `the highest of ${facts.merged.length} version tag${facts.merged.length === 1 ? "" : "s"} merged into HEAD`
+  if (head.atHead.some(({ tag }) => tag === decision.base)) return "HEAD itself has it"
+  return `the highest of ${head.merged.length} version tag${head.merged.length === 1 ? "" : "s"} merged into HEAD`
 }
 
-async function effects(found: Survey, settings: Settings): Promise<Pick<Plan, "release" | "service">> {
+async function effects(
+  found: ComputedVersion,
+  settings: Settings,
+): Promise<Pick<Plan, "release" | "service">> {
   const idle = nothingToDo(found)
   if (idle) return { release: [], service: [idle.split("\n")[0] as string] }
-  const refused = found.facts.onBranch === false ? offBranch(found, settings) : undefined
+  const refused = found.head.onBranch === false ? offBranch(found, settings) : undefined
   if (refused) return { release: [], service: refused.message.split("\n") }
   try {
     return await effectsOnAws(await openAws(settings), found, settings)
@@ -119,14 +122,14 @@ async function effects(found: Survey, settings: Settings): Promise<Pick<Plan, "r
 
 async function effectsOnAws(
   aws: Aws,
-  found: Survey,
+  found: ComputedVersion,
   settings: Settings,
 ): Promise<Pick<Plan, "release" | "service">> {
   const { repository, cluster, service, container, template } = settings
-  const { version, facts } = found
+  const { version, head } = found
   return explained({ ...aws, repository, cluster, service }, async () => {
     const registry = await Registry.open(aws, repository)
-    const image = await registry.findRelease(version, facts.head)
+    const image = await registry.findRelease(version, head.sha)
     const target = await open(aws, { cluster, service })
     const { taskDefinition = "" } = await describeService(target)
     const current = await describeRevision(target, taskDefinition)
@@ -135,7 +138,7 @@ async function effectsOnAws(
       container: container || undefined,
       image: image?.reference ?? `${registry.uri}@(the digest that the build gives)`,
       version,
-      commit: facts.head,
+      commit: head.sha,
     }
     const { unchanged, diff } = patch(current.definition, base.tags, release, base.definition)
     return {
@@ -145,13 +148,13 @@ async function effectsOnAws(
   })
 }
 
-function steps({ version, facts }: Survey, settings: Settings, built: boolean): string[] {
+function steps({ version, head }: ComputedVersion, settings: Settings, built: boolean): string[] {
   const { tagPrefix, repository, cluster, service, testTarget, runtimeTarget, dockerfile } = settings
   const test = testTarget === "" ? "" : `test (stage ${testTarget}) and `
   const before = [
     `${test}build ${dockerfile} (stage ${runtimeTarget || "last"})`,
     `claim ${version}: push the tag ${tagPrefix}v${version} to the remote`,
-    `push ${version} and ${facts.head} to the repository ${repository}`,
+    `push ${version} and ${head.sha} to the repository ${repository}`,
   ]
   return [...(built ? [] : before), `deploy ${version} to ${cluster}/${service} by digest`]
 }

@@ -2,13 +2,20 @@ import { accountOf } from "./aws/account.js"
 import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
 import { describeRevision, readRevision } from "./ecs/revision.js"
-import { asked, assertDeployable, describeService, isCompleted, open, primaryOf } from "./ecs/service.js"
+import {
+  assertDeployable,
+  describeService,
+  errorContext,
+  isCompleted,
+  open,
+  primaryOf,
+} from "./ecs/service.js"
 import { urlOf } from "./ecs/url.js"
-import { type TakenBack, wasRolledBack } from "./rollback.js"
+import { type RolledBack, wasRolledBack } from "./rollback.js"
 import { type Settings, targetOf } from "./settings.js"
 
 /** What a service runs, and what a release should know of it before it begins. */
-export type Live = {
+export type Preflight = {
   /** `cluster/service`. */
   name: string
   account: string
@@ -18,7 +25,7 @@ export type Live = {
   completed: boolean
   url?: string
   /** Set if the version asked about was rolled back. */
-  takenBack?: TakenBack
+  rolledBack?: RolledBack
 }
 
 /**
@@ -27,16 +34,16 @@ export type Live = {
  * @param version the version that is to be released
  * @throws UserError for unknown credentials, and if there is no service to deploy to
  */
-export async function readLive(aws: Aws, settings: Settings, version: string): Promise<Live> {
+export async function preflight(aws: Aws, settings: Settings, version: string): Promise<Preflight> {
   const where = targetOf(settings)
   const account = await accountOf(aws)
   const target = await open(aws, where)
-  return explained(asked(target), async () => {
+  return explained(errorContext(target), async () => {
     const service = await describeService(target)
     assertDeployable(service, target)
     const primary = primaryOf(service)
     const arn = primary?.taskDefinition ?? service.taskDefinition ?? ""
-    const [running, url, takenBack] = await Promise.all([
+    const [running, url, rolledBack] = await Promise.all([
       describeRevision(target, arn),
       urlOf(aws, settings),
       wasRolledBack(aws, { ...where, version }),
@@ -47,7 +54,7 @@ export async function readLive(aws: Aws, settings: Settings, version: string): P
       version: readRevision(running, where.container).version,
       completed: primary !== undefined && isCompleted(service, primary),
       url,
-      takenBack,
+      rolledBack,
     }
   })
 }

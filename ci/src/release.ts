@@ -11,12 +11,12 @@ import { buildImage, contextOf, runTests } from "./image/build.js"
 import { refuseDirty } from "./image/context.js"
 import { UserError } from "./lib/errors.js"
 import { isNewer } from "./lib/semver.js"
-import { Steps } from "./lib/steps.js"
+import { StepTimer } from "./lib/steps.js"
 import { migrateOnce } from "./migrate.js"
-import { type Live, readLive } from "./preflight.js"
+import { type Preflight, preflight } from "./preflight.js"
 import { deploymentOf, required, type Settings } from "./settings.js"
 import { validate } from "./validate.js"
-import { offBranch, resurvey, type Survey, survey } from "./version/compute.js"
+import { type ComputedVersion, computeVersion, offBranch, recomputeVersion } from "./version/compute.js"
 
 /** How a release goes about it. */
 export type ReleaseOptions = {
@@ -40,21 +40,21 @@ type Pushed = { image: Image; version: string; commit?: string }
 export async function release(settings: Settings, options: ReleaseOptions): Promise<string> {
   const { print } = options
   validate(settings, { timeout: options.timeoutSeconds, severity: options.severity })
-  const steps = new Steps(print)
-  const found = await steps.run("version", () => survey(settings, { release: true }))
+  const steps = new StepTimer(print)
+  const found = await steps.run("version", () => computeVersion(settings, { release: true }))
   const refused = offBranch(found, settings)
   if (refused) throw refused
   print(`${found.version}: ${found.decision.reason}`)
-  const { decision, version, facts, shell } = found
-  if (decision.supersededBy !== null) return superseded(facts.head, decision.supersededBy)
+  const { decision, version, head, shell } = found
+  if (decision.supersededBy !== null) return superseded(head.sha, decision.supersededBy)
   const idle = nothingToRelease(found)
   if (!idle) await refuseDirty(shell.run)
   const aws = await openAws(settings)
-  const live = await steps.run("check", () => readLive(aws, settings, version))
-  if (isNewer(live.version, version)) return superseded(facts.head, live.version as string)
-  if (live.takenBack) {
-    if (idle) return `${decision.reason}; ${live.takenBack.why}, and ${live.name} runs ${live.version}\n`
-    throw takenBack(version, live)
+  const live = await steps.run("check", () => preflight(aws, settings, version))
+  if (isNewer(live.version, version)) return superseded(head.sha, live.version as string)
+  if (live.rolledBack) {
+    if (idle) return `${decision.reason}; ${live.rolledBack.why}, and ${live.name} runs ${live.version}\n`
+    throw rolledBack(version, live)
   }
   if (idle && live.version === version && live.completed) {
     return `${decision.reason}; ${live.name} runs ${version}; nothing is deployed\n`
@@ -73,15 +73,15 @@ export async function release(settings: Settings, options: ReleaseOptions): Prom
 async function releaseHead(
   aws: Aws,
   settings: Settings,
-  found: Survey,
-  live: Live,
-  steps: Steps,
+  found: ComputedVersion,
+  live: Preflight,
+  steps: StepTimer,
   options: ReleaseOptions,
 ): Promise<string> {
   const pushed = await pushRelease(aws, settings, found, steps, options.print)
   if (typeof pushed === "string") return pushed
   const { image, found: claimed } = pushed
-  const bringing = { image, version: claimed.version, commit: claimed.facts.head }
+  const bringing = { image, version: claimed.version, commit: claimed.head.sha }
   return bring(aws, settings, claimed, bringing, live, steps, options)
 }
 
@@ -89,9 +89,9 @@ async function releaseHead(
 async function finish(
   aws: Aws,
   settings: Settings,
-  found: Survey,
-  live: Live,
-  steps: Steps,
+  found: ComputedVersion,
+  live: Preflight,
+  steps: StepTimer,
   options: ReleaseOptions,
 ): Promise<string> {
   const { version, decision } = found
@@ -108,18 +108,18 @@ async function finish(
 async function bring(
   aws: Aws,
   settings: Settings,
-  found: Survey,
+  found: ComputedVersion,
   { image, version, commit }: Pushed,
-  live: Live,
-  steps: Steps,
+  live: Preflight,
+  steps: StepTimer,
   { severity, migrate, timeoutSeconds, print }: ReleaseOptions,
 ): Promise<string> {
   const { repository } = settings
   // Nobody else's newer version is replaced: not by a run that took long, and not by one that waited for a scan or a migration.
   const stillNewest = async () => {
-    const { decision, facts, unasked } = await resurvey(found, settings, false)
+    const { decision, head, unasked } = await recomputeVersion(found, settings, false)
     if (unasked !== undefined) throw notAsked(version, unasked)
-    if (decision.supersededBy !== null) throw new Overtaken(superseded(facts.head, decision.supersededBy))
+    if (decision.supersededBy !== null) throw new Overtaken(superseded(head.sha, decision.supersededBy))
   }
   if (severity !== "" || migrate !== "") await stillNewest()
   if (severity !== "") {
@@ -151,16 +151,16 @@ async function bring(
 }
 
 /** What to say of a commit of which there is nothing to release; undefined if there is something. */
-export function nothingToDo(found: Survey): string | undefined {
-  const { decision, facts } = found
-  if (decision.supersededBy !== null) return superseded(facts.head, decision.supersededBy)
+export function nothingToDo(found: ComputedVersion): string | undefined {
+  const { decision, head } = found
+  if (decision.supersededBy !== null) return superseded(head.sha, decision.supersededBy)
   if (!nothingToRelease(found)) return undefined
   return `${decision.reason}; a release would only make sure that the service runs ${found.version}\n`
 }
 
 /** Whether the commits since the last version change nothing; HEAD itself may be that version. */
-function nothingToRelease({ decision, version, facts }: Survey): boolean {
-  return decision.next === null && !facts.atHead.some(tag => tag.version === version)
+function nothingToRelease({ decision, version, head }: ComputedVersion): boolean {
+  return decision.next === null && !head.atHead.some(tag => tag.version === version)
 }
 
 function superseded(head: string, by: string): string {
@@ -173,7 +173,7 @@ function superseded(head: string, by: string): string {
 /** What a release of HEAD would do, in one line; a version that cannot be told is no reason to fail. */
 export async function outlook(settings: Settings): Promise<string> {
   try {
-    const found = await survey(settings)
+    const found = await computeVersion(settings)
     return nothingToDo(found) ?? `a release of HEAD would bring ${found.version} (${found.decision.reason})\n`
   } catch (error) {
     if (!(error instanceof UserError)) throw error
@@ -181,9 +181,9 @@ export async function outlook(settings: Settings): Promise<string> {
   }
 }
 
-function takenBack(version: string, { takenBack }: Live): UserError {
+function rolledBack(version: string, { rolledBack }: Preflight): UserError {
   return new UserError(
-    `${version} is not deployed: ${takenBack?.why}.`,
+    `${version} is not deployed: ${rolledBack?.why}.`,
     "",
     `Fix it in a new commit and release that, or bring it back on purpose: deploy --image ${version}`,
   )
@@ -200,7 +200,7 @@ function notAsked(version: string, why: string): UserError {
 function neverPushed(
   { tagPrefix, repository }: Settings,
   version: string,
-  { name, ...live }: Live,
+  { name, ...live }: Preflight,
 ): UserError {
   const tag = `${tagPrefix}v${version}`
   return new UserError(
@@ -219,14 +219,14 @@ function neverPushed(
 export async function pushRelease(
   aws: Aws,
   settings: Settings,
-  found: Survey,
-  steps: Steps,
+  found: ComputedVersion,
+  steps: StepTimer,
   print: (line: string) => void,
-): Promise<{ image: Image; found: Survey } | string> {
+): Promise<{ image: Image; found: ComputedVersion } | string> {
   const repository = required(settings.repository, "ECR repository", "--repository")
   return explained({ ...aws, repository }, async () => {
     const registry = await Registry.open(aws, repository, settings.awsEndpoint)
-    const { head } = found.facts
+    const head = found.head.sha
     const before = await registry.findRelease(found.version, head)
     if (before) {
       print(`${found.version} is in the registry already, from this commit (${before.digest})`)
@@ -258,23 +258,23 @@ export async function pushRelease(
 /** Claims the version; if another commit was quicker, the next one. */
 async function claimVersion(
   settings: Settings,
-  found: Survey,
+  found: ComputedVersion,
   url: string,
   print: (line: string) => void,
-): Promise<Survey> {
+): Promise<ComputedVersion> {
   for (let now = found; ; ) {
     const tag = tagOf(settings, now)
-    const claimed = await claim(now.shell.remote, url, now.facts.head, tag)
+    const claimed = await claim(now.shell.remote, url, now.head.sha, tag)
     if (claimed.won) {
       print(`${tag} ${claimed.repeated ? "is this commit's already" : "claimed for this commit"}`)
       return now
     }
     print(`${tag} went to commit ${claimed.holder.slice(0, 7)} meanwhile; computing the version anew`)
-    now = await resurvey(now, settings, true)
+    now = await recomputeVersion(now, settings, true)
     if (nothingToDo(now)) return now
   }
 }
 
-function tagOf({ tagPrefix }: Settings, { version }: Survey): string {
+function tagOf({ tagPrefix }: Settings, { version }: ComputedVersion): string {
   return `${tagPrefix}v${version}`
 }

@@ -4,13 +4,13 @@ import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
 import { deploy } from "./deploy.js"
 import { imageNamed } from "./ecr/image.js"
-import { DeployError, type DeployOutcome, unfinished } from "./ecs/result.js"
+import { DeployError, type DeployResult, deployError } from "./ecs/result.js"
 import { describeRevision, note, type Revision, readRevision, recentRevisions } from "./ecs/revision.js"
 import { rollOut } from "./ecs/rollout.js"
 import {
-  asked,
   assertDeployable,
   describeService,
+  errorContext,
   isCompleted,
   open,
   primaryOf,
@@ -73,10 +73,10 @@ export function choosePrevious(
  * @returns `completed`, or `unchanged` where that version runs already
  * @throws UserError where there is no version to go to; DeployError as `deploy` does
  */
-export async function rollback(aws: Aws, options: RollbackOptions): Promise<DeployOutcome> {
+export async function rollback(aws: Aws, options: RollbackOptions): Promise<DeployResult> {
   const { container, repository, print = console.log, timeoutSeconds = 900 } = options
   const target = await open(aws, options)
-  return explained({ ...asked(target), repository }, async () => {
+  return explained({ ...errorContext(target), repository }, async () => {
     const service = await describeService(target)
     assertDeployable(service, target)
     const arn = primaryOf(service)?.taskDefinition ?? service.taskDefinition ?? ""
@@ -88,7 +88,7 @@ export async function rollback(aws: Aws, options: RollbackOptions): Promise<Depl
     const back = named ?? (await imageNamed(aws, options, await previous(target, service, current, options)))
     const { image, version, commit } = back
     print(`going from ${current.version ?? "an unknown version"} to ${version}`)
-    await markTakenBack(target, current, version, print)
+    await markRolledBack(target, current, version, print)
     try {
       return await deploy(aws, { ...options, image, version, commit, print, timeoutSeconds })
     } catch (error) {
@@ -100,7 +100,7 @@ export async function rollback(aws: Aws, options: RollbackOptions): Promise<Depl
 }
 
 /** Whether, and how, a version was taken back: it was deployed, and the service was made to run another in its place. */
-export type TakenBack = { version: string; revision: string; why: string }
+export type RolledBack = { version: string; revision: string; why: string }
 
 /**
  * Tells whether a version was rolled back, by a person or by ECS: then a repeated release of its commit must not bring it
@@ -112,10 +112,10 @@ export type TakenBack = { version: string; revision: string; why: string }
 export async function wasRolledBack(
   aws: Aws,
   options: { cluster: string; service: string; container?: string; version: string },
-): Promise<TakenBack | undefined> {
+): Promise<RolledBack | undefined> {
   const { container, version } = options
   const target = await open(aws, options)
-  return explained(asked(target), async () => {
+  return explained(errorContext(target), async () => {
     const service = await describeService(target)
     const primary = primaryOf(service)
     const current = await describeRevision(target, primary?.taskDefinition ?? service.taskDefinition ?? "")
@@ -143,7 +143,7 @@ async function stopDeployment(
     print,
     timeoutSeconds,
   }: Required<Pick<RollbackOptions, "print" | "timeoutSeconds">> & RollbackOptions,
-): Promise<DeployOutcome | undefined> {
+): Promise<DeployResult | undefined> {
   const primary = primaryOf(service)
   if (!primary || isCompleted(service, primary) || primary.rolloutState === "FAILED") return undefined
   const others = (service.deployments ?? []).filter(it => it !== primary && it.rolloutState !== "FAILED")
@@ -161,10 +161,10 @@ async function stopDeployment(
   if (to !== undefined && to !== back.version) return undefined
   const version = back.version ?? "the version before"
   print(`stopping deployment ${primary.id} of ${current.version}; going back to ${version}`)
-  await markTakenBack(target, current, back.version, print)
+  await markRolledBack(target, current, back.version, print)
   const since = primary.createdAt
-  const native = since && (await findServiceDeployment(target, current.arn, since))
-  if (native === undefined || !(await stopServiceDeployment(target, native))) {
+  const record = since && (await findServiceDeployment(target, current.arn, since))
+  if (record === undefined || !(await stopServiceDeployment(target, record))) {
     const rollout = {
       revision: back.arn,
       definition: before.definition,
@@ -179,13 +179,13 @@ async function stopDeployment(
   const ending = await follow(target, followed, {
     knownEvents,
     since,
-    serviceDeployment: native,
+    serviceDeployment: record,
     timeoutSeconds,
     print,
   })
   if (ending.word === "completed") return undefined // It was done before it could be stopped: go back from it.
   const deployed = { version, revision: back.arn, definition: before.definition, deploymentId: primary.id }
-  if (ending.word !== "rolled back") throw await unfinished(target, deployed, ending)
+  if (ending.word !== "rolled back") throw await deployError(target, deployed, ending)
   const seconds = Math.round(ending.seconds)
   const text = `completed: stopped ${current.version}; ${target.cluster}/${target.service} runs ${version} again, after ${seconds} s`
   return {
@@ -220,10 +220,10 @@ async function previous(
 
 /** What ECS itself knows of task definitions: its record of deployments, and failed ones still in the service's list. */
 async function readRecord(target: Target, service: Service): Promise<Past> {
-  const natives = await listServiceDeployments(target, 20)
+  const records = await listServiceDeployments(target, 20)
   const brought = (of: { taskDefinition?: string }[]) =>
     new Set(of.flatMap(({ taskDefinition }) => taskDefinition ?? []))
-  const ended = natives.filter(({ status = "" }) => /^(SUCCESSFUL|ROLLBACK_)/.test(status))
+  const ended = records.filter(({ status = "" }) => /^(SUCCESSFUL|ROLLBACK_)/.test(status))
   // A revision that was rolled back once and completed later has not failed: its newest record tells.
   const newest = ended.filter(
     (it, at) => ended.findIndex(({ taskDefinition }) => taskDefinition === it.taskDefinition) === at,
@@ -237,7 +237,7 @@ async function readRecord(target: Target, service: Service): Promise<Past> {
 }
 
 /** Noted before anything is done, so that an interrupted rollback leaves the note too. Going to a newer version takes nothing back. */
-async function markTakenBack(
+async function markRolledBack(
   target: Target,
   { arn, version }: Revision,
   to: string | undefined,

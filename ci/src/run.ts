@@ -4,7 +4,7 @@ import { explained, passing } from "./aws/errors.js"
 import { type DeployOptions, planDeploy } from "./deploy.js"
 import { logStream, logsClient, readLog } from "./ecs/logs.js"
 import { register } from "./ecs/revision.js"
-import { asked, open, primaryOf, shortName, type Target } from "./ecs/service.js"
+import { errorContext, open, primaryOf, shortName, type Target } from "./ecs/service.js"
 import type { Registration } from "./ecs/task-definition.js"
 import { UserError } from "./lib/errors.js"
 
@@ -111,7 +111,7 @@ function volumesOf(service: Service): NonNullable<RunTaskCommandInput["volumeCon
 export async function runTask(aws: Aws, options: RunOptions): Promise<RunOutcome> {
   const { command, timeoutSeconds = 900, print = console.log } = options
   const target = await open(aws, options)
-  return explained(asked(target), async () => {
+  return explained(errorContext(target), async () => {
     const { service, patch } = await planDeploy(aws, options)
     const { container } = patch
     const definition = oneOff(patch.registration, container, command)

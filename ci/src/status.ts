@@ -3,8 +3,8 @@ import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
 import { parseImage } from "./ecr/image.js"
 import { describeRevision, type Revision, readRevision, recentRevisions } from "./ecs/revision.js"
-import { asked, describeService, isCompleted, open, primaryOf, shortName } from "./ecs/service.js"
-import { listServiceDeployments, type NativeDeployment } from "./ecs/service-deployment.js"
+import { describeService, errorContext, isCompleted, open, primaryOf, shortName } from "./ecs/service.js"
+import { listServiceDeployments, type RecordedDeployment } from "./ecs/service-deployment.js"
 import { table, when } from "./lib/table.js"
 
 /** A deployment of lately. */
@@ -47,17 +47,17 @@ export async function status(
   options: { cluster: string; service: string; container?: string },
 ): Promise<Status> {
   const target = await open(aws, options)
-  return explained(asked(target), async () => {
+  return explained(errorContext(target), async () => {
     const service = await describeService(target)
     const arn = primaryOf(service)?.taskDefinition ?? service.taskDefinition ?? ""
     const current = await describeRevision(target, arn)
     const family = current.definition.family ?? ""
-    const [revisions, natives] = await Promise.all([
+    const [revisions, records] = await Promise.all([
       recentRevisions(target, family, options.container, 8),
       listServiceDeployments(target, 8),
     ])
     const running = readRevision(current, options.container)
-    return summarize(`${options.cluster}/${options.service}`, service, running, revisions, natives)
+    return summarize(`${options.cluster}/${options.service}`, service, running, revisions, records)
   })
 }
 
@@ -67,14 +67,14 @@ export function summarize(
   service: Service,
   current: Revision,
   revisions: Revision[],
-  natives: NativeDeployment[],
+  records: RecordedDeployment[],
 ): Status {
   const primary = primaryOf(service)
   const known = new Map([...revisions, current].map(it => [it.arn, it]))
   const listed = (service.deployments ?? []).map(it => fromList(it, service, known))
   const deployments =
-    natives.length > 0
-      ? natives.map(it => fromRecord(it, known))
+    records.length > 0
+      ? records.map(it => fromRecord(it, known))
       : [...listed, ...fromNotes(service, revisions)]
   const found = {
     service: name,
@@ -93,7 +93,7 @@ export function summarize(
 }
 
 function fromRecord(
-  { status: state, taskDefinition, ...native }: NativeDeployment,
+  { status: state, taskDefinition, ...record }: RecordedDeployment,
   known: Map<string, Revision>,
 ): Deployed {
   const outcomes: { [state: string]: Deployed["outcome"] } = {
@@ -107,9 +107,9 @@ function fromRecord(
   return {
     ...named(taskDefinition, known),
     outcome: outcomes[state ?? ""] ?? "in progress",
-    started: native.startedAt ?? native.createdAt,
-    ended: native.finishedAt,
-    reason: native.statusReason,
+    started: record.startedAt ?? record.createdAt,
+    ended: record.finishedAt,
+    reason: record.statusReason,
   }
 }
 
@@ -152,7 +152,7 @@ function tell({ id, rolloutStateReason }: Deployment): string {
 }
 
 function write(found: Omit<Status, "text">, note: string): string {
-  const facts = [
+  const head = [
     ["service", `${found.service} (${found.state})`],
     ["version", found.version ?? "unknown"],
     ["commit", found.commit ?? "unknown"],
@@ -174,5 +174,5 @@ function write(found: Omit<Status, "text">, note: string): string {
     it.outcome === "completed" ? "" : (it.reason ?? ""),
   ])
   const heading = ["VERSION", "COMMIT", "OUTCOME", "STARTED", "ENDED", "REASON"]
-  return `${table(facts)}\n\nLast deployments\n${rows.length === 0 ? "none" : table([heading, ...rows])}`
+  return `${table(head)}\n\nLast deployments\n${rows.length === 0 ? "none" : table([heading, ...rows])}`
 }

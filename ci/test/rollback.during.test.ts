@@ -51,7 +51,7 @@ describe("a rollback during a deployment", () => {
     ],
     images,
   })
-  const native = "arn:aws:ecs:eu-north-1:123456789012:service-deployment/prod/web/abc"
+  const record = "arn:aws:ecs:eu-north-1:123456789012:service-deployment/prod/web/abc"
 
   it("brings the revision before back where ECS cannot stop a deployment", async () => {
     play(world())
@@ -81,7 +81,7 @@ describe("a rollback during a deployment", () => {
     play(scene)
     ecs.on(ListServiceDeploymentsCommand).resolves({
       serviceDeployments: [
-        { serviceDeploymentArn: native, targetServiceRevisionArn: "r2", createdAt: at(0) },
+        { serviceDeploymentArn: record, targetServiceRevisionArn: "r2", createdAt: at(0) },
       ],
     })
     ecs.on(DescribeServiceRevisionsCommand).resolves({
@@ -96,12 +96,12 @@ describe("a rollback during a deployment", () => {
         deployment("back", 1, { rolloutState: "IN_PROGRESS" }),
         { ...busy, status: "ACTIVE" },
       ])
-      return { serviceDeploymentArn: native }
+      return { serviceDeploymentArn: record }
     })
     const outcome = await settle(back())
     expect(outcome.text).toMatch(/^completed: stopped 1\.1\.0; prod\/web runs 1\.0\.0 again, after 1\d s$/)
     expect(ecs.commandCalls(StopServiceDeploymentCommand)[0]?.args[0].input).toEqual({
-      serviceDeploymentArn: native,
+      serviceDeploymentArn: record,
       stopType: "ROLLBACK",
     })
     expect(ecs.commandCalls(UpdateServiceCommand)).toHaveLength(0)

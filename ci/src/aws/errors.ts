@@ -2,7 +2,7 @@ import { UserError } from "../lib/errors.js"
 import { unreadable } from "./clients.js"
 
 /** What the call was about: whatever is known helps the message. */
-export type Asked = {
+export type ErrorContext = {
   region: string
   endpoint?: string
   cluster?: string
@@ -32,28 +32,28 @@ const skewedText = /signature (expired|not yet current)/i
  * Runs calls to AWS; what AWS, the SDK or the network raises becomes a {@link UserError} that says what happened, why,
  * and what to do. A UserError passes through; so does any other error, which is a defect and keeps its stack.
  *
- * @param asked what the calls are about, for the message
+ * @param context what the calls are about, for the message
  * @param calls the calls
  * @throws UserError
  */
-export async function explained<T>(asked: Asked, calls: () => Promise<T>): Promise<T> {
+export async function explained<T>(context: ErrorContext, calls: () => Promise<T>): Promise<T> {
   try {
     return await calls()
   } catch (error) {
-    throw explain(error, asked)
+    throw explain(error, context)
   }
 }
 
 /** The error to show for one raised by a call to AWS; see {@link explained}. */
-export function explain(error: unknown, asked: Asked): unknown {
+export function explain(error: unknown, context: ErrorContext): unknown {
   if (!(error instanceof Error) || error instanceof UserError) return error
   const raised = error as Raised
   return (
-    identity(raised, asked) ??
-    missing(raised, asked) ??
-    garbled(raised, asked) ??
-    network(raised, asked) ??
-    other(raised, asked)
+    identity(raised, context) ??
+    missing(raised, context) ??
+    garbled(raised, context) ??
+    network(raised, context) ??
+    other(raised, context)
   )
 }
 
@@ -82,10 +82,10 @@ function isGarbled({ name, message }: Raised): boolean {
 }
 
 /** Who asks, and whether they may. */
-function identity(raised: Raised, asked: Asked): UserError | undefined {
+function identity(raised: Raised, context: ErrorContext): UserError | undefined {
   const { name, message } = raised
-  const { region, endpoint } = asked
-  if (denied.test(name)) return refused(message, asked)
+  const { region, endpoint } = context
+  if (denied.test(name)) return refused(message, context)
   if (/^Expired(Token|Credentials)/.test(name) || /security token .*expired/i.test(message)) {
     return new UserError(
       "The AWS credentials have expired.",
@@ -97,7 +97,7 @@ function identity(raised: Raised, asked: Asked): UserError | undefined {
     return new UserError(
       "AWS refused the request's time.",
       message,
-      `This machine's clock says ${new Date().toISOString()}: set it right (for example with NTP) and run again.`,
+      `This machine's clock parsed ${new Date().toISOString()}: set it right (for example with NTP) and run again.`,
     )
   }
   if (unknownKey.test(name)) {
@@ -127,7 +127,7 @@ function identity(raised: Raised, asked: Asked): UserError | undefined {
 }
 
 /** AWS's sentence names who, which action and which resource; the remedy repeats them as a policy would. */
-function refused(message: string, { cluster, service, repository }: Asked): UserError {
+function refused(message: string, { cluster, service, repository }: ErrorContext): UserError {
   const action = /perform:? ([a-z0-9-]+:\w+)/i.exec(message)?.[1]
   const resource = /on resource:? (\S+?)[.,]?(?:\s|$)/i.exec(message)?.[1]
   const who = /(?:User|principal):? (arn:\S+)/i.exec(message)?.[1]
@@ -145,10 +145,10 @@ function refused(message: string, { cluster, service, repository }: Asked): User
   return new UserError(what, message, `${grant}${pass}, then run again.`)
 }
 
-/** What AWS cannot find. A wrong region looks the same, so each remedy names the region that was asked. */
-function missing(raised: Raised, asked: Asked): UserError | undefined {
-  const { region } = asked
-  const cluster = asked.cluster ?? "the cluster"
+/** What AWS cannot find. A wrong region looks the same, so each remedy names the region that was context. */
+function missing(raised: Raised, context: ErrorContext): UserError | undefined {
+  const { region } = context
+  const cluster = context.cluster ?? "the cluster"
   const inRegion = `If it is in another region than ${region}, set --region.`
   switch (raised.name) {
     case "ClusterNotFoundException":
@@ -158,24 +158,24 @@ function missing(raised: Raised, asked: Asked): UserError | undefined {
         `Set --cluster to one that 'aws ecs list-clusters --region ${region}' shows. ${inRegion}`,
       )
     case "ServiceNotFoundException":
-      return noService(asked)
+      return noService(context)
     case "ServiceNotActiveException":
       return new UserError(
-        `The service "${asked.service}" in cluster "${cluster}" is not active.`,
+        `The service "${context.service}" in cluster "${cluster}" is not active.`,
         raised.message,
         "Create it again (it was deleted or is being deleted), then run again.",
       )
     case "RepositoryNotFoundException":
       return new UserError(
-        `There is no ECR repository "${asked.repository ?? ""}" in ${region}.`,
+        `There is no ECR repository "${context.repository ?? ""}" in ${region}.`,
         raised.message,
         `Create it, or set --repository. ${inRegion}`,
       )
     case "ImageNotFoundException":
-      return noImage(asked, raised.message)
+      return noImage(context, raised.message)
     case "UpdateInProgressException":
       return new UserError(
-        `ECS is still working on an earlier update of "${asked.service}".`,
+        `ECS is still working on an earlier update of "${context.service}".`,
         raised.message,
         "Wait for it ('status' shows it) or stop it with 'rollback', then run again.",
       )
@@ -185,7 +185,7 @@ function missing(raised: Raised, asked: Asked): UserError | undefined {
 }
 
 /** The error for a service that is not there. */
-export function noService({ region, cluster, service }: Asked): UserError {
+export function noService({ region, cluster, service }: ErrorContext): UserError {
   return new UserError(
     `There is no service "${service}" in the ECS cluster "${cluster}" in ${region}.`,
     "",
@@ -194,7 +194,7 @@ export function noService({ region, cluster, service }: Asked): UserError {
 }
 
 /** The error for an image that is not there. */
-export function noImage({ region, repository }: Asked, details: string): UserError {
+export function noImage({ region, repository }: ErrorContext, details: string): UserError {
   return new UserError(
     `The image is not in the ECR repository "${repository ?? ""}" in ${region}.`,
     details,
@@ -202,7 +202,7 @@ export function noImage({ region, repository }: Asked, details: string): UserErr
   )
 }
 
-function garbled(raised: Raised, { region, endpoint }: Asked): UserError | undefined {
+function garbled(raised: Raised, { region, endpoint }: ErrorContext): UserError | undefined {
   if (!isGarbled(raised)) return undefined
   return new UserError(
     `The answer from ${endpoint ?? `AWS in ${region}`} cannot be read.`,
@@ -213,7 +213,7 @@ function garbled(raised: Raised, { region, endpoint }: Asked): UserError | undef
   )
 }
 
-function network(raised: Raised, { region, endpoint }: Asked): UserError | undefined {
+function network(raised: Raised, { region, endpoint }: ErrorContext): UserError | undefined {
   if (isThrottling(raised)) {
     const attempts = raised.$metadata?.attempts
     return new UserError(
@@ -233,7 +233,7 @@ function network(raised: Raised, { region, endpoint }: Asked): UserError | undef
   )
 }
 
-function other(raised: Raised, { region, service }: Asked): unknown {
+function other(raised: Raised, { region, service }: ErrorContext): unknown {
   if (raised.$fault === undefined) return raised
   const about = service ? ` about the service "${service}"` : ""
   if (raised.$fault === "server") {

@@ -75,7 +75,7 @@ async function findImage(
 }
 
 /** An image to run, with what it is. */
-export type Picked = { image: string; version: string; commit?: string }
+export type NamedImage = { image: string; version: string; commit?: string }
 
 /**
  * Finds the image that a person names.
@@ -87,7 +87,7 @@ export async function imageNamed(
   aws: Aws,
   { repository, tagPrefix = "" }: { repository: string; tagPrefix?: string },
   wanted: string,
-): Promise<Picked> {
+): Promise<NamedImage> {
   const digest = parseImage(wanted).digest ?? /^sha256:[0-9a-f]{64}$/.exec(wanted)?.[0]
   const unprefixed = wanted.startsWith(`${tagPrefix}v`) ? wanted.slice(tagPrefix.length) : wanted
   const tag = unprefixed.replace(/^v(?=\d)/, "")

@@ -12,16 +12,16 @@ export type Followed = {
 }
 
 /** What one look at ECS showed. */
-export type Sight = {
+export type Observation = {
   service: Service
   /** The service deployment of the followed one, where ECS keeps such and it was asked for. */
-  native?: ServiceDeployment
+  record?: ServiceDeployment
   /** Seconds since the deployment was started or found. */
   elapsed: number
 }
 
 /** What has to be remembered from one look to the next. */
-export type Memory = {
+export type WaitState = {
   /** The deployment was in ECS's list before. */
   seen: boolean
   /** Elapsed seconds when it was first seen to have failed. */
@@ -35,7 +35,7 @@ export type Memory = {
 }
 
 /** How a deployment ended. */
-export type Verdict = {
+export type Judgement = {
   word: "completed" | "rolled back" | "superseded" | "failed"
   why: string
   /** ARN of the task definition that the service now has. */
@@ -48,7 +48,7 @@ const lag = 60
 const rollbackStart = 45
 
 /** What is remembered at the start. */
-export function freshMemory(known: Iterable<string> = []): Memory {
+export function initialState(known: Iterable<string> = []): WaitState {
   return { seen: false, replaced: 0, known: new Set(known) }
 }
 
@@ -60,33 +60,33 @@ export function freshMemory(known: Iterable<string> = []): Memory {
  */
 export function judge(
   followed: Followed,
-  before: Memory,
-  sight: Sight,
-): { memory: Memory; verdict?: Verdict } {
-  const { service } = sight
+  before: WaitState,
+  observation: Observation,
+): { state: WaitState; judgement?: Judgement } {
+  const { service } = observation
   if (service.status !== "ACTIVE") {
-    return { memory: before, verdict: { word: "failed", why: `the service became ${service.status}` } }
+    return { state: before, judgement: { word: "failed", why: `the service became ${service.status}` } }
   }
   const primary = primaryOf(service)
   const ours = find(followed, service)
   const isOurs = primary !== undefined && primary === ours
-  const memory: Memory = {
+  const state: WaitState = {
     ...before,
     seen: before.seen || ours !== undefined,
     replaced: isOurs || primary === undefined ? 0 : before.replaced + 1,
   }
-  const native = sight.native && byServiceDeployment(sight.native, primary, isOurs)
-  if (native === "wait") return { memory: failing(memory, sight, sight.native?.rollback?.reason) }
-  if (native !== undefined) return { memory, verdict: native }
-  if (sight.native && shiftsTraffic(service)) return { memory }
+  const record = observation.record && byServiceDeployment(observation.record, primary, isOurs)
+  if (record === "wait") return { state: failing(state, observation, observation.record?.rollback?.reason) }
+  if (record !== undefined) return { state, judgement: record }
+  if (observation.record && shiftsTraffic(service)) return { state }
 
   if (ours && isCompleted(service, ours)) {
-    return { memory, verdict: { word: "completed", why: "", now: ours.taskDefinition } }
+    return { state, judgement: { word: "completed", why: "", now: ours.taskDefinition } }
   }
   if (isOurs && ours?.rolloutState === "FAILED")
-    return stuck(failing(memory, sight, ours.rolloutStateReason), sight)
-  if (isOurs || primary === undefined) return { memory }
-  return replacedBy(primary, ours, memory, sight, followed)
+    return stuck(failing(state, observation, ours.rolloutStateReason), observation)
+  if (isOurs || primary === undefined) return { state }
+  return replacedBy(primary, ours, state, observation, followed)
 }
 
 /** Whether the next look should ask for the service deployment too: where it alone tells, or tells for certain. */
@@ -105,13 +105,13 @@ export function find({ id, others, revision }: Followed, service: Service): Depl
 
 /** The end by ECS's own record (since October 2024). STOPPED means replaced where another deployment is primary. */
 function byServiceDeployment(
-  native: ServiceDeployment,
+  record: ServiceDeployment,
   primary: Deployment | undefined,
   isOurs: boolean,
-): Verdict | "wait" | undefined {
+): Judgement | "wait" | undefined {
   const now = primary?.taskDefinition
-  const why = native.rollback?.reason ?? native.statusReason ?? ""
-  switch (native.status) {
+  const why = record.rollback?.reason ?? record.statusReason ?? ""
+  switch (record.status) {
     case "SUCCESSFUL":
       return { word: "completed", why: "", now }
     case "ROLLBACK_SUCCESSFUL":
@@ -122,70 +122,73 @@ function byServiceDeployment(
     case "ROLLBACK_IN_PROGRESS":
       return "wait"
     case "STOPPED":
-      if (isOurs) return { word: "failed", why: native.statusReason ?? "the deployment was stopped", now }
-      return { word: "superseded", why: native.statusReason ?? "", now }
+      if (isOurs) return { word: "failed", why: record.statusReason ?? "the deployment was stopped", now }
+      return { word: "superseded", why: record.statusReason ?? "", now }
     default:
       return undefined
   }
 }
 
-function failing(memory: Memory, { elapsed }: Sight, reason: string | undefined): Memory {
-  return { ...memory, failedAt: memory.failedAt ?? elapsed, reason: reason ?? memory.reason }
+function failing(state: WaitState, { elapsed }: Observation, reason: string | undefined): WaitState {
+  return { ...state, failedAt: state.failedAt ?? elapsed, reason: reason ?? state.reason }
 }
 
 /** Failed and still primary: nothing took its place, yet or for good. */
-function stuck(memory: Memory, { service, elapsed }: Sight): { memory: Memory; verdict?: Verdict } {
-  const why = memory.reason ?? "the deployment failed"
+function stuck(
+  state: WaitState,
+  { service, elapsed }: Observation,
+): { state: WaitState; judgement?: Judgement } {
+  const why = state.reason ?? "the deployment failed"
   const now = primaryOf(service)?.taskDefinition
   if (!rollsBack(service)) {
-    return { memory, verdict: { word: "failed", why: `${why}; the service has no automatic rollback`, now } }
+    return { state, judgement: { word: "failed", why: `${why}; the service has no automatic rollback`, now } }
   }
-  if (elapsed - (memory.failedAt ?? elapsed) < rollbackStart) return { memory }
+  if (elapsed - (state.failedAt ?? elapsed) < rollbackStart) return { state }
   const none = "ECS started no rollback: there is no completed deployment to go back to"
-  return { memory, verdict: { word: "failed", why: `${why}; ${none}`, now } }
+  return { state, judgement: { word: "failed", why: `${why}; ${none}`, now } }
 }
 
 /** Another deployment is primary: ECS's rollback of ours, or somebody's newer one. */
 function replacedBy(
   primary: Deployment,
   ours: Deployment | undefined,
-  memory: Memory,
-  sight: Sight,
+  state: WaitState,
+  observation: Observation,
   { id }: Followed,
-): { memory: Memory; verdict?: Verdict } {
+): { state: WaitState; judgement?: Judgement } {
   // Right after the update a look may still show the list from before it.
-  if (!memory.seen && sight.elapsed < lag) return { memory: { ...memory, replaced: 0 } }
+  if (!state.seen && observation.elapsed < lag) return { state: { ...state, replaced: 0 } }
   const failure = ours?.rolloutState === "FAILED" ? (ours.rolloutStateReason ?? "") : undefined
-  const told = saidRollback(primary, sight.service, memory, id)
-  if (memory.failedAt !== undefined || failure !== undefined || told !== undefined) {
-    const known = failing(memory, sight, memory.reason ?? (failure || told))
-    return rollingBack(primary, known, sight)
+  const rollback = saidRollback(primary, observation.service, state, id)
+  if (state.failedAt !== undefined || failure !== undefined || rollback !== undefined) {
+    const known = failing(state, observation, state.reason ?? (failure || rollback))
+    return rollingBack(primary, known, observation)
   }
-  if (memory.replaced < 2) return { memory }
+  if (state.replaced < 2) return { state }
   const why = `deployment ${primary.id} (${shortName(primary.taskDefinition)}) took its place`
-  return { memory, verdict: { word: "superseded", why, now: primary.taskDefinition } }
+  return { state, judgement: { word: "superseded", why, now: primary.taskDefinition } }
 }
 
 function rollingBack(
   primary: Deployment,
-  memory: Memory,
-  { service }: Sight,
-): { memory: Memory; verdict?: Verdict } {
-  const why = memory.reason ?? ""
+  state: WaitState,
+  { service }: Observation,
+): { state: WaitState; judgement?: Judgement } {
+  const why = state.reason ?? ""
   const now = primary.taskDefinition
   if (primary.rolloutState === "FAILED") {
     const both = `${why || "the deployment failed"}; the rollback failed too: ${primary.rolloutStateReason ?? "no reason given"}`
-    return { memory, verdict: { word: "failed", why: both, now } }
+    return { state, judgement: { word: "failed", why: both, now } }
   }
-  if (!isCompleted(service, primary)) return { memory }
-  return { memory, verdict: { word: "rolled back", why, now } }
+  if (!isCompleted(service, primary)) return { state }
+  return { state, judgement: { word: "rolled back", why, now } }
 }
 
 /** What ECS says of a rollback, in the primary's reason or in an event since the start; undefined where it says nothing. */
 function saidRollback(
   primary: Deployment,
   service: Service,
-  { known }: Memory,
+  { known }: WaitState,
   id: string | undefined,
 ): string | undefined {
   if (/roll(ing|ed)?[ -]?back/i.test(primary.rolloutStateReason ?? "")) return primary.rolloutStateReason

@@ -1,5 +1,5 @@
 import type { Deployment, Service, ServiceDeployment } from "@aws-sdk/client-ecs"
-import { type Followed, find, type Sight } from "./judge.js"
+import { type Followed, find, type Observation } from "./judge.js"
 
 /** What was printed already. */
 export type Printed = {
@@ -33,7 +33,7 @@ const stages: Record<string, string> = {
 export function progress(
   followed: Followed,
   printed: Printed,
-  { service, native }: Sight,
+  { service, record }: Observation,
 ): { printed: Printed; lines: string[] } {
   const events = (service.events ?? [])
     .filter(({ id }) => id !== undefined && !printed.events.has(id))
@@ -45,14 +45,14 @@ export function progress(
         ? printed.events
         : new Set([...printed.events, ...events.map(({ id }) => id ?? "")]),
     counts,
-    stage: native?.lifecycleStage ?? printed.stage,
-    status: native?.status ?? printed.status,
-    traffic: trafficOf(native) ?? printed.traffic,
+    stage: record?.lifecycleStage ?? printed.stage,
+    status: record?.status ?? printed.status,
+    traffic: trafficOf(record) ?? printed.traffic,
   }
   const lines = [
     ...events.map(({ message = "" }) => message.replace(`(service ${service.serviceName})`, "ECS:")),
     ...(next.status !== printed.status && !/^(PENDING|IN_PROGRESS|SUCCESSFUL)$/.test(next.status ?? "")
-      ? [`service deployment: ${next.status}${because(native)}`]
+      ? [`service deployment: ${next.status}${because(record)}`]
       : []),
     ...(next.stage !== printed.stage ? [stageLine(service, next.stage)] : []),
     ...(next.traffic !== printed.traffic ? [`production traffic on the new tasks: ${next.traffic}`] : []),
@@ -87,12 +87,12 @@ function stageLine({ deploymentConfiguration }: Service, stage: string | undefin
   return `stage ${stage}: ${stages[stage ?? ""] ?? "under way"}${bake}`
 }
 
-function trafficOf(native: ServiceDeployment | undefined): string | undefined {
-  const weight = native?.targetServiceRevision?.requestedProductionTrafficWeight
+function trafficOf(record: ServiceDeployment | undefined): string | undefined {
+  const weight = record?.targetServiceRevision?.requestedProductionTrafficWeight
   return weight === undefined ? undefined : `${weight} %`
 }
 
-function because(native: ServiceDeployment | undefined): string {
-  const reason = native?.rollback?.reason ?? native?.statusReason
+function because(record: ServiceDeployment | undefined): string {
+  const reason = record?.rollback?.reason ?? record?.statusReason
   return reason ? `: ${reason}` : ""
 }

@@ -7,7 +7,7 @@ import { failures, report } from "./stopped-tasks.js"
 import type { Ending } from "./wait.js"
 
 /** A deployment that came to a good end. */
-export type DeployOutcome = {
+export type DeployResult = {
   word: "completed" | "unchanged"
   /** The end in words; its first word is `word`. */
   text: string
@@ -46,7 +46,7 @@ export type Deployed = {
 }
 
 /** The words for a good end. */
-export function completed(target: Target, deployed: Deployed, ending: Ending): DeployOutcome {
+export function completed(target: Target, deployed: Deployed, ending: Ending): DeployResult {
   const { version, revision, commit, deploymentId } = deployed
   const primary = primaryOf(ending.service)
   const where = `${target.cluster}/${target.service}`
@@ -64,7 +64,7 @@ export function completed(target: Target, deployed: Deployed, ending: Ending): D
  * The error for any other end: what happened, ECS's reason, the failed tasks with exit codes and last log lines, and what
  * to do next.
  */
-export async function unfinished(target: Target, deployed: Deployed, ending: Ending): Promise<DeployError> {
+export async function deployError(target: Target, deployed: Deployed, ending: Ending): Promise<DeployError> {
   const { version, revision, definition, since } = deployed
   const word = ending.word as DeployError["word"]
   const where = `${target.cluster}/${target.service}`

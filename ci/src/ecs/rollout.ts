@@ -1,7 +1,7 @@
 import type { Deployment, Service, TaskDefinition } from "@aws-sdk/client-ecs"
 import { UserError } from "../lib/errors.js"
 import { isNewer } from "../lib/semver.js"
-import { completed, type Deployed, type DeployOutcome, unfinished } from "./result.js"
+import { completed, type Deployed, type DeployResult, deployError } from "./result.js"
 import { describeRevision, note, readRevision } from "./revision.js"
 import { describeService, isCompleted, primaryOf, shortName, type Target, updateService } from "./service.js"
 import { completedTag, rolledBackTag } from "./task-definition.js"
@@ -47,7 +47,7 @@ export async function rollOut(
   service: Service,
   rollout: Rollout,
   { timeoutSeconds, print }: Watch,
-): Promise<DeployOutcome> {
+): Promise<DeployResult> {
   const { revision } = rollout
   const others = new Set((service.deployments ?? []).flatMap(({ id }) => id ?? []))
   const deployment = rollout.running ?? (await start(target, service, rollout, others, print))
@@ -67,7 +67,7 @@ export async function rollOut(
     return completed(target, deployed, ending)
   }
   if (ending.word === "rolled back") await note(target, revision, { [rolledBackTag]: now }, [], print)
-  throw await unfinished(target, deployed, ending)
+  throw await deployError(target, deployed, ending)
 }
 
 async function start(

@@ -2,7 +2,7 @@ import type { ServiceDeployment, ServiceDeploymentBrief } from "@aws-sdk/client-
 import type { Target } from "./service.js"
 
 /** A service deployment with the task definition that it brings. */
-export type NativeDeployment = ServiceDeploymentBrief & { taskDefinition?: string; image?: string }
+export type RecordedDeployment = ServiceDeploymentBrief & { taskDefinition?: string; image?: string }
 
 /**
  * ECS's record of a service's deployments, the newest first. ECS keeps 90 days of it, since October 2024.
@@ -10,7 +10,7 @@ export type NativeDeployment = ServiceDeploymentBrief & { taskDefinition?: strin
  * @param limit how many, at most 20 (what DescribeServiceRevisions takes at once)
  * @returns none where the record is empty, or where it may not be read
  */
-export async function listServiceDeployments(target: Target, limit = 10): Promise<NativeDeployment[]> {
+export async function listServiceDeployments(target: Target, limit = 10): Promise<RecordedDeployment[]> {
   const { client, cluster, service } = target
   const answer = await optional(() => client.listServiceDeployments({ cluster, service, maxResults: limit }))
   const found = [...(answer?.serviceDeployments ?? [])].sort(

@@ -15,7 +15,7 @@ export async function open(
 }
 
 /** What an error about this service should name. */
-export function asked({ aws, cluster, service }: Target) {
+export function errorContext({ aws, cluster, service }: Target) {
   return { region: aws.region, endpoint: aws.endpoint, cluster, service }
 }
 
@@ -28,7 +28,7 @@ export async function describeService(target: Target): Promise<Service> {
   const { cluster, service } = target
   const answer = await target.client.describeServices({ cluster, services: [service] })
   const found = answer.services?.[0]
-  if (found === undefined) throw noService(asked(target))
+  if (found === undefined) throw noService(errorContext(target))
   return found
 }
 

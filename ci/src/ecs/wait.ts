@@ -4,16 +4,16 @@ import { UserError } from "../lib/errors.js"
 import {
   type Followed,
   find,
-  freshMemory,
+  initialState,
+  type Judgement,
   judge,
-  type Memory,
-  type Verdict,
+  type WaitState,
   wantsServiceDeployment,
 } from "./judge.js"
 import { type Printed, progress, tasks } from "./progress.js"
 import {
-  asked,
   describeService,
+  errorContext,
   primaryOf,
   rollsBack,
   shiftsTraffic,
@@ -24,7 +24,7 @@ import { describeServiceDeployment, findServiceDeployment } from "./service-depl
 import { failures, stoppedTasks } from "./stopped-tasks.js"
 
 /** How a deployment ended, or that the time ran out. */
-export type Ending = (Verdict | { word: "timed out"; why: string; now?: string }) & {
+export type Ending = (Judgement | { word: "timed out"; why: string; now?: string }) & {
   /** The service as it was last seen. */
   service: Service
   /** Seconds from the start of following to the end. */
@@ -46,10 +46,10 @@ export type FollowOptions = {
 
 /** Everything that a look changes. */
 type State = {
-  memory: Memory
+  state: WaitState
   printed: Printed
-  native?: string
-  nativeTries: number
+  record?: string
+  recordTries: number
   /** Tasks whose end was printed. */
   told: Set<string>
   stopped: Task[]
@@ -59,7 +59,7 @@ type State = {
 }
 
 /** How often to look for the service deployment before going without: ECS lists it a moment after the update. */
-const nativeTries = 15
+const recordTries = 15
 /** Seconds past the timeout after which a look that is still under way is given up. */
 const grace = 60
 /** Seconds between looks at stopped tasks where no count tells of one. */
@@ -84,10 +84,10 @@ export async function follow(target: Target, followed: Followed, options: Follow
   const print = (line: string) => options.print(`${String(Math.round(elapsed())).padStart(4)} s  ${line}`)
   const known = new Set(options.knownEvents)
   const state: State = {
-    memory: freshMemory(known),
+    state: initialState(known),
     printed: { events: known },
-    native: options.serviceDeployment,
-    nativeTries: 0,
+    record: options.serviceDeployment,
+    recordTries: 0,
     told: new Set(),
     stopped: [],
     askedAt: 0,
@@ -95,17 +95,17 @@ export async function follow(target: Target, followed: Followed, options: Follow
   let service: Service | undefined
   for (;;) {
     try {
-      const verdict = await within(options.timeoutSeconds + grace - elapsed(), async () => {
+      const judgement = await within(options.timeoutSeconds + grace - elapsed(), async () => {
         service = await describeService(target)
         return look(target, followed, options, state, service, elapsed(), print)
       })
-      if (verdict && service) return { ...verdict, service, seconds: elapsed(), stopped: state.stopped }
+      if (judgement && service) return { ...judgement, service, seconds: elapsed(), stopped: state.stopped }
     } catch (error) {
       if (!passing(error)) throw goesOn(error, target)
       print(`AWS did not answer (${(error as Error).name}); asking again`)
     }
     if (elapsed() >= options.timeoutSeconds && service) {
-      const why = stateOf(followed, state.memory, service)
+      const why = stateOf(followed, state.state, service)
       const now = primaryOf(service)?.taskDefinition
       return { word: "timed out", why, now, service, seconds: elapsed(), stopped: state.stopped }
     }
@@ -140,23 +140,23 @@ async function look(
   service: Service,
   elapsed: number,
   print: (line: string) => void,
-): Promise<Verdict | undefined> {
-  const native = wantsServiceDeployment(followed, service)
+): Promise<Judgement | undefined> {
+  const record = wantsServiceDeployment(followed, service)
     ? await serviceDeployment(target, followed, since ?? find(followed, service)?.createdAt, state)
     : undefined
-  const sight = { service, native, elapsed }
-  const told = progress(followed, state.printed, sight)
-  state.printed = told.printed
-  for (const line of told.lines) print(line)
-  const judged = judge(followed, state.memory, sight)
-  if (native === undefined && judged.memory.failedAt !== undefined && state.memory.failedAt === undefined) {
-    const why = judged.memory.reason ? `: ${judged.memory.reason.replace(/\.$/, "")}` : ""
+  const observation = { service, record, elapsed }
+  const update = progress(followed, state.printed, observation)
+  state.printed = update.printed
+  for (const line of update.lines) print(line)
+  const judged = judge(followed, state.state, observation)
+  if (record === undefined && judged.state.failedAt !== undefined && state.state.failedAt === undefined) {
+    const why = judged.state.reason ? `: ${judged.state.reason.replace(/\.$/, "")}` : ""
     print(`the deployment failed${why}${rollsBack(service) ? "; ECS goes back" : ""}`)
   }
-  state.memory = judged.memory
+  state.state = judged.state
   // Nothing is asked once it has completed: what could fail then would make an error of it.
-  if (judged.verdict?.word === "completed") return judged.verdict
-  if (judged.verdict !== undefined || mayHaveStopped(followed, service, state, elapsed)) {
+  if (judged.judgement?.word === "completed") return judged.judgement
+  if (judged.judgement !== undefined || mayHaveStopped(followed, service, state, elapsed)) {
     state.askedAt = elapsed
     state.stopped = await readStopped(target, state.stopped, print)
     for (const { task, text } of failures(state.stopped, followed.revision, since).reverse()) {
@@ -165,7 +165,7 @@ async function look(
       print(`task ${shortName(task.taskArn).slice(0, 8)} stopped: ${text}`)
     }
   }
-  return judged.verdict
+  return judged.judgement
 }
 
 /** The tasks that stopped. They explain an end, and decide none: if they may not be read, that is said and the run goes on. */
@@ -201,19 +201,19 @@ async function serviceDeployment(
   since: Date | undefined,
   state: State,
 ): Promise<ServiceDeployment | undefined> {
-  if (state.native === undefined && since !== undefined && state.nativeTries < nativeTries) {
-    state.nativeTries += 1
-    state.native = await findServiceDeployment(target, followed.revision, since)
+  if (state.record === undefined && since !== undefined && state.recordTries < recordTries) {
+    state.recordTries += 1
+    state.record = await findServiceDeployment(target, followed.revision, since)
   }
-  return state.native === undefined ? undefined : describeServiceDeployment(target, state.native)
+  return state.record === undefined ? undefined : describeServiceDeployment(target, state.record)
 }
 
 /** What the deployment was doing when the time ran out. */
-function stateOf(followed: Followed, memory: Memory, service: Service): string {
+function stateOf(followed: Followed, state: WaitState, service: Service): string {
   const ours = find(followed, service)
   const primary = primaryOf(service)
-  if (memory.failedAt !== undefined && primary !== ours) {
-    return `the deployment failed${memory.reason ? ` (${memory.reason})` : ""} and ECS is still going back to ${shortName(primary?.taskDefinition)}`
+  if (state.failedAt !== undefined && primary !== ours) {
+    return `the deployment failed${state.reason ? ` (${state.reason})` : ""} and ECS is still going back to ${shortName(primary?.taskDefinition)}`
   }
   const counts = ours ? tasks(ours) : "not in ECS's list"
   if (rollsBack(service))
@@ -224,7 +224,7 @@ function stateOf(followed: Followed, memory: Memory, service: Service): string {
 
 /** An error while following: what it is about goes on without us. */
 function goesOn(error: unknown, target: Target): unknown {
-  const explained = explain(error, asked(target))
+  const explained = explain(error, errorContext(target))
   if (explained instanceof Error) {
     explained.message += "\nThe deployment goes on in ECS: run the same command again to follow it."
   }

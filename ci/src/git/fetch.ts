@@ -1,5 +1,5 @@
 import { UserError } from "../lib/errors.js"
-import type { Facts } from "./head.js"
+import type { Head } from "./head.js"
 import { asking, gitSays, type Shell } from "./repository.js"
 import { versionOf } from "./tags.js"
 
@@ -57,10 +57,10 @@ rm -r "$folder"
  *
  * @returns the tags, or undefined if the remote can't be asked without a token
  */
-export async function missingTags(shell: Shell, url: string, facts: Facts, prefix: string) {
+export async function missingTags(shell: Shell, url: string, head: Head, prefix: string) {
   const { code, stdout } = await shell(missingScript, url, prefix)
   if (code !== 0) return undefined
-  const here = new Set(facts.known.map(({ tag }) => tag))
+  const here = new Set(head.known.map(({ tag }) => tag))
   const theirs = [...stdout.matchAll(/refs\/tags\/(.+?)(\^\{\})?$/gm)].map(([, tag = ""]) => tag)
   return [...new Set(theirs)].filter(tag => versionOf(tag, prefix) !== undefined && !here.has(tag))
 }

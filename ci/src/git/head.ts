@@ -3,11 +3,11 @@ import { gitSays, must, type Shell } from "./repository.js"
 import { type VersionTag, versionTags } from "./tags.js"
 
 /** What a repository knows of itself. */
-export type Facts = {
+export type Head = {
   /** The commit's full id. */
-  head: string
+  sha: string
   /** The commit's date, ISO 8601. */
-  created: string
+  date: string
   shallow: boolean
   /** The remote's address without a name and password, empty if there is none. */
   origin: string
@@ -21,7 +21,7 @@ export type Facts = {
   onBranch?: boolean
 }
 
-const factsScript = `
+const headScript = `
 shallow=$(git rev-parse --is-shallow-repository)
 echo "shallow $shallow"
 git config --get-regexp '^remote\\.origin\\.(url|tagopt)$' || test $? = 1
@@ -44,8 +44,8 @@ git for-each-ref --format='%(refname:strip=2)' --contains=HEAD --no-merged=HEAD 
  * @param prefix what stands before the `v` of a tag
  * @throws UserError if there is no repository, or no commit in it
  */
-export async function readFacts(shell: Shell, prefix: string): Promise<Facts> {
-  const { code, stdout, stderr } = await shell(factsScript, prefix)
+export async function readHead(shell: Shell, prefix: string): Promise<Head> {
+  const { code, stdout, stderr } = await shell(headScript, prefix)
   if (code !== 0) throw noRepository(stderr)
   const values = new Map<string, string[]>()
   for (const line of stdout.split("\n")) {
@@ -53,13 +53,13 @@ export async function readFacts(shell: Shell, prefix: string): Promise<Facts> {
     values.set(key, [...(values.get(key) ?? []), value])
   }
   const one = (key: string) => values.get(key)?.[0] ?? ""
-  const head = one("head")
-  if (head === "") {
+  const sha = one("head")
+  if (sha === "") {
     const remedy = "Make a first commit: git add . && git commit -m 'feat: first version'"
     throw new UserError("The repository has no commits, so there is nothing to give a version.", "", remedy)
   }
   const refs = (values.get("known") ?? []).map(line => line.split(" ") as [string, string, string])
-  const atHead = refs.filter(([object, peeled]) => (peeled || object) === head)
+  const atHead = refs.filter(([object, peeled]) => (peeled || object) === sha)
   const known = versionTags(
     refs.map(([, , tag]) => tag),
     prefix,
@@ -70,8 +70,8 @@ export async function readFacts(shell: Shell, prefix: string): Promise<Facts> {
       ? ""
       : await must(shell, "The version tags after HEAD cannot be read.", aheadScript, prefix)
   return {
-    head,
-    created: one("created"),
+    sha,
+    date: one("created"),
     shallow: one("shallow") === "true",
     origin: one("remote.origin.url"),
     noTags: one("remote.origin.tagopt") === "--no-tags",

@@ -1,5 +1,5 @@
 /** Runs the steps of a release: says when each begins and ends, and keeps how long it took. */
-export class Steps {
+export class StepTimer {
   private readonly done: { name: string; seconds: number }[] = []
 
   constructor(private readonly print: (line: string) => void) {}

@@ -3,7 +3,7 @@ import { type Commit, type Message, parseMessage } from "./conventional-commit.j
 export type Effect = "major" | "minor" | "patch" | "none"
 
 /** A commit with what it does to the version and why. */
-export type Judged = Commit & { says: Message; effect: Effect; cancelled: boolean; why: string }
+export type ClassifiedCommit = Commit & { parsed: Message; effect: Effect; cancelled: boolean; why: string }
 
 const byType: Record<string, Effect> = { feat: "minor", fix: "patch", perf: "patch", revert: "patch" }
 
@@ -14,32 +14,32 @@ const byType: Record<string, Effect> = { feat: "minor", fix: "patch", perf: "pat
  *
  * @param commits the range, in any order
  */
-export function judge(commits: Commit[]): Judged[] {
-  const range = commits.map(commit => ({ ...commit, says: parseMessage(commit.message) }))
+export function classify(commits: Commit[]): ClassifiedCommit[] {
+  const range = commits.map(commit => ({ ...commit, parsed: parseMessage(commit.message) }))
   const cancelled = cancel(range)
   return range.map(commit => {
     const why = cancelled.get(commit.sha)
     if (why !== undefined) return { ...commit, effect: "none", cancelled: true, why }
-    return { ...commit, ...verdict(commit.says), cancelled: false }
+    return { ...commit, ...effectOf(commit.parsed), cancelled: false }
   })
 }
 
-function verdict(says: Message): { effect: Effect; why: string } {
-  if (says.breaking) return { effect: "major", why: "breaking change" }
-  if (says.type === undefined) return { effect: "none", why: "not a Conventional Commit" }
-  const effect = byType[says.type] ?? "none"
-  return { effect, why: effect === "none" ? `${says.type} changes no version` : says.type }
+function effectOf(parsed: Message): { effect: Effect; why: string } {
+  if (parsed.breaking) return { effect: "major", why: "breaking change" }
+  if (parsed.type === undefined) return { effect: "none", why: "not a Conventional Commit" }
+  const effect = byType[parsed.type] ?? "none"
+  return { effect, why: effect === "none" ? `${parsed.type} changes no version` : parsed.type }
 }
 
 /** Which commits of the range are cancelled, each with the reason. */
-function cancel(range: (Commit & { says: Message })[]): Map<string, string> {
+function cancel(range: (Commit & { parsed: Message })[]): Map<string, string> {
   const reasons = new Map<string, string>()
-  const reverts = range.filter(({ says }) => says.type === "revert")
+  const reverts = range.filter(({ parsed }) => parsed.type === "revert")
   if (reverts.length === 0) return reasons
   const shas = range.map(commit => commit.sha).sort()
   const parents = new Map(range.map(commit => [commit.sha, commit.parents]))
   const targetsOf = new Map(
-    reverts.map(({ sha, says }) => [sha, says.reverts.map(it => targets(sha, it, shas, parents))]),
+    reverts.map(({ sha, parsed }) => [sha, parsed.reverts.map(it => targets(sha, it, shas, parents))]),
   )
   // How many reverts of each revert are not decided yet: one is decided after all that revert it.
   const open = new Map<string, number>()

@@ -1,5 +1,5 @@
 import { fetchHistory, missingTags, missingTagsError, shallowError } from "../git/fetch.js"
-import { type Facts, readCommits, readFacts } from "../git/head.js"
+import { type Head, readCommits, readHead } from "../git/head.js"
 import { findRemote, type Remote } from "../git/remote.js"
 import { ContainerShell, gitContainer } from "../git/repository.js"
 import { UserError } from "../lib/errors.js"
@@ -7,10 +7,10 @@ import type { Settings } from "../settings.js"
 import { chooseBase, type Decision, decide, highestRelease } from "./decide.js"
 
 /** A commit that is checked out, with a shell to ask git about it. */
-export type Checkout = { facts: Facts; shell: ContainerShell }
+export type Checkout = { head: Head; shell: ContainerShell }
 
 /** What is known of a commit before anything is done. */
-export type Survey = Checkout & {
+export type ComputedVersion = Checkout & {
   decision: Decision
   /** The version of the commit: the one that a release makes, else the current one. */
   version: string
@@ -28,7 +28,7 @@ export type Survey = Checkout & {
  */
 export async function openCheckout({ gitImage, source, gitDir, tagPrefix }: Settings): Promise<Checkout> {
   const shell = new ContainerShell(await gitContainer(gitImage, source, gitDir))
-  return { shell, facts: await readFacts(shell.run, tagPrefix) }
+  return { shell, head: await readHead(shell.run, tagPrefix) }
 }
 
 /**
@@ -39,11 +39,11 @@ export async function openCheckout({ gitImage, source, gitDir, tagPrefix }: Sett
  * @param options.release true for what claims a version: the remote is asked about the release branch even without a token
  * @throws UserError for a repository without commits, a shallow clone, missing tags, a number that is taken
  */
-export async function survey(
+export async function computeVersion(
   settings: Settings,
   { release = false, branch = release }: { release?: boolean; branch?: boolean } = {},
-): Promise<Survey> {
-  const { shell, facts: local } = await openCheckout(settings)
+): Promise<ComputedVersion> {
+  const { shell, head: local } = await openCheckout(settings)
   const remote = await findRemote({
     address: settings.gitRemote || local.origin,
     username: settings.gitUsername,
@@ -52,7 +52,7 @@ export async function survey(
   })
   if (remote) shell.open(remote.way)
   const found = await whole(shell, local, settings, { release, branch }, remote)
-  return { shell, remote, ...found, ...(await judged(shell, found.facts, settings)) }
+  return { shell, remote, ...found, ...(await judged(shell, found.head, settings)) }
 }
 
 /**
@@ -60,12 +60,16 @@ export async function survey(
  *
  * @param lost true if the number was lost to another commit: the next free one is taken
  */
-export async function resurvey(found: Survey, settings: Settings, lost: boolean): Promise<Survey> {
+export async function recomputeVersion(
+  found: ComputedVersion,
+  settings: Settings,
+  lost: boolean,
+): Promise<ComputedVersion> {
   const { shell, remote } = found
   if (!remote) return found
   const { failed } = await fetchHistory(shell.remote, remote.url, settings.tagPrefix)
-  const facts = await readFacts(shell.run, settings.tagPrefix)
-  return { ...found, unasked: failed, ...(await judged(shell, facts, settings, lost)) }
+  const head = await readHead(shell.run, settings.tagPrefix)
+  return { ...found, unasked: failed, ...(await judged(shell, head, settings, lost)) }
 }
 
 /**
@@ -73,11 +77,11 @@ export async function resurvey(found: Survey, settings: Settings, lost: boolean)
  * releases are made of. Undefined if the release branch holds it.
  */
 export function offBranch(
-  { facts, remote, version, unasked, hasBranch }: Survey,
+  { head, remote, version, unasked, hasBranch }: ComputedVersion,
   { branch, tagPrefix }: Settings,
 ): UserError | undefined {
-  if (facts.onBranch) return undefined
-  const commit = facts.head.slice(0, 7)
+  if (head.onBranch) return undefined
+  const commit = head.sha.slice(0, 7)
   const name = branch === "" ? "the remote's default branch" : `the remote's branch ${branch}`
   if (!remote || unasked !== undefined) {
     return new UserError(
@@ -95,35 +99,35 @@ export function offBranch(
   )
 }
 
-async function judged({ run }: ContainerShell, facts: Facts, { path }: Settings, lost = false) {
-  const onHead = highestRelease(facts.atHead)
-  const commits = onHead ? [] : await readCommits(run, chooseBase(facts)?.tag ?? "", path)
-  const decision = decide({ ...facts, commits }, lost)
-  return { facts, decision, version: decision.next ?? decision.current ?? "" }
+async function judged({ run }: ContainerShell, head: Head, { path }: Settings, lost = false) {
+  const onHead = highestRelease(head.atHead)
+  const commits = onHead ? [] : await readCommits(run, chooseBase(head)?.tag ?? "", path)
+  const decision = decide({ ...head, commits }, lost)
+  return { head, decision, version: decision.next ?? decision.current ?? "" }
 }
 
 /** The facts of a whole history: completed from the remote if there is a token, else refused if parts are missing. */
 async function whole(
   { run, remote: ask }: ContainerShell,
-  local: Facts,
+  local: Head,
   { tagPrefix: prefix, branch: name }: Settings,
   { release, branch }: { release: boolean; branch: boolean },
   remote?: Remote,
-): Promise<Pick<Survey, "facts" | "unasked" | "hasBranch">> {
-  let [facts, hasBranch] = [local, false]
+): Promise<Pick<ComputedVersion, "head" | "unasked" | "hasBranch">> {
+  let [head, hasBranch] = [local, false]
   let unasked = remote ? undefined : "there is no remote that a container can reach"
   if (remote && (remote.trusted || release)) {
     const fetched = await fetchHistory(ask, remote.url, prefix, branch ? { branch: name } : undefined)
-    facts = await readFacts(run, prefix)
+    head = await readHead(run, prefix)
     unasked = fetched.failed
     hasBranch = fetched.hasBranch
   }
-  if (facts.shallow && !highestRelease(facts.atHead)) throw shallowError(unasked)
+  if (head.shallow && !highestRelease(head.atHead)) throw shallowError(unasked)
   if (remote && !remote.trusted && !release) {
-    const missing = await missingTags(ask, remote.url, facts, prefix)
+    const missing = await missingTags(ask, remote.url, head, prefix)
     if (missing === undefined) unasked = "the remote does not answer without a token"
     else if (missing.length > 0) throw missingTagsError(missing)
   }
-  if (unasked !== undefined && facts.noTags && facts.known.length === 0) throw missingTagsError([])
-  return { facts, unasked, hasBranch }
+  if (unasked !== undefined && head.noTags && head.known.length === 0) throw missingTagsError([])
+  return { head, unasked, hasBranch }
 }

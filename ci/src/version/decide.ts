@@ -1,7 +1,7 @@
 import semver from "semver"
 import { isPrerelease, type VersionTag } from "../git/tags.js"
 import { UserError } from "../lib/errors.js"
-import { type Judged, judge } from "./bump.js"
+import { type ClassifiedCommit, classify } from "./bump.js"
 import type { Commit } from "./conventional-commit.js"
 
 export type Bump = "none" | "patch" | "minor" | "major" | "initial" | "override"
@@ -30,7 +30,7 @@ export type Decision = {
   reason: string
   /** The tag that `current` stands on. */
   base: string | null
-  commits: Judged[]
+  commits: ClassifiedCommit[]
   /** A released version whose commit comes after HEAD: HEAD is out of date. */
   supersededBy: string | null
 }
@@ -53,7 +53,7 @@ export function chooseBase({ atHead, merged }: Pick<History, "merged" | "atHead"
  */
 export function decide(history: History, lost = false): Decision {
   const base = chooseBase(history)
-  const commits = judge(history.commits)
+  const commits = classify(history.commits)
   const current = base?.version ?? null
   const overtaking = history.ahead.find(
     ({ version }) => !isPrerelease(version) && (current === null || semver.gt(version, current)),
@@ -81,10 +81,10 @@ function nextFree(version: string, bump: Bump, history: History): string {
 function pick(
   history: History,
   current: string | null,
-  commits: Judged[],
+  commits: ClassifiedCommit[],
 ): Pick<Decision, "next" | "bump" | "reason"> {
   const floor = history.merged.find(({ version }) => isPrerelease(version))?.version
-  const asked = commits.find(({ says, cancelled }) => says.releaseAs !== undefined && !cancelled)
+  const asked = commits.find(({ parsed, cancelled }) => parsed.releaseAs !== undefined && !cancelled)
   if (asked) return override(asked, current, floor)
   if (current === null) {
     const next = above("0.1.0", floor)
@@ -100,7 +100,7 @@ function pick(
   const plain = semver.inc(current, step) as string
   const next = above(plain, floor)
   const because = commits.filter(commit => commit.effect === effect)
-  const reason = `${effect === step ? step : `${step} (a breaking change below 1.0.0)`}: ${because[0]?.says.subject.slice(0, 100)}${
+  const reason = `${effect === step ? step : `${step} (a breaking change below 1.0.0)`}: ${because[0]?.parsed.subject.slice(0, 100)}${
     because.length > 1 ? ` and ${because.length - 1} more` : ""
   }`
   if (next === plain) return { next, bump: step, reason }
@@ -108,11 +108,11 @@ function pick(
 }
 
 function override(
-  commit: Judged,
+  commit: ClassifiedCommit,
   current: string | null,
   floor?: string,
 ): Pick<Decision, "next" | "bump" | "reason"> {
-  const asked = commit.says.releaseAs ?? ""
+  const asked = commit.parsed.releaseAs ?? ""
   const where = `Commit ${commit.sha.slice(0, 7)} asks for "Release-As: ${asked.slice(0, 60)}"`
   const mend =
     "Make a commit (it can be empty: git commit --allow-empty) with a Release-As footer that is greater."

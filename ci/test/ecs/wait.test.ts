@@ -8,7 +8,7 @@ import {
 } from "@aws-sdk/client-ecs"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import { deploy } from "../../src/deploy.js"
-import { freshMemory, judge } from "../../src/ecs/judge.js"
+import { initialState, judge } from "../../src/ecs/judge.js"
 import { progress } from "../../src/ecs/progress.js"
 import { pause } from "../../src/ecs/wait.js"
 import {
@@ -28,7 +28,7 @@ import {
   where,
 } from "./mock.js"
 
-const native = "arn:aws:ecs:eu-north-1:123456789012:service-deployment/prod/web/abc"
+const recordArn = "arn:aws:ecs:eu-north-1:123456789012:service-deployment/prod/web/abc"
 const target = "arn:aws:ecs:eu-north-1:123456789012:service-revision/prod/web/2"
 
 /** ECS's record of the new deployment, through time. */
@@ -36,11 +36,11 @@ function record(script: [number, Partial<ServiceDeployment>][]): void {
   ecs.on(ListServiceDeploymentsCommand).resolves({
     serviceDeployments: [
       {
-        serviceDeploymentArn: `${native}-old`,
+        serviceDeploymentArn: `${recordArn}-old`,
         targetServiceRevisionArn: `${target}-old`,
         createdAt: at(-900),
       },
-      { serviceDeploymentArn: native, targetServiceRevisionArn: target, createdAt: at(0) },
+      { serviceDeploymentArn: recordArn, targetServiceRevisionArn: target, createdAt: at(0) },
     ],
   })
   ecs.on(DescribeServiceRevisionsCommand).resolves({
@@ -50,10 +50,10 @@ function record(script: [number, Partial<ServiceDeployment>][]): void {
     ],
   })
   ecs.on(DescribeServiceDeploymentsCommand).callsFake(({ serviceDeploymentArns: [arn] }) => {
-    expect(arn).toBe(native)
+    expect(arn).toBe(recordArn)
     const seconds = (Date.now() - at(0).getTime()) / 1000
     const now = script.filter(([from]) => from <= seconds).at(-1)?.[1]
-    return { serviceDeployments: now ? [{ serviceDeploymentArn: native, ...now }] : [] }
+    return { serviceDeployments: now ? [{ serviceDeploymentArn: recordArn, ...now }] : [] }
   })
 }
 
@@ -213,13 +213,13 @@ describe("one look", () => {
   const followed = { id: "ecs-svc/new", revision: revision(2) }
 
   it("does not end a deployment that ECS does not list at all", () => {
-    const sight = { service: service([]), elapsed: 300 }
-    expect(judge(followed, freshMemory(), sight).verdict).toBeUndefined()
+    const observation = { service: service([]), elapsed: 300 }
+    expect(judge(followed, initialState(), observation).judgement).toBeUndefined()
   })
 
   it("ends as failed where the service is being deleted", () => {
-    const sight = { service: service([], { status: "DRAINING" }), elapsed: 3 }
-    expect(judge(followed, freshMemory(), sight).verdict).toMatchObject({
+    const observation = { service: service([], { status: "DRAINING" }), elapsed: 3 }
+    expect(judge(followed, initialState(), observation).judgement).toMatchObject({
       word: "failed",
       why: "the service became DRAINING",
     })
@@ -227,10 +227,10 @@ describe("one look", () => {
 
   it("takes no event from before the deployment for its failure", () => {
     const events = [{ id: "1", message: "(service web) deployment failed: tasks failed to start." }]
-    const sight = { service: service([deployment("next", 3, {})], { events }), elapsed: 300 }
+    const observation = { service: service([deployment("next", 3, {})], { events }), elapsed: 300 }
     const looks = (known: string[]) => {
-      const first = judge(followed, { ...freshMemory(known), seen: true }, sight)
-      return judge(followed, first.memory, sight).verdict?.word
+      const first = judge(followed, { ...initialState(known), seen: true }, observation)
+      return judge(followed, first.state, observation).judgement?.word
     }
     expect(looks(["1"])).toBe("superseded")
     expect(looks([])).toBe("rolled back")
@@ -238,16 +238,16 @@ describe("one look", () => {
 
   it("takes no event about another deployment for its failure", () => {
     const events = [{ id: "1", message: "(service web) (deployment ecs-svc/next) deployment failed: alarm" }]
-    const sight = { service: service([deployment("next", 3, {})], { events }), elapsed: 300 }
-    const first = judge(followed, { ...freshMemory(), seen: true }, sight)
-    expect(judge(followed, first.memory, sight).verdict?.word).toBe("superseded")
+    const observation = { service: service([deployment("next", 3, {})], { events }), elapsed: 300 }
+    const first = judge(followed, { ...initialState(), seen: true }, observation)
+    expect(judge(followed, first.state, observation).judgement?.word).toBe("superseded")
   })
 
   it("prints nothing where nothing changed", () => {
-    const sight = { service: service([deployment("new", 2, {})]), elapsed: 3 }
-    const first = progress(followed, { events: new Set() }, sight)
+    const observation = { service: service([deployment("new", 2, {})]), elapsed: 3 }
+    const first = progress(followed, { events: new Set() }, observation)
     expect(first.lines).toHaveLength(1)
-    expect(progress(followed, first.printed, sight).lines).toEqual([])
+    expect(progress(followed, first.printed, observation).lines).toEqual([])
   })
 })
 

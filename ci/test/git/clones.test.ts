@@ -3,7 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { fetchHistory, missingTags } from "../../src/git/fetch.js"
-import { readFacts } from "../../src/git/head.js"
+import { readHead } from "../../src/git/head.js"
 import { git } from "./histories.js"
 import { localShell, versionOfClone } from "./local-shell.js"
 
@@ -74,20 +74,20 @@ test("a clone's own settings, grafts and replacements change nothing", async () 
 
 test("tags that the remote has and the clone lacks are found, or fetched", async () => {
   const shell = localShell(clone("tagless", "--no-tags"))
-  const facts = await readFacts(shell, "")
-  expect(facts).toMatchObject({ noTags: true, known: [], shallow: false })
-  expect(await missingTags(shell, url, facts, "")).toEqual(["v1.2.3", "v1.3.0"])
-  expect(await missingTags(shell, `${url}-gone`, facts, "")).toBeUndefined()
+  const head = await readHead(shell, "")
+  expect(head).toMatchObject({ noTags: true, known: [], shallow: false })
+  expect(await missingTags(shell, url, head, "")).toEqual(["v1.2.3", "v1.3.0"])
+  expect(await missingTags(shell, `${url}-gone`, head, "")).toBeUndefined()
   expect((await fetchHistory(shell, url, "")).failed).toBeUndefined()
-  const fetched = await readFacts(shell, "")
+  const fetched = await readHead(shell, "")
   expect(fetched.merged.map(({ tag }) => tag)).toEqual(["v1.3.0", "v1.2.3"])
 })
 
 test("a shallow clone is known as one, and mended from the remote", async () => {
   const place = clone("shallow", "--depth", "1", "--no-tags")
-  expect((await readFacts(localShell(place), "")).shallow).toBe(true)
+  expect((await readHead(localShell(place), "")).shallow).toBe(true)
   expect((await fetchHistory(localShell(place), url, "")).failed).toBeUndefined()
-  expect((await readFacts(localShell(place), "")).shallow).toBe(false)
+  expect((await readHead(localShell(place), "")).shallow).toBe(false)
   expect(await versionOfClone(place)).toMatchObject({ current: "1.3.0", next: "1.3.1" })
 })
 

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process"
 import { mkdtempSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { readCommits, readFacts } from "../../src/git/head.js"
+import { readCommits, readHead } from "../../src/git/head.js"
 import { gitConfig, gitEnvironment, type Shell } from "../../src/git/repository.js"
 import { chooseBase, decide } from "../../src/version/decide.js"
 
@@ -30,7 +30,7 @@ export function localShell(cwd: string, environment: Record<string, string> = {}
 /** The version of a clone, as the module finds it but for the container. */
 export async function versionOfClone(cwd: string, { path = "", prefix = "" } = {}) {
   const shell = localShell(cwd)
-  const facts = await readFacts(shell, prefix)
-  const base = chooseBase(facts)
-  return decide({ ...facts, commits: await readCommits(shell, base?.tag ?? "", path) })
+  const head = await readHead(shell, prefix)
+  const base = chooseBase(head)
+  return decide({ ...head, commits: await readCommits(shell, base?.tag ?? "", path) })
 }

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { fetchHistory } from "../../src/git/fetch.js"
-import { readFacts } from "../../src/git/head.js"
+import { readHead } from "../../src/git/head.js"
 import { freshConfig, gitSays } from "../../src/git/repository.js"
 import { writeContext } from "../../src/image/context.js"
 import { git } from "./histories.js"
@@ -66,7 +66,7 @@ describe("nothing of the source's configuration is honoured", () => {
     writeFileSync(join(path, ".git/info/attributes"), attributes)
     const shell = await isolated(path)
     writeFileSync(join(path, "file"), "changed\n")
-    await readFacts(shell, "")
+    await readHead(shell, "")
     await writeContext(shell, "2025-01-01T00:00:00Z", join(folder, `context-${count}`), ".")
     expect(existsSync(marker)).toBe(false)
     expect(readFileSync(join(folder, `context-${count}`, "file"), "utf8")).toBe("changed\n")
@@ -121,9 +121,9 @@ describe("nothing of the source's configuration is honoured", () => {
     commitEmpty(path)
     git(path, ["remote", "add", "--no-tags", "origin", "https://x:s3cret@example.com:8443/o/r.git"])
     git(path, ["config", "remote.origin.promisor", "true"])
-    const facts = await readFacts(await isolated(path), "")
-    expect(facts).toMatchObject({ noTags: true, origin: "https://example.com:8443/o/r.git" })
-    expect(facts.head).toHaveLength(64)
+    const head = await readHead(await isolated(path), "")
+    expect(head).toMatchObject({ noTags: true, origin: "https://example.com:8443/o/r.git" })
+    expect(head.sha).toHaveLength(64)
     expect(readFileSync(join(path, ".git/config"), "utf8")).not.toMatch(/s3cret/)
     expect(git(path, ["config", "remote.origin.promisor"])).toBe("true")
   })

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest"
-import { judge } from "../../src/version/bump.js"
+import { classify } from "../../src/version/bump.js"
 
 const id = (letter: string) => letter.repeat(40)
 const commit = (letter: string, message: string, ...parents: string[]) => ({
@@ -14,7 +14,7 @@ const revert = (letter: string, of: string, parent: string, since?: string) =>
     parent,
   )
 const effects = (commits: ReturnType<typeof commit>[]) =>
-  Object.fromEntries(judge(commits).map(({ sha, effect }) => [sha[0], effect]))
+  Object.fromEntries(classify(commits).map(({ sha, effect }) => [sha[0], effect]))
 
 test("a revert in the range cancels its target and itself", () =>
   expect(effects([revert("c", "b", "b"), commit("b", "feat: x", "a"), commit("a", "fix: y", "0")])).toEqual({
@@ -52,7 +52,7 @@ test("a revert of a merge cancels the commits that it brought, and no others", (
 
 test("an abbreviated id that fits two commits cancels neither", () => {
   const [x, y] = ["1234567a", "1234567b"].map(start => start.padEnd(40, "0")) as [string, string]
-  const judged = judge([
+  const judged = classify([
     { sha: id("c"), parents: [x], message: "revert: x\n\nRefs: 1234567" },
     { sha: x, parents: [y], message: "feat: x" },
     { sha: y, parents: [], message: "feat: y" },

@@ -33,9 +33,9 @@ const message = fc.array(line, { maxLength: 6 }).map(lines => lines.join("\n"))
 test("no text crashes the parser, and what it says is of the text", () => {
   fc.assert(
     fc.property(message, text => {
-      const says = parseMessage(text)
-      expect(text.replace(/\r\n?/g, "\n")).toContain(says.subject)
-      if (says.type === undefined) expect(says.breaking).toBe(false)
+      const parsed = parseMessage(text)
+      expect(text.replace(/\r\n?/g, "\n")).toContain(parsed.subject)
+      if (parsed.type === undefined) expect(parsed.breaking).toBe(false)
     }),
     { numRuns: 2000 },
   )

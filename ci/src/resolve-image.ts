@@ -1,12 +1,12 @@
 import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
-import { imageNamed, type Picked } from "./ecr/image.js"
+import { imageNamed, type NamedImage } from "./ecr/image.js"
 import { Registry } from "./ecr/registry.js"
 import { describeRevision, readRevision } from "./ecs/revision.js"
-import { asked, describeService, open, primaryOf } from "./ecs/service.js"
+import { describeService, errorContext, open, primaryOf } from "./ecs/service.js"
 import { UserError } from "./lib/errors.js"
 import { type Settings, targetOf } from "./settings.js"
-import { type Survey, survey } from "./version/compute.js"
+import { type ComputedVersion, computeVersion } from "./version/compute.js"
 
 /**
  * Finds the image that a person names, or HEAD's.
@@ -15,21 +15,21 @@ import { type Survey, survey } from "./version/compute.js"
  *   in it to release, that is what the service runs: so new settings can go live without a new version.
  * @throws UserError if the registry does not have it
  */
-export async function pickImage(
+export async function resolveImage(
   aws: Aws,
   settings: Settings,
   wanted: string,
   print: (line: string) => void,
-): Promise<Picked> {
+): Promise<NamedImage> {
   if (wanted !== "") return imageNamed(aws, settings, wanted)
-  const found = await survey(settings)
-  const { version, facts, decision } = found
+  const found = await computeVersion(settings)
+  const { version, head, decision } = found
   const { repository } = settings
   const image = await explained({ ...aws, repository }, async () =>
-    (await Registry.open(aws, repository)).findRelease(version, facts.head),
+    (await Registry.open(aws, repository)).findRelease(version, head.sha),
   )
-  if (image) return { image: image.reference, version, commit: facts.head }
-  if (decision.next !== null || facts.atHead.some(tag => tag.version === version))
+  if (image) return { image: image.reference, version, commit: head.sha }
+  if (decision.next !== null || head.atHead.some(tag => tag.version === version))
     throw notPushed(found, settings)
   const running = await whatRuns(aws, settings)
   print(
@@ -38,9 +38,9 @@ export async function pickImage(
   return running
 }
 
-async function whatRuns(aws: Aws, settings: Settings): Promise<Picked> {
+async function whatRuns(aws: Aws, settings: Settings): Promise<NamedImage> {
   const target = await open(aws, targetOf(settings))
-  return explained(asked(target), async () => {
+  return explained(errorContext(target), async () => {
     const service = await describeService(target)
     const arn = primaryOf(service)?.taskDefinition ?? service.taskDefinition ?? ""
     const { image, version, commit } = readRevision(
@@ -56,9 +56,9 @@ async function whatRuns(aws: Aws, settings: Settings): Promise<Picked> {
   })
 }
 
-function notPushed({ version, facts }: Survey, { repository }: Settings): UserError {
+function notPushed({ version, head }: ComputedVersion, { repository }: Settings): UserError {
   return new UserError(
-    `HEAD (${facts.head.slice(0, 7)}, version ${version}) has no image in the repository "${repository}".`,
+    `HEAD (${head.sha.slice(0, 7)}, version ${version}) has no image in the repository "${repository}".`,
     "",
     "Push it first: dagger call push, or do all of it: dagger call release. To deploy another version: --image X.Y.Z",
   )
