@@ -5,7 +5,10 @@ const noun = (folder, ...before) => ({
   name: `ci/src/${folder}`,
   severity: "error",
   from: { path: `^ci/src/${folder}/` },
-  to: { path: "^ci/src/", pathNot: `^ci/src/(${[folder, ...before, "lib"].join("|")})/|^ci/src/settings\\.ts$` },
+  to: {
+    path: "^ci/src/",
+    pathNot: `^ci/src/(${[folder, ...before, "lib"].join("|")})/|^ci/src/settings\\.ts$`,
+  },
 })
 
 /** A folder of offline imports itself and what is named. */
@@ -20,7 +23,11 @@ export default {
   forbidden: [
     { name: "no circle", severity: "error", from: {}, to: { circular: true } },
     { ...noun("lib"), to: { path: "^ci/src/", pathNot: "^ci/src/lib/" } },
-    { ...noun("settings"), from: { path: "^ci/src/settings\\.ts$" }, to: { path: "^ci/src/", pathNot: "^ci/src/lib/" } },
+    {
+      ...noun("settings"),
+      from: { path: "^ci/src/settings\\.ts$" },
+      to: { path: "^ci/src/", pathNot: "^ci/src/lib/" },
+    },
     noun("git"),
     noun("version", "git"),
     noun("image", "version", "git"),

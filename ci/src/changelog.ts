@@ -1,4 +1,4 @@
-import { readCommits } from "./git/head.js"
+import { readCommits } from "./git/log.js"
 import { isPrerelease } from "./git/tags.js"
 import type { Settings } from "./settings.js"
 import { type ClassifiedCommit, classify } from "./version/bump.js"
@@ -32,7 +32,7 @@ export function changelog(version: string, date: string, commits: ClassifiedComm
 
 /** The notes of HEAD's version: of what it would release, or where it is released, of what that release brought. */
 export async function changelogOf(
-  { shell, head, decision, version }: ComputedVersion,
+  { repository, head, decision, version }: ComputedVersion,
   { path }: Settings,
 ): Promise<string> {
   if (!head.atHead.some(tag => tag.version === version))
@@ -40,7 +40,7 @@ export async function changelogOf(
   const before = head.merged.find(
     tag => !isPrerelease(tag.version) && !head.atHead.some(it => it.tag === tag.tag),
   )
-  const commits = await readCommits(shell.run, before?.tag ?? "", path)
+  const commits = await readCommits(repository.history.run, before?.tag ?? "", path)
   return changelog(version, head.date, classify(commits))
 }
 

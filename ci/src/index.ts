@@ -19,13 +19,13 @@ import { deploy } from "./deploy.js"
 import { defaultGitImage } from "./git/repository.js"
 import { history } from "./history.js"
 import { buildImage, buildTarget, contextOf, runTests, unreleasedVersion } from "./image/build.js"
-import { refuseDirty } from "./image/context.js"
+import { refuseChanges } from "./image/context.js"
 import { StepTimer } from "./lib/steps.js"
 import { printable } from "./lib/text.js"
 import { plan, planTable } from "./plan.js"
-import { outlook, pushRelease, release } from "./release.js"
+import { nothingToDo, outlook, pushRelease, release, wasTakenBack } from "./release.js"
 import { resolveImage } from "./resolve-image.js"
-import { rollback } from "./rollback.js"
+import { rollback, wasRolledBack } from "./rollback.js"
 import { runTask } from "./run.js"
 import { deploymentOf, required, targetOf } from "./settings.js"
 import { status } from "./status.js"
@@ -278,9 +278,12 @@ export class EcsRelease {
     const found = await computeVersion(this, { release: true })
     const refused = offBranch(found, this)
     if (refused) throw refused
-    await refuseDirty(found.shell.run)
-    const pushed = await pushRelease(await openAws(this), this, found, new StepTimer(print), print)
-    return typeof pushed === "string" ? pushed : pushed.image.reference
+    const nothing = nothingToDo(found)
+    if (nothing) return printable(nothing)
+    const context = await contextOf(found, this)
+    refuseChanges(context)
+    const pushed = await pushRelease(await openAws(this), this, found, context, new StepTimer(print), print)
+    return "overtaken" in pushed ? printable(nothingToDo(pushed.overtaken) ?? "") : pushed.image.reference
   }
 
   /**
@@ -303,6 +306,10 @@ export class EcsRelease {
     const aws = await openAws(this)
     const named = await resolveImage(aws, this, image, print)
     const keepNewer = image === ""
+    const back = keepNewer
+      ? await wasRolledBack(aws, { ...targetOf(this), version: named.version })
+      : undefined
+    if (back) throw wasTakenBack(named.version, back)
     const options = { ...deploymentOf(this), ...named, keepNewer, timeoutSeconds: timeout, print }
     return printable(`${(await deploy(aws, options)).text}\n`)
   }

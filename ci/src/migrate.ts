@@ -2,7 +2,7 @@ import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
 import { planDeploy } from "./deploy.js"
 import { note, recentRevisions, register } from "./ecs/revision.js"
-import { errorContext, open } from "./ecs/service.js"
+import { errorContext, open, shortName } from "./ecs/service.js"
 import { migratedTag } from "./ecs/task-definition.js"
 import { type RunOptions, runTask } from "./run.js"
 
@@ -12,6 +12,8 @@ const lookBack = 30
 /**
  * Runs a migration once for a version: it is noted on the revision that is about to be deployed, where a repeated release finds
  * it. If the version runs already or is on its way, it was migrated before that and nothing is run.
+ *
+ * If another run's task is at it, that one is followed.
  *
  * @param command a line for the image's `sh`
  * @throws UserError if the command does not exit 0: then nothing is noted, and the next release runs it again
@@ -35,9 +37,14 @@ export async function migrateOnce(
       print(`no migration: it ran for ${version} at ${before.migrated} already`)
       return
     }
-    await runTask(aws, { ...options, command: ["sh", "-c", command] })
+    await runTask(aws, { ...options, command: ["sh", "-c", command], once: nameOf(options) })
     const known = action.kind === "deploy" ? action.reuse?.arn : current.arn
     const revision = known ?? (await register(target, patch.registration))
     await note(target, revision, { [migratedTag]: new Date().toISOString() }, [], print)
   })
+}
+
+/** What ECS knows the migration's tasks by (`startedBy`: letters, digits, hyphens, underscores and slashes, 128 at most). */
+function nameOf({ service, version }: { service: string; version: string }): string {
+  return `ecs-release/migrate/${shortName(service)}/${version}`.replace(/[^\w/-]/g, "-").slice(0, 128)
 }

@@ -7,8 +7,9 @@ import { describeService, open } from "./ecs/service.js"
 import { patch } from "./ecs/task-definition.js"
 import { UserError } from "./lib/errors.js"
 import { table } from "./lib/table.js"
-import { nothingToDo } from "./release.js"
-import type { Settings } from "./settings.js"
+import { preflight } from "./preflight.js"
+import { commitToDeploy, deploysNothing, neverPushed, nothingToDo } from "./release.js"
+import { type Settings, targetOf } from "./settings.js"
 import type { ClassifiedCommit } from "./version/bump.js"
 import { type ComputedVersion, computeVersion, offBranch } from "./version/compute.js"
 
@@ -108,15 +109,19 @@ async function effects(
   found: ComputedVersion,
   settings: Settings,
 ): Promise<Pick<Plan, "release" | "service">> {
-  const idle = nothingToDo(found)
-  if (idle) return { release: [], service: [idle.split("\n")[0] as string] }
   const refused = found.head.onBranch === false ? offBranch(found, settings) : undefined
   if (refused) return { release: [], service: refused.message.split("\n") }
+  const idle = nothingToDo(found)
+  if (idle && found.decision.supersededBy !== null) return { release: [], service: idle.trim().split("\n") }
   try {
     return await effectsOnAws(await openAws(settings), found, settings)
   } catch (error) {
     if (!(error instanceof UserError)) throw error
-    return { release: steps(found, settings, false), service: error.message.split("\n") }
+    const known = idle ? idle.trim().split("\n") : []
+    return {
+      release: idle ? [] : steps(found, settings, false),
+      service: [...known, ...error.message.split("\n")],
+    }
   }
 }
 
@@ -125,12 +130,18 @@ async function effectsOnAws(
   found: ComputedVersion,
   settings: Settings,
 ): Promise<Pick<Plan, "release" | "service">> {
-  const { repository, cluster, service, container, template } = settings
+  const { repository, container, template } = settings
   const { version, head } = found
-  return explained({ ...aws, repository, cluster, service }, async () => {
+  const where = targetOf(settings)
+  const live = await preflight(aws, settings, version)
+  const nothing = deploysNothing(found, live)
+  if (nothing) return { release: [], service: nothing.trim().split("\n") }
+  return explained({ ...aws, repository, ...where }, async () => {
     const registry = await Registry.open(aws, repository)
-    const image = await registry.findRelease(version, head.sha)
-    const target = await open(aws, { cluster, service })
+    const commit = commitToDeploy(found)
+    const image = await registry.find(commit)
+    if (!image && commit !== head.sha) throw neverPushed(settings, version, live)
+    const target = await open(aws, where)
     const { taskDefinition = "" } = await describeService(target)
     const current = await describeRevision(target, taskDefinition)
     const base = template === "" ? current : await describeRevision(target, template)
@@ -138,12 +149,12 @@ async function effectsOnAws(
       container: container || undefined,
       image: image?.reference ?? `${registry.uri}@(the digest that the build gives)`,
       version,
-      commit: head.sha,
+      commit,
     }
     const { unchanged, diff } = patch(current.definition, base.tags, release, base.definition)
     return {
       release: steps(found, settings, image !== undefined),
-      service: unchanged ? [`${cluster}/${service} runs ${version} already`] : diff,
+      service: unchanged ? [`${live.name} runs ${version} already`] : diff,
     }
   })
 }

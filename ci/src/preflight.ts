@@ -10,6 +10,7 @@ import {
   open,
   primaryOf,
 } from "./ecs/service.js"
+import { chooseContainer } from "./ecs/task-definition.js"
 import { urlOf } from "./ecs/url.js"
 import { type RolledBack, wasRolledBack } from "./rollback.js"
 import { type Settings, targetOf } from "./settings.js"
@@ -19,8 +20,10 @@ export type Preflight = {
   /** `cluster/service`. */
   name: string
   account: string
-  /** The version that runs or is on its way; undefined for one that no release made. */
+  /** The version that runs or is on its way, as the task definition has it. */
   version?: string
+  /** The same, if a release of this pipeline brought it. */
+  released?: string
   /** Whether its deployment has completed. */
   completed: boolean
   url?: string
@@ -32,7 +35,7 @@ export type Preflight = {
  * Looks at the service before a release: what could only fail later fails here.
  *
  * @param version the version that is to be released
- * @throws UserError for unknown credentials, and if there is no service to deploy to
+ * @throws UserError for unknown credentials, and if there is no service to deploy to, no such template or container
  */
 export async function preflight(aws: Aws, settings: Settings, version: string): Promise<Preflight> {
   const where = targetOf(settings)
@@ -43,15 +46,19 @@ export async function preflight(aws: Aws, settings: Settings, version: string): 
     assertDeployable(service, target)
     const primary = primaryOf(service)
     const arn = primary?.taskDefinition ?? service.taskDefinition ?? ""
-    const [running, url, rolledBack] = await Promise.all([
+    const [running, template, url, rolledBack] = await Promise.all([
       describeRevision(target, arn),
+      settings.template === "" ? undefined : describeRevision(target, settings.template),
       urlOf(aws, settings),
       wasRolledBack(aws, { ...where, version }),
     ])
+    chooseContainer((template ?? running).definition, where.container)
+    const current = readRevision(running, where.container)
     return {
       name: `${where.cluster}/${where.service}`,
       account,
-      version: readRevision(running, where.container).version,
+      version: current.version,
+      released: current.released,
       completed: primary !== undefined && isCompleted(service, primary),
       url,
       rolledBack,

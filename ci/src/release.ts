@@ -1,20 +1,20 @@
 import { openAws } from "./aws/account.js"
 import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
-import { deploy } from "./deploy.js"
-import { commitOf } from "./ecr/image.js"
+import { deploy, planDeploy } from "./deploy.js"
 import { type Image, Registry } from "./ecr/registry.js"
 import { scanGate } from "./ecr/scan.js"
 import { Overtaken } from "./ecs/rollout.js"
 import { claim, noRemote, refuseWithoutRight } from "./git/claim.js"
 import { buildImage, contextOf, runTests } from "./image/build.js"
-import { refuseDirty } from "./image/context.js"
+import { type Context, refuseChanges } from "./image/context.js"
 import { UserError } from "./lib/errors.js"
 import { isNewer } from "./lib/semver.js"
 import { StepTimer } from "./lib/steps.js"
 import { migrateOnce } from "./migrate.js"
 import { type Preflight, preflight } from "./preflight.js"
-import { deploymentOf, required, type Settings } from "./settings.js"
+import { type RolledBack, wasRolledBack } from "./rollback.js"
+import { deploymentOf, required, type Settings, targetOf } from "./settings.js"
 import { validate } from "./validate.js"
 import { type ComputedVersion, computeVersion, offBranch, recomputeVersion } from "./version/compute.js"
 
@@ -31,6 +31,9 @@ export type ReleaseOptions = {
 /** A version whose image is in the registry. */
 type Pushed = { image: Image; version: string; commit?: string }
 
+/** A release under way. */
+type Run = { aws: Aws; settings: Settings; steps: StepTimer; options: ReleaseOptions }
+
 /**
  * Takes a commit to a running service: version, test and build, claim, push, deploy. Each step is safe to repeat: what an
  * interrupted run has done is found again and not done twice.
@@ -38,94 +41,116 @@ type Pushed = { image: Image; version: string; commit?: string }
  * @returns a summary for a person; also if there is nothing to release, or HEAD is older than what is released
  */
 export async function release(settings: Settings, options: ReleaseOptions): Promise<string> {
-  const { print } = options
   validate(settings, { timeout: options.timeoutSeconds, severity: options.severity })
-  const steps = new StepTimer(print)
+  const steps = new StepTimer(options.print)
   const found = await steps.run("version", () => computeVersion(settings, { release: true }))
   const refused = offBranch(found, settings)
   if (refused) throw refused
-  print(`${found.version}: ${found.decision.reason}`)
-  const { decision, version, head, shell } = found
-  if (decision.supersededBy !== null) return superseded(head.sha, decision.supersededBy)
-  const idle = nothingToRelease(found)
-  if (!idle) await refuseDirty(shell.run)
-  const aws = await openAws(settings)
-  const live = await steps.run("check", () => preflight(aws, settings, version))
-  if (isNewer(live.version, version)) return superseded(head.sha, live.version as string)
-  if (live.rolledBack) {
-    if (idle) return `${decision.reason}; ${live.rolledBack.why}, and ${live.name} runs ${live.version}\n`
-    throw rolledBack(version, live)
-  }
-  if (idle && live.version === version && live.completed) {
-    return `${decision.reason}; ${live.name} runs ${version}; nothing is deployed\n`
-  }
+  options.print(`${found.version || "no version"}: ${found.decision.reason}`)
+  if (found.decision.supersededBy !== null) return superseded(found, found.decision.supersededBy)
   try {
-    return idle
-      ? await finish(aws, settings, found, live, steps, options)
-      : await releaseHead(aws, settings, found, live, steps, options)
+    if (nothingToRelease(found)) {
+      return await settle({ aws: await openAws(settings), settings, steps, options }, found)
+    }
+    const context = await contextOf(found, settings)
+    refuseChanges(context)
+    return await releaseHead({ aws: await openAws(settings), settings, steps, options }, found, context)
   } catch (error) {
     if (error instanceof Overtaken) return `${error.message}\n`
     throw error
   }
 }
 
-/** Tests, builds, claims, pushes and deploys HEAD. */
-async function releaseHead(
-  aws: Aws,
-  settings: Settings,
-  found: ComputedVersion,
-  live: Preflight,
-  steps: StepTimer,
-  options: ReleaseOptions,
-): Promise<string> {
-  const pushed = await pushRelease(aws, settings, found, steps, options.print)
-  if (typeof pushed === "string") return pushed
-  const { image, found: claimed } = pushed
-  const bringing = { image, version: claimed.version, commit: claimed.head.sha }
-  return bring(aws, settings, claimed, bringing, live, steps, options)
+/** What a release does with a commit. */
+export type Intention = "superseded" | "rolled back" | "nothing" | "finish" | "release"
+
+/**
+ * Decides what a release does with a commit, by what the service runs. A version that was claimed and that the service never
+ * had is finished, whatever commits came after it. Pure.
+ */
+export function decideRelease(found: ComputedVersion, live: Preflight): Intention {
+  const { version, decision } = found
+  if (decision.supersededBy !== null || isNewer(live.released, version)) return "superseded"
+  if (live.rolledBack) return "rolled back"
+  if (!nothingToRelease(found)) return "release"
+  return live.version === version && live.completed ? "nothing" : "finish"
 }
 
-/** Deploys a version that was claimed and pushed by an earlier run and that the service never got. */
-async function finish(
-  aws: Aws,
-  settings: Settings,
-  found: ComputedVersion,
-  live: Preflight,
-  steps: StepTimer,
-  options: ReleaseOptions,
-): Promise<string> {
+/** The end of a release that deploys nothing, in words. */
+export function deploysNothing(found: ComputedVersion, live: Preflight): string | undefined {
+  const { version, decision } = found
+  switch (decideRelease(found, live)) {
+    case "superseded":
+      return superseded(found, decision.supersededBy ?? live.released ?? "")
+    case "nothing":
+      return `${decision.reason}; ${live.name} runs ${version}; nothing is deployed\n`
+    case "rolled back":
+      if (!nothingToRelease(found)) throw wasTakenBack(version, live.rolledBack)
+      return `${decision.reason}; ${live.rolledBack?.why}, and ${live.name} runs ${live.version ?? "no version"}\n`
+    default:
+      return undefined
+  }
+}
+
+/** Tests, builds, claims, pushes and deploys HEAD. */
+async function releaseHead(run: Run, found: ComputedVersion, context: Context): Promise<string> {
+  const { aws, settings, steps, options } = run
+  const live = await steps.run("check", () => preflight(aws, settings, found.version))
+  const nothing = deploysNothing(found, live)
+  if (nothing) return nothing
+  const pushed = await pushRelease(aws, settings, found, context, steps, options.print)
+  if ("overtaken" in pushed) {
+    const { decision } = pushed.overtaken
+    if (decision.supersededBy !== null) return superseded(pushed.overtaken, decision.supersededBy)
+    return settle(run, pushed.overtaken)
+  }
+  const { version, head } = pushed.found
+  return bring(run, pushed.found, live, { image: pushed.image, version, commit: head.sha })
+}
+
+/** Ends a release that brings nothing new: the service runs the version, or gets it now if it was claimed and never got there. */
+async function settle(run: Run, found: ComputedVersion): Promise<string> {
+  const { aws, settings, steps, options } = run
   const { version, decision } = found
   const repository = required(settings.repository, "ECR repository", "--repository")
-  const image = await explained({ ...aws, repository }, async () =>
-    (await Registry.open(aws, repository)).find(version),
-  )
-  if (!image) throw neverPushed(settings, version, live)
+  const live = await steps.run("check", () => preflight(aws, settings, version))
+  const nothing = deploysNothing(found, live)
+  if (nothing) return nothing
+  // The image is that of the commit that claimed the version, not whatever has its number as a tag.
+  const commit = commitToDeploy(found)
+  const image = await explained({ ...aws, repository }, async () => {
+    const registry = await Registry.open(aws, repository)
+    return registry.push(() => Promise.reject(neverPushed(settings, version, live)), version, commit)
+  })
   options.print(`${decision.reason}, but ${live.name} does not run ${version}: finishing its release`)
-  return bring(aws, settings, found, { image, version, commit: commitOf(image.tags) }, live, steps, options)
+  return bring(run, found, live, { image, version, commit })
+}
+
+/** The commit whose image a release deploys: HEAD, or if it brings nothing new, the one that has the version's tag. */
+export function commitToDeploy(found: ComputedVersion): string {
+  const { version, head } = found
+  if (!nothingToRelease(found)) return head.sha
+  return head.merged.find(tag => tag.version === version)?.commit ?? head.sha
 }
 
 /** Scan, migration and deployment of an image that is in the registry. */
 async function bring(
-  aws: Aws,
-  settings: Settings,
+  { aws, settings, steps, options }: Run,
   found: ComputedVersion,
-  { image, version, commit }: Pushed,
   live: Preflight,
-  steps: StepTimer,
-  { severity, migrate, timeoutSeconds, print }: ReleaseOptions,
+  { image, version, commit }: Pushed,
 ): Promise<string> {
   const { repository } = settings
-  // Nobody else's newer version is replaced: not by a run that took long, and not by one that waited for a scan or a migration.
-  const stillNewest = async () => {
-    const { decision, head, unasked } = await recomputeVersion(found, settings, false)
-    if (unasked !== undefined) throw notAsked(version, unasked)
-    if (decision.supersededBy !== null) throw new Overtaken(superseded(head.sha, decision.supersededBy))
+  const { severity, migrate, timeoutSeconds, print } = options
+  // Asked again after all that takes time: was a newer version released, or this one rolled back?
+  const stillWanted = async () => {
+    const now = await recomputeVersion(found, settings, false)
+    if (now.decision.supersededBy !== null)
+      throw new Overtaken(superseded(now, now.decision.supersededBy).trim())
+    const rolledBack = await wasRolledBack(aws, { ...targetOf(settings), version })
+    if (rolledBack) throw wasTakenBack(version, rolledBack)
   }
-  if (severity !== "" || migrate !== "") await stillNewest()
-  if (severity !== "") {
-    await steps.run("scan", () => scanGate(aws, { repository, digest: image.digest, severity, print }))
-  }
-  const options = {
+  const deployment = {
     ...deploymentOf(settings),
     image: image.reference,
     version,
@@ -133,10 +158,16 @@ async function bring(
     timeoutSeconds,
     print,
     keepNewer: true,
-    beforeUpdate: stillNewest,
+    beforeUpdate: stillWanted,
   }
-  if (migrate !== "") await steps.run("migrate", () => migrateOnce(aws, options, migrate))
-  const { text } = await steps.run("deploy", () => deploy(aws, options))
+  const { action } = await planDeploy(aws, deployment)
+  const isThere = action.kind === "unchanged" || action.kind === "follow"
+  if (!isThere && (severity !== "" || migrate !== "")) await stillWanted()
+  if (!isThere && severity !== "") {
+    await steps.run("scan", () => scanGate(aws, { repository, digest: image.digest, severity, print }))
+  }
+  if (!isThere && migrate !== "") await steps.run("migrate", () => migrateOnce(aws, deployment, migrate))
+  const { text } = await steps.run("deploy", () => deploy(aws, deployment))
   // Nothing that can fail comes after the deployment: it has happened.
   return `${[
     text,
@@ -150,12 +181,12 @@ async function bring(
   ].join("\n")}\n`
 }
 
-/** What to say of a commit of which there is nothing to release; undefined if there is something. */
+/** What to say of a commit that brings nothing new, as far as the history tells; undefined if it does. */
 export function nothingToDo(found: ComputedVersion): string | undefined {
-  const { decision, head } = found
-  if (decision.supersededBy !== null) return superseded(head.sha, decision.supersededBy)
+  const { decision, version } = found
+  if (decision.supersededBy !== null) return superseded(found, decision.supersededBy)
   if (!nothingToRelease(found)) return undefined
-  return `${decision.reason}; a release would only make sure that the service runs ${found.version}\n`
+  return `${decision.reason}; a release would only make sure that the service runs ${version}\n`
 }
 
 /** Whether the commits since the last version change nothing; HEAD itself may be that version. */
@@ -163,9 +194,9 @@ function nothingToRelease({ decision, version, head }: ComputedVersion): boolean
   return decision.next === null && !head.atHead.some(tag => tag.version === version)
 }
 
-function superseded(head: string, by: string): string {
+function superseded({ head }: ComputedVersion, by: string): string {
   return (
-    `superseded: ${head.slice(0, 7)} is older than ${by}, which is released; nothing is deployed\n` +
+    `superseded: ${head.sha.slice(0, 7)} is older than ${by}, which a newer commit has; nothing is deployed\n` +
     `→ To run an older version on purpose: rollback --to, or deploy --image\n`
   )
 }
@@ -181,7 +212,8 @@ export async function outlook(settings: Settings): Promise<string> {
   }
 }
 
-function rolledBack(version: string, { rolledBack }: Preflight): UserError {
+/** The error for a version that was rolled back: it is not brought back unasked. */
+export function wasTakenBack(version: string, rolledBack: RolledBack | undefined): UserError {
   return new UserError(
     `${version} is not deployed: ${rolledBack?.why}.`,
     "",
@@ -189,22 +221,15 @@ function rolledBack(version: string, { rolledBack }: Preflight): UserError {
   )
 }
 
-function notAsked(version: string, why: string): UserError {
-  return new UserError(
-    `${version} is not deployed: the remote could not be asked whether a newer version was released meanwhile.`,
-    why,
-    "Nothing is lost: run the same command again once the remote answers.",
-  )
-}
-
-function neverPushed(
+/** The error for a version that a run claimed and did not push. */
+export function neverPushed(
   { tagPrefix, repository }: Settings,
   version: string,
   { name, ...live }: Preflight,
 ): UserError {
   const tag = `${tagPrefix}v${version}`
   return new UserError(
-    `${version} was claimed and never released: ${name} runs ${live.version ?? "no version"}, and the repository "${repository}" has no image ${version}.`,
+    `${version} was claimed and never released: ${name} runs ${live.version ?? "no version"}, and the repository "${repository}" has no image of its commit.`,
     `The run that pushed the tag ${tag} is still at work, or died.`,
     `If no other run is at work, finish it: git checkout ${tag} && dagger call release`,
   )
@@ -214,22 +239,24 @@ function neverPushed(
  * Makes sure that the commit's image is in the registry: tests and builds it, claims its version, pushes it, unless all that
  * is done already.
  *
- * @returns the image, and the commit's version as it was claimed; what to say if another run has overtaken this one
+ * @returns the image, and the commit's version as it was claimed; or what another run that was quicker has left to do
  */
 export async function pushRelease(
   aws: Aws,
   settings: Settings,
   found: ComputedVersion,
+  context: Context,
   steps: StepTimer,
   print: (line: string) => void,
-): Promise<{ image: Image; found: ComputedVersion } | string> {
+): Promise<{ image: Image; found: ComputedVersion } | { overtaken: ComputedVersion }> {
   const repository = required(settings.repository, "ECR repository", "--repository")
   return explained({ ...aws, repository }, async () => {
     const registry = await Registry.open(aws, repository, settings.awsEndpoint)
-    const head = found.head.sha
-    const before = await registry.findRelease(found.version, head)
+    const { version, remote } = found
+    const { sha } = found.head
+    const before = await registry.findRelease(version, sha)
     if (before) {
-      print(`${found.version} is in the registry already, from this commit (${before.digest})`)
+      print(`${version} is in the registry already, from this commit (${before.digest})`)
       return { image: before, found }
     }
     if (registry.tagsCanMove) {
@@ -237,20 +264,17 @@ export async function pushRelease(
         `warning: tags in ${repository} can be moved to another image; make them immutable: aws ecr put-image-tag-mutability --repository-name ${repository} --image-tag-mutability IMMUTABLE`,
       )
     }
-    const { remote, shell } = found
     if (!remote) throw noRemote(tagOf(settings, found), found.unasked ?? "")
-    await refuseWithoutRight(shell.remote, remote.url, head, tagOf(settings, found))
-    const context = await contextOf(found, settings)
+    await refuseWithoutRight(found.repository.history.remote, remote.url, sha, tagOf(settings, found))
     await Promise.all([
-      settings.testTarget && steps.run("test", () => runTests(context, settings, found.version)),
-      steps.run("build", async () => (await buildImage(context, settings, found, found.version)).sync()),
+      settings.testTarget && steps.run("test", () => runTests(context, settings, version)),
+      steps.run("build", async () => (await buildImage(context, settings, found, version)).sync()),
     ])
     const claimed = await steps.run("claim", () => claimVersion(settings, found, remote.url, print))
-    const late = nothingToDo(claimed)
-    if (late) return late
+    if (nothingToDo(claimed)) return { overtaken: claimed }
     const build = () => buildImage(context, settings, claimed, claimed.version)
-    const image = await steps.run("push", () => registry.push(build, claimed.version, head))
-    print(`${claimed.version} and ${head} are ${image.digest}`)
+    const image = await steps.run("push", () => registry.push(build, claimed.version, sha))
+    print(`${claimed.version} and ${sha} are ${image.digest}`)
     return { image, found: claimed }
   })
 }
@@ -262,9 +286,10 @@ async function claimVersion(
   url: string,
   print: (line: string) => void,
 ): Promise<ComputedVersion> {
-  for (let now = found; ; ) {
+  let now = found
+  for (let laps = 0; laps < 100; laps++) {
     const tag = tagOf(settings, now)
-    const claimed = await claim(now.shell.remote, url, now.head.sha, tag)
+    const claimed = await claim(now.repository.history.remote, url, now.head.sha, tag)
     if (claimed.won) {
       print(`${tag} ${claimed.repeated ? "is this commit's already" : "claimed for this commit"}`)
       return now
@@ -273,6 +298,11 @@ async function claimVersion(
     now = await recomputeVersion(now, settings, true)
     if (nothingToDo(now)) return now
   }
+  throw new UserError(
+    `No version could be claimed: the last of a hundred, ${now.version}, went to another commit as well.`,
+    "",
+    "Look at the version tags of the remote: git ls-remote --tags",
+  )
 }
 
 function tagOf({ tagPrefix }: Settings, { version }: ComputedVersion): string {

@@ -14,6 +14,7 @@ import {
   isCompleted,
   open,
   primaryOf,
+  shortName,
   type Target,
 } from "./ecs/service.js"
 import {
@@ -24,6 +25,7 @@ import {
 import { rolledBackTag } from "./ecs/task-definition.js"
 import { follow } from "./ecs/wait.js"
 import { UserError } from "./lib/errors.js"
+import { isNewer } from "./lib/semver.js"
 
 export type RollbackOptions = {
   cluster: string
@@ -88,14 +90,9 @@ export async function rollback(aws: Aws, options: RollbackOptions): Promise<Depl
     const back = named ?? (await imageNamed(aws, options, await previous(target, service, current, options)))
     const { image, version, commit } = back
     print(`going from ${current.version ?? "an unknown version"} to ${version}`)
-    await markRolledBack(target, current, version, print)
-    try {
-      return await deploy(aws, { ...options, image, version, commit, print, timeoutSeconds })
-    } catch (error) {
-      const stays = error instanceof DeployError && error.word === "rolled back"
-      if (stays) await note(target, current.arn, {}, [rolledBackTag], print)
-      throw error
-    }
+    return marked(target, current, version, print, () =>
+      deploy(aws, { ...options, image, version, commit, print, timeoutSeconds }),
+    )
   })
 }
 
@@ -119,16 +116,21 @@ export async function wasRolledBack(
     const service = await describeService(target)
     const primary = primaryOf(service)
     const current = await describeRevision(target, primary?.taskDefinition ?? service.taskDefinition ?? "")
-    if (readRevision(current, container).version === version) return undefined
+    const running = readRevision(current, container)
+    if (running.version === version) return undefined
     const revisions = await recentRevisions(target, current.definition.family ?? "", container)
     const found = revisions.find(it => it.version === version)
     if (found === undefined) return undefined
     const { arn: revision, rolledBack } = found
     if (rolledBack) return { version, revision, why: `${version} was rolled back at ${rolledBack}` }
-    const { failed } = await readRecord(target, service)
-    return failed.has(revision)
-      ? { version, revision, why: `ECS rolled ${version} back when its deployment failed` }
-      : undefined
+    const { failed, succeeded } = await readRecord(target, service)
+    if (failed.has(revision)) {
+      return { version, revision, why: `ECS rolled ${version} back when its deployment failed` }
+    }
+    // It was there, and somebody deployed an older one, or one of no version, in its place.
+    if (isNewer(running.version, version) || !(found.completed || succeeded.has(revision))) return undefined
+    const now = running.version ?? shortName(current.arn)
+    return { version, revision, why: `${version} ran before, and ${now} was deployed in its place` }
   })
 }
 
@@ -161,41 +163,30 @@ async function stopDeployment(
   if (to !== undefined && to !== back.version) return undefined
   const version = back.version ?? "the version before"
   print(`stopping deployment ${primary.id} of ${current.version}; going back to ${version}`)
-  await markRolledBack(target, current, back.version, print)
-  const since = primary.createdAt
-  const record = since && (await findServiceDeployment(target, current.arn, since))
-  if (record === undefined || !(await stopServiceDeployment(target, record))) {
-    const rollout = {
-      revision: back.arn,
-      definition: before.definition,
-      version,
-      commit: back.commit,
-      container,
+  return marked(target, current, back.version, print, async () => {
+    const since = primary.createdAt
+    const record = since && (await findServiceDeployment(target, current.arn, since))
+    const { definition } = before
+    if (record === undefined || !(await stopServiceDeployment(target, record))) {
+      const rollout = { revision: back.arn, definition, version, commit: back.commit, container }
+      return rollOut(target, service, rollout, { timeoutSeconds, print })
     }
-    return rollOut(target, service, rollout, { timeoutSeconds, print })
-  }
-  const followed = { id: primary.id, revision: current.arn }
-  const knownEvents = (service.events ?? []).flatMap(({ id }) => id ?? [])
-  const ending = await follow(target, followed, {
-    knownEvents,
-    since,
-    serviceDeployment: record,
-    timeoutSeconds,
-    print,
+    const followed = { id: primary.id, revision: current.arn }
+    const knownEvents = (service.events ?? []).flatMap(({ id }) => id ?? [])
+    const ending = await follow(target, followed, {
+      knownEvents,
+      since,
+      serviceDeployment: record,
+      timeoutSeconds,
+      print,
+    })
+    if (ending.word === "completed") return undefined // It was done before it could be stopped: go back from it.
+    const deployed = { version, revision: back.arn, definition, deploymentId: primary.id }
+    if (ending.word !== "rolled back") throw await deployError(target, deployed, ending)
+    const { seconds } = ending
+    const text = `completed: stopped ${current.version}; ${target.cluster}/${target.service} runs ${version} again, after ${Math.round(seconds)} s`
+    return { word: "completed", text, version, revision: back.arn, deploymentId: primary.id, seconds }
   })
-  if (ending.word === "completed") return undefined // It was done before it could be stopped: go back from it.
-  const deployed = { version, revision: back.arn, definition: before.definition, deploymentId: primary.id }
-  if (ending.word !== "rolled back") throw await deployError(target, deployed, ending)
-  const seconds = Math.round(ending.seconds)
-  const text = `completed: stopped ${current.version}; ${target.cluster}/${target.service} runs ${version} again, after ${seconds} s`
-  return {
-    word: "completed",
-    text,
-    version,
-    revision: back.arn,
-    deploymentId: primary.id,
-    seconds: ending.seconds,
-  }
 }
 
 async function previous(
@@ -236,14 +227,25 @@ async function readRecord(target: Target, service: Service): Promise<Past> {
   }
 }
 
-/** Noted before anything is done, so that an interrupted rollback leaves the note too. Going to a newer version takes nothing back. */
-async function markRolledBack(
+/**
+ * Does something that takes a version back. That is noted before, so that an interrupted rollback leaves the note too; if it does
+ * not come to a deployment, or the deployment fails and the version stays, the note is taken off. Going to a newer version takes
+ * nothing back.
+ */
+async function marked<T>(
   target: Target,
   { arn, version }: Revision,
   to: string | undefined,
   print: (line: string) => void,
-): Promise<void> {
-  if (semver.valid(version) === null || semver.valid(to) === null) return
-  if (!semver.lt(to as string, version as string)) return
+  goBack: () => Promise<T>,
+): Promise<T> {
+  if (semver.valid(version) === null || isNewer(to, version as string)) return goBack()
   await note(target, arn, { [rolledBackTag]: new Date().toISOString() }, [], print)
+  try {
+    return await goBack()
+  } catch (error) {
+    const stays = !(error instanceof DeployError) || error.word === "rolled back"
+    if (stays) await note(target, arn, {}, [rolledBackTag], print)
+    throw error
+  }
 }

@@ -1,4 +1,11 @@
-import type { ContainerDefinition, RunTaskCommandInput, Service, Tag, Task } from "@aws-sdk/client-ecs"
+import type {
+  ContainerDefinition,
+  RunTaskCommandInput,
+  RunTaskCommandOutput,
+  Service,
+  Tag,
+  Task,
+} from "@aws-sdk/client-ecs"
 import type { Aws } from "./aws/clients.js"
 import { explained, passing } from "./aws/errors.js"
 import { type DeployOptions, planDeploy } from "./deploy.js"
@@ -11,6 +18,8 @@ import { UserError } from "./lib/errors.js"
 export type RunOptions = DeployOptions & {
   /** The command, in place of the image's and of its entry point. */
   command: string[]
+  /** Names a job that is done once: a task of that name that runs is followed, and one that exited 0 is not run again. */
+  once?: string
   timeoutSeconds?: number
   print?: (line: string) => void
 }
@@ -115,10 +124,18 @@ export async function runTask(aws: Aws, options: RunOptions): Promise<RunOutcome
     const { service, patch } = await planDeploy(aws, options)
     const { container } = patch
     const definition = oneOff(patch.registration, container, command)
+    const earlier = options.once === undefined ? [] : await startedBy(target, options.once)
+    const done = earlier.find(task => exitCodeOf(task, container) === 0)
+    if (done) return conclude(done, container, command)
+    const running = earlier.find(({ lastStatus }) => lastStatus !== "STOPPED")
+    const tries = earlier.flatMap(({ taskArn = "" }) => taskArn)
+    if (running) return followTask(target, running, definition, container, options)
     const tags = service.propagateTags === "SERVICE" ? await serviceTags(target) : []
     const revision = await register(target, definition)
     try {
-      const task = await start(target, runRequest(target, service, revision, tags))
+      const request = runRequest(target, service, revision, tags)
+      const named = options.once === undefined ? request : await onlyOnce(request, options.once, tries)
+      const task = await start(target, named)
       print(`task ${shortName(task.taskArn)} runs ${shortName(revision)}: ${command.join(" ")}`)
       const ended = await wait(target, task, definition, container, timeoutSeconds, print)
       return conclude(ended, container, command)
@@ -126,6 +143,49 @@ export async function runTask(aws: Aws, options: RunOptions): Promise<RunOutcome
       await deregister(target, revision, print)
     }
   })
+}
+
+/** Follows a task that another run has started, to the same end. */
+async function followTask(
+  target: Target,
+  task: Task,
+  definition: Registration,
+  container: string,
+  { command, timeoutSeconds = 900, print = console.log }: RunOptions,
+): Promise<RunOutcome> {
+  print(`task ${shortName(task.taskArn)} of another run does this already; following it`)
+  const ended = await wait(target, task, definition, container, timeoutSeconds, print)
+  return conclude(ended, container, command)
+}
+
+/** The tasks that were started under a name, also those that have stopped (ECS shows them for about an hour). */
+async function startedBy({ client, cluster }: Target, name: string): Promise<Task[]> {
+  const lists = await Promise.all(
+    (["RUNNING", "STOPPED"] as const).map(desiredStatus =>
+      client.listTasks({ cluster, startedBy: name, desiredStatus }),
+    ),
+  )
+  const tasks = lists.flatMap(({ taskArns = [] }) => taskArns)
+  if (tasks.length === 0) return []
+  return (await client.describeTasks({ cluster, tasks: tasks.slice(0, 100) })).tasks ?? []
+}
+
+/**
+ * A request that starts one task, however many runs make it at once: ECS takes a client token once, and names the task that has
+ * it to everyone else (RunTask, "Idempotency").
+ *
+ * @param tries the tasks that were started under the name before and failed
+ */
+async function onlyOnce(
+  request: RunTaskCommandInput,
+  name: string,
+  tries: string[],
+): Promise<RunTaskCommandInput> {
+  const { createHash } = await import("node:crypto")
+  const clientToken = createHash("sha256")
+    .update([name, ...tries.sort()].join("\n"))
+    .digest("hex")
+  return { ...request, startedBy: name, clientToken }
 }
 
 /** The service's tags, without AWS's own, which nobody can set. */
@@ -146,7 +206,9 @@ async function deregister({ client }: Target, revision: string, print: (line: st
 async function start({ client, cluster, service }: Target, request: RunTaskCommandInput): Promise<Task> {
   const { randomUUID } = await import("node:crypto")
   // The token makes a repeated request, such as the SDK's own retry, start no second task.
-  const answer = await client.runTask({ ...request, clientToken: randomUUID() })
+  const answer = await client
+    .runTask({ clientToken: randomUUID(), ...request })
+    .catch(error => theirs(error) ?? Promise.reject(error))
   const task = answer.tasks?.[0]
   if (task?.taskArn !== undefined) return task
   const reasons = (answer.failures ?? []).map(({ reason, detail }) =>
@@ -157,6 +219,12 @@ async function start({ client, cluster, service }: Target, request: RunTaskComma
     reasons.join("; "),
     `Check the capacity and network of the service "${service}": the task uses the same.`,
   )
+}
+
+/** The task that another request with the same client token has started (RunTask, `ConflictException`). */
+function theirs(error: Error & { resourceIds?: string[] }): RunTaskCommandOutput | undefined {
+  if (error.name !== "ConflictException" || !error.resourceIds?.[0]) return undefined
+  return { tasks: [{ taskArn: error.resourceIds[0] }], $metadata: {} }
 }
 
 /** Waits for a task's end, printing its log as it comes. */
@@ -265,6 +333,10 @@ export function conclude(task: Task, container: string, command: string[]): RunO
   throw new UserError(
     `failed: ${what}: ${command.join(" ")} (task ${id})`,
     [task.stoppedReason, reason].filter(Boolean).join("; "),
-    "Mend it and run again; nothing was deployed by this step.",
+    "Fix it and run again; nothing was deployed by this step.",
   )
+}
+
+function exitCodeOf(task: Task, container: string): number | undefined {
+  return task.containers?.find(({ name }) => name === container)?.exitCode
 }

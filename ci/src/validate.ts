@@ -69,8 +69,8 @@ function rules(it: Settings): Rule[] {
     [
       "--template",
       it.template,
-      matches(/^[A-Za-z0-9_-]{1,255}(:[0-9]+)?$/),
-      "the family of a task definition",
+      matches(/^(arn:\S+|[A-Za-z0-9_-]{1,255}(:[0-9]+)?)$/),
+      "a task definition: its family, family:revision, or ARN",
     ],
   ]
 }

@@ -142,7 +142,10 @@ describe("a deployment that completes", () => {
 
 describe("right before the service is updated", () => {
   const newer = (image: string) => ({
-    definitions: [{ definition: definition(1, "a", "1.0.0") }, { definition: definition(2, image, "1.2.0") }],
+    definitions: [
+      { definition: definition(1, "a", "1.0.0") },
+      { definition: definition(2, image, "1.2.0"), tags: [{ key: "ecs-release:version", value: "1.2.0" }] },
+    ],
   })
   /** Another run's newer version, which is there from the moment that this run has registered its own. */
   const overtake = () => {
@@ -161,6 +164,39 @@ describe("right before the service is updated", () => {
     expect(error.message).toMatch(
       /^superseded: prod\/web has 1\.2\.0, which is newer than 1\.1\.0; nothing is deployed/,
     )
+    expect(ecs.commandCalls(UpdateServiceCommand)).toEqual([])
+  })
+
+  it("a version that no release of this pipeline brought counts as no newer one", async () => {
+    const done = deployment("new", 3, {})
+    const foreign = { definitions: newer("c").definitions.map(({ definition }) => ({ definition })) }
+    play(world([[0, service([done])]], { ...foreign, before: service([deployment("theirs", 2, {})]) }))
+    await expect(settle(run({ keepNewer: true }))).resolves.toMatchObject({ word: "completed" })
+  })
+
+  it("the same version that another run has started meanwhile is followed", async () => {
+    const theirs = deployment("theirs", 2, { rolloutState: "IN_PROGRESS" })
+    play(
+      world([], {
+        definitions: [
+          { definition: definition(1, "a", "1.0.0") },
+          { definition: definition(2, "b", "1.1.0") },
+        ],
+      }),
+    )
+    ecs.on(RegisterTaskDefinitionCommand).callsFake(input => {
+      ecs
+        .on(DescribeServicesCommand)
+        .resolvesOnce({ services: [service([theirs, oldActive])] })
+        .resolves({ services: [service([{ ...theirs, rolloutState: "COMPLETED" }])] })
+      return { taskDefinition: { ...input, revision: 3, taskDefinitionArn: revision(3) } }
+    })
+    const outcome = await settle(run({ keepNewer: true }))
+    expect(outcome).toMatchObject({
+      word: "completed",
+      revision: revision(2),
+      deploymentId: "ecs-svc/theirs",
+    })
     expect(ecs.commandCalls(UpdateServiceCommand)).toEqual([])
   })
 

@@ -70,7 +70,8 @@ describe("whether a version was rolled back", () => {
     ecs.on(DescribeServiceRevisionsCommand).resolves({
       serviceRevisions: [{ serviceRevisionArn: "r2", taskDefinition: revision(2) }],
     })
-    expect(await ask("1.1.0")).toBeUndefined()
+    // It failed once and completed later: it was not rolled back by ECS, but an older version was deployed in its place.
+    expect((await ask("1.1.0"))?.why).toBe("1.1.0 ran before, and 1.0.0 was deployed in its place")
   })
 
   it("is no where it runs, was registered only, or is not known", async () => {

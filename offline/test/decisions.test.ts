@@ -157,8 +157,81 @@ describe("an older version never replaces a newer one", { timeout: 300_000 }, ()
   })
 })
 
+describe("what other people did meanwhile", { timeout: 300_000 }, () => {
+  test("an older commit whose number a newer one took is superseded, not told to take another number", async () => {
+    world.commit("fix: older")
+    const older = clone("older")
+    world.commit("fix: newer")
+    await world.push("main")
+    expect(await release()).toMatch(/^completed: .* 0\.3\.7/)
+    const tags = await world.remoteTags()
+    expect(await world.run(module => module.release(), {}, older)).toMatch(/^superseded: .* 0\.3\.7/)
+    expect(await world.run(module => module.push(), {}, older)).toMatch(/^superseded: .* 0\.3\.7/)
+    expect(await world.remoteTags()).toEqual(tags)
+  })
+
+  test("a release does not undo the deployment of a named older version", async () => {
+    await world.run(module => module.deploy("0.3.6"))
+    await push("docs: nothing to release")
+    expect(await release()).toMatch(
+      /^nothing to release since 0\.3\.7: .*; 0\.3\.7 ran before, and 0\.3\.6 was deployed in its place, and hello\/hello runs 0\.3\.6/,
+    )
+    expect(await world.runningVersion()).toBe("0.3.6")
+    await world.run(module => module.deploy("0.3.7"))
+  })
+
+  test("an image that has the version's number, and not its commit's, is not deployed", async () => {
+    const commit = await push("fix: claimed and never pushed")
+    await world.push(`${commit}:refs/tags/v0.3.8`)
+    await world.tagImage("0.3.7", "0.3.8")
+    await push("docs: nothing to release")
+    await expect(release()).rejects.toThrow(/0\.3\.8 is in the registry already, with another image/)
+    expect(await world.runningVersion()).toBe("0.3.7")
+    await push("fix: go on\n\nRelease-As: 0.3.9")
+    expect(await release()).toMatch(/^completed: .* 0\.3\.9/)
+  })
+
+  test("a typing mistake in the template or the container burns no version", async () => {
+    await push("fix: not yet")
+    const tags = await world.remoteTags()
+    await expect(world.run(module => module.release(), { template: "nope" })).rejects.toThrow(
+      /no such task definition[\s\S]*--template/,
+    )
+    await expect(world.run(module => module.release(), { container: "nope" })).rejects.toThrow(/--container/)
+    expect(await world.remoteTags()).toEqual(tags)
+  })
+
+  test("plan says what release will do with a version that was claimed and not deployed", async () => {
+    await world.run(module => module.push())
+    await push("docs: nothing to release")
+    const plan = JSON.parse(await world.run(module => module.plan()))
+    expect(plan.release).toEqual(["deploy 0.3.10 to hello/hello by digest"])
+    expect(await release()).toMatch(/^completed: .* 0\.3\.10/)
+    expect(JSON.parse(await world.run(module => module.plan()))).toMatchObject({
+      release: [],
+      service: [expect.stringMatching(/^nothing to release since 0\.3\.10: .*hello\/hello runs 0\.3\.10/)],
+    })
+  })
+})
+
 describe("a migration", { timeout: 300_000 }, () => {
   const migrate = "python3 hello_world.py --version >&2; test ! -e /nope"
+
+  test("of one version runs once, however many runs of it there are at once", async () => {
+    await push("feat: migrated by two")
+    const twin = clone("twin")
+    const first = world.run(module => module.release(900, "", "sleep 12"))
+    await expect
+      .poll(() => world.tasks("ecs-release/migrate/hello/0-4-0"), { timeout: 120_000 })
+      .toHaveLength(1)
+    // A command that would fail shows whether it runs.
+    const second = await world.run(module => module.release(900, "", "exit 3"), {}, twin)
+    expect([await first, second].map(end => end.split(":")[0]).sort()).toEqual(
+      expect.arrayContaining(["completed"]),
+    )
+    expect(await world.tasks("ecs-release/migrate/hello/0-4-0")).toHaveLength(1)
+    expect(await world.runningVersion()).toBe("0.4.0")
+  })
 
   test("runs once for a version", async () => {
     await push("feat: migrated")
@@ -178,7 +251,7 @@ describe("settings", { timeout: 300_000 }, () => {
   test("go live by deploy if HEAD is no release", async () => {
     await push("docs: no release")
     expect(await world.run(module => module.deploy())).toMatch(
-      /^unchanged: hello\/hello runs 0\.4\.0 already/,
+      /^unchanged: hello\/hello runs 0\.5\.0 already/,
     )
     await push("feat: not released yet")
     await expect(world.run(module => module.deploy())).rejects.toThrow(/has no image[\s\S]*--image/)

@@ -1,5 +1,7 @@
 import { cpSync } from "node:fs"
 import { join } from "node:path"
+import { ECR } from "@aws-sdk/client-ecr"
+import { ECS } from "@aws-sdk/client-ecs"
 import { connection, dag } from "@dagger.io/dagger"
 import { EcsRelease } from "../../ci/src/index.js"
 import { ensureDocker } from "../machine/docker.js"
@@ -88,6 +90,28 @@ export class ModuleWorld extends TestWorld {
   async push(...refs: string[]): Promise<void> {
     const { git } = await this.up()
     this.git("push", "-q", `http://x:${git.token}@127.0.0.1:${git.port}${git.path}`, ...refs)
+  }
+
+  /** Puts a tag on an image of the registry, as somebody else might. */
+  async tagImage(from: string, to: string): Promise<void> {
+    const client = new ECR(await this.aws())
+    const { images } = await client.batchGetImage({ repositoryName: "hello", imageIds: [{ imageTag: from }] })
+    await client.putImage({
+      repositoryName: "hello",
+      imageManifest: images?.[0]?.imageManifest,
+      imageTag: to,
+    })
+  }
+
+  /** The tasks that were started under a name. */
+  async tasks(startedBy: string): Promise<string[]> {
+    const client = new ECS(await this.aws())
+    const lists = await Promise.all(
+      (["RUNNING", "STOPPED"] as const).map(desiredStatus =>
+        client.listTasks({ cluster: "hello", startedBy, desiredStatus }),
+      ),
+    )
+    return lists.flatMap(({ taskArns = [] }) => taskArns)
   }
 
   override async remove(): Promise<void> {

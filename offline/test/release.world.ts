@@ -135,7 +135,7 @@ export class TestWorld {
     }
   }
 
-  private async aws() {
+  protected async aws() {
     const { emulator } = await this.up()
     const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN } = emulator.env
     return {

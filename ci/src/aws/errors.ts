@@ -157,6 +157,13 @@ function missing(raised: Raised, context: ErrorContext): UserError | undefined {
         raised.message,
         `Set --cluster to one that 'aws ecs list-clusters --region ${region}' shows. ${inRegion}`,
       )
+    case "ClientException":
+      if (!/Unable to describe task definition/.test(raised.message)) return undefined
+      return new UserError(
+        `There is no such task definition in ${region}.`,
+        raised.message,
+        `Set --template to a family that 'aws ecs list-task-definition-families --region ${region}' shows. ${inRegion}`,
+      )
     case "ServiceNotFoundException":
       return noService(context)
     case "ServiceNotActiveException":

@@ -36,7 +36,13 @@ export class Registry {
     const client = await ecr(aws)
     const { repositories } = await client.describeRepositories({ repositoryNames: [repository] })
     const { repositoryUri = "", imageTagMutability } = repositories?.[0] ?? {}
-    return new Registry(client, repository, repositoryUri, imageTagMutability === "MUTABLE", endpoint)
+    return new Registry(
+      client,
+      repository,
+      repositoryUri,
+      /^MUTABLE/.test(imageTagMutability ?? ""),
+      endpoint,
+    )
   }
 
   /** The image with this tag, or undefined. */
@@ -85,6 +91,7 @@ export class Registry {
     const image = ofCommit ?? (await this.publish(await build(), commit))
     if (!ofVersion) await this.addTag(image.digest, version)
     const released = ofVersion ?? (await this.find(version)) ?? image
+    if (released.digest !== image.digest) throw taken(version, commit, released)
     return { ...released, tags: [...new Set([...released.tags, version, commit])] }
   }
 

@@ -119,9 +119,19 @@ async function readScan(client: ECR, repository: string, digest: string): Promis
     const read = (nextToken?: string) => client.describeImageScanFindings({ ...input, nextToken })
     const findings: Finding[] = []
     let last: DescribeImageScanFindingsCommandOutput["imageScanStatus"]
+    let counts: Record<string, number> | undefined
     for await (const page of pages(read)) {
       findings.push(...readFindings(page))
       last = page.imageScanStatus
+      const found = page.imageScanFindings
+      if (found) counts = { ...counts, ...found.findingSeverityCounts }
+    }
+    if (counts === undefined && /^(COMPLETE|ACTIVE)$/.test(last?.status ?? "")) {
+      return { status: `${last?.status} without findings`, findings }
+    }
+    for (const [severity, count] of Object.entries(counts ?? {})) {
+      const listed = findings.filter(it => it.severity === severity).length
+      if (count > listed) findings.push({ name: `${count - listed} more`, severity })
     }
     return { status: last?.status ?? "", description: last?.description, findings }
   } catch (error) {

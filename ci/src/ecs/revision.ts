@@ -7,7 +7,6 @@ import type {
 import { ecsCommands } from "../aws/clients.js"
 import { shortName, type Target } from "./service.js"
 import {
-  chooseContainer,
   commitTag,
   completedTag,
   migratedTag,
@@ -26,6 +25,8 @@ export type Revision = {
   number: number
   image?: string
   version?: string
+  /** The version, if a release of this pipeline brought it. */
+  released?: string
   commit?: string
   /** When it was seen to have completed a deployment (ISO 8601). */
   completed?: string
@@ -91,14 +92,15 @@ export async function register({ client }: Target, registration: Registration): 
 /** Reads a revision: which image, version and commit, and what became of it. */
 export function readRevision({ arn, definition, tags }: Registered, container?: string): Revision {
   const tag = (key: string) => tags.find(it => it.key === key)?.value
-  const names = (definition.containerDefinitions ?? []).map(({ name }) => name)
-  const one = names.length === 1 || (container !== undefined && names.includes(container))
-  const definitionOf = one ? chooseContainer(definition, container) : undefined
+  const containers = definition.containerDefinitions ?? []
+  const only = containers.length === 1 ? containers[0] : undefined
+  const definitionOf = containers.find(({ name }) => name === container) ?? only
   return {
     arn,
     number: definition.revision ?? Number(shortName(arn).split(":")[1]),
     image: definitionOf?.image,
     version: (definitionOf && variable(definitionOf)) ?? tag(versionTag),
+    released: tag(versionTag),
     commit: tag(commitTag),
     completed: tag(completedTag),
     rolledBack: tag(rolledBackTag),
@@ -115,7 +117,7 @@ export async function recentRevisions(
   target: Target,
   family: string,
   container?: string,
-  limit = 15,
+  limit = 30,
 ): Promise<Revision[]> {
   const answer = await target.client.listTaskDefinitions({
     familyPrefix: family,

@@ -48,11 +48,12 @@ export async function rollOut(
   rollout: Rollout,
   { timeoutSeconds, print }: Watch,
 ): Promise<DeployResult> {
-  const { revision } = rollout
   const others = new Set((service.deployments ?? []).flatMap(({ id }) => id ?? []))
-  const deployment = rollout.running ?? (await start(target, service, rollout, others, print))
+  const { deployment, revision } = rollout.running
+    ? { deployment: rollout.running, revision: rollout.revision }
+    : await start(target, service, rollout, others, print)
   const since = deployment?.createdAt
-  const deployed: Deployed = { ...rollout, deploymentId: deployment?.id, since }
+  const deployed: Deployed = { ...rollout, revision, deploymentId: deployment?.id, since }
   const before = (service.events ?? []).filter(
     ({ createdAt }) => !rollout.running || !since || !createdAt || createdAt < since,
   )
@@ -76,10 +77,14 @@ async function start(
   rollout: Rollout,
   others: ReadonlySet<string>,
   print: Watch["print"],
-): Promise<Deployment | undefined> {
+): Promise<{ deployment?: Deployment; revision: string }> {
   const { revision, version, force } = rollout
   await rollout.beforeUpdate?.()
-  if (rollout.keepNewer) await refuseNewer(target, rollout)
+  const same = rollout.keepNewer ? await lookAgain(target, rollout, others) : undefined
+  if (same) {
+    print(`deployment ${same.deployment.id} of another run brings ${version} already; following it`)
+    return same
+  }
   const other = primaryOf(service)
   if (other && !isCompleted(service, other) && other.rolloutState !== "FAILED") {
     print(
@@ -89,17 +94,33 @@ async function start(
   const deployment = await updateService(target, revision, others, force ?? false)
   const id = deployment?.id ? `deployment ${deployment.id}` : "a deployment"
   print(`started ${id} of ${version} (${shortName(revision)}) on ${target.cluster}/${target.service}`)
-  return deployment
+  return { deployment, revision }
 }
 
-async function refuseNewer(target: Target, { version, container }: Rollout): Promise<void> {
+/**
+ * Looks once more at what the service has, right before it is updated.
+ *
+ * @returns the deployment of the same image and version that another run has started meanwhile
+ * @throws Overtaken if a newer version is there
+ */
+async function lookAgain(
+  target: Target,
+  { version, container, definition, revision }: Rollout,
+  others: ReadonlySet<string>,
+): Promise<{ deployment: Deployment; revision: string } | undefined> {
   const service = await describeService(target)
-  const arn = primaryOf(service)?.taskDefinition ?? service.taskDefinition ?? ""
-  const running = readRevision(await describeRevision(target, arn), container)
-  if (!isNewer(running.version, version)) return
-  throw new Overtaken(
-    `superseded: ${target.cluster}/${target.service} has ${running.version}, which is newer than ${version}; nothing is deployed`,
-    "",
-    "To run an older version on purpose: rollback --to, or deploy --image",
-  )
+  const primary = primaryOf(service)
+  const registered = await describeRevision(target, primary?.taskDefinition ?? service.taskDefinition ?? "")
+  const there = readRevision(registered, container)
+  if (isNewer(there.released, version)) {
+    throw new Overtaken(
+      `superseded: ${target.cluster}/${target.service} has ${there.released}, which is newer than ${version}; nothing is deployed`,
+      "",
+      "To run an older version on purpose: rollback --to, or deploy --image",
+    )
+  }
+  const ours = readRevision({ arn: revision, definition, tags: [] }, container)
+  const isSame = there.version === version && there.image === ours.image
+  if (primary?.id === undefined || others.has(primary.id) || !isSame) return undefined
+  return { deployment: primary, revision: registered.arn }
 }

@@ -1,4 +1,5 @@
 import type { ServiceDeployment, ServiceDeploymentBrief } from "@aws-sdk/client-ecs"
+import { passing } from "../aws/errors.js"
 import type { Target } from "./service.js"
 
 /** A service deployment with the task definition that it brings. */
@@ -72,18 +73,15 @@ export async function stopServiceDeployment({ client }: Target, arn: string): Pr
   return (await optional(stop)) !== undefined
 }
 
-/** These calls are newer than ECS: where they are not offered or not allowed, the pipeline goes by the older ones. */
+/**
+ * These calls are newer than ECS, and only add to what the older ones say: if one is not offered or not allowed, the pipeline goes
+ * by the older ones.
+ */
 async function optional<T>(call: () => Promise<T>): Promise<T | undefined> {
   try {
     return await call()
   } catch (error) {
-    const { name } = error as Error
-    if (
-      /^(AccessDenied|UnsupportedFeature|UnknownOperation|InvalidAction|ServiceDeploymentNotFound|Conflict)/.test(
-        name,
-      )
-    )
-      return undefined
-    throw error
+    if (passing(error)) throw error
+    return undefined
   }
 }

@@ -1,5 +1,5 @@
 import { UserError } from "../lib/errors.js"
-import { asking, gitSays, type Shell } from "./repository.js"
+import { asking, gitSays, type Shell } from "./shell.js"
 
 /** How a claim ended: the tag stands on our commit, or on another one. */
 export type Claim = { won: true; repeated: boolean } | { won: false; holder: string }

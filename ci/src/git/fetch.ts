@@ -1,9 +1,9 @@
 import { UserError } from "../lib/errors.js"
 import type { Head } from "./head.js"
-import { asking, gitSays, type Shell } from "./repository.js"
+import { asking, gitSays, type Shell } from "./shell.js"
 import { versionOf } from "./tags.js"
 
-// The remote's version tags win over the clone's: they are what other runs see.
+// The remote's version tags, and no others: they are what other runs see.
 const fetchScript = `${asking}
 tags="+refs/tags/$2v*:refs/tags/$2v*"
 branch=
@@ -13,7 +13,7 @@ if test "$(git rev-parse --is-shallow-repository)" = true; then
   more="+refs/heads/*:refs/remotes/ecs-release/* --unshallow"
 fi
 set -f
-fetch() { ask timeout 300 git fetch --quiet --no-tags --no-recurse-submodules --no-write-fetch-head "$@"; }
+fetch() { ask timeout 300 git fetch --quiet --prune --no-tags --no-recurse-submodules --no-write-fetch-head "$@"; }
 if fetch "$1" "$tags" $branch $more; then exit 0; fi
 case $said in *"find remote ref"*) ;; *) exit 1 ;; esac
 git update-ref -d refs/ecs-release/branch

@@ -1,7 +1,7 @@
 import { dag, type Secret, type Service } from "@dagger.io/dagger"
 import { UserError } from "../lib/errors.js"
 import { plaintext } from "../lib/secret.js"
-import type { Way } from "./repository.js"
+import type { Way } from "./shell.js"
 
 /** The repository's remote as the pipeline reaches it. */
 export type Remote = {
@@ -12,23 +12,26 @@ export type Remote = {
 
 /**
  * The URL by which the pipeline reaches a remote. An SSH address of a hosting service becomes the HTTPS address of the same
- * repository, since a token opens that one; a name and password in the URL are dropped.
+ * repository, since a token opens that one; a name, a password and a query in the URL are dropped.
  *
  * @param address a URL or git's short SSH form (`git@github.com:owner/name.git`)
  * @param endpoint the URL of a server that stands for the remote's host; the address then gives the path alone
  * @returns the URL, or undefined if the address can't be reached from a container: a local path or `file://`
  */
 export function remoteUrl(address: string, endpoint?: string): string | undefined {
-  const scp = /^(?:[^@/\s]+@)?([^:/\s]+):(?!\/\/)(.+)$/.exec(address)
-  const text = scp ? `ssh://${scp[1]}/${scp[2]}` : address
+  // A host of one letter is a drive of Windows.
+  const scp = /^(?:[^@/\s]+@)?([^:/\s]{2,}):(?!\/\/)(.+)$/.exec(address)
+  const text = scp ? `ssh://${scp[1]}/${scp[2]?.replace(/^\/+/, "")}` : address
   const url = URL.canParse(text) ? new URL(text) : undefined
-  if (endpoint !== undefined) return new URL(url?.pathname ?? address, endpoint).href
+  if (endpoint !== undefined) {
+    const at = new URL(endpoint)
+    at.pathname = (url?.pathname ?? address).replace(/^\/*/, "/")
+    return at.href
+  }
   if (url?.protocol === "ssh:" || url?.protocol === "git+ssh:")
     return `https://${url.hostname}${url.pathname}`
   if (url?.protocol !== "https:" && url?.protocol !== "http:") return undefined
-  url.username = ""
-  url.password = ""
-  return url.href
+  return `${url.origin}${url.pathname}`
 }
 
 /**
@@ -50,7 +53,7 @@ export async function findRemote(at: {
   if (url === undefined) return undefined
   const token = await plaintext(at.token)
   if (token !== undefined && !service) refusePlainHttp(url)
-  const environment = { GIT_USERNAME: username, GIT_TOKEN_FOR: new URL(url).origin }
+  const environment = { GIT_USERNAME: username, GIT_TOKEN_FOR: new URL(url).origin, REMOTE_URL: url }
   const secrets = token === undefined ? {} : secretsOf(token, username)
   return {
     url,
@@ -86,6 +89,8 @@ export function echoes(token: string, username: string): string[] {
     const bytes = Buffer.from(text)
     return [bytes.toString("base64").replace(/=+$/, ""), bytes.toString("base64url")]
   })
-  const forms = [encodeURIComponent(token), ...encoded, ...encoded.map(encodeURIComponent)]
+  const percent = [encodeURIComponent(token), ...encoded.map(encodeURIComponent)]
+  const lower = percent.map(text => text.replace(/%../g, it => it.toLowerCase()))
+  const forms = [...percent, ...lower, ...encoded]
   return [...new Set(forms)].filter(form => form !== token)
 }

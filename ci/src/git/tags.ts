@@ -1,7 +1,7 @@
 import semver from "semver"
 
 /** The version tags that matter to a release. */
-export type VersionTag = { tag: string; version: string }
+export type VersionTag = { tag: string; version: string /** The commit that it is on. */; commit?: string }
 
 /**
  * The version that a tag names: the prefix, `v`, and a strict SemVer 2.0.0 version without build metadata. All other tags
@@ -17,11 +17,15 @@ export function versionOf(tag: string, prefix = ""): string | undefined {
 }
 
 /** The version tags among `tags`, the highest version first (SemVer 2.0.0, item 11). */
-export function versionTags(tags: string[], prefix = ""): VersionTag[] {
+export function versionTags(
+  tags: string[],
+  prefix = "",
+  commits: ReadonlyMap<string, string> = new Map(),
+): VersionTag[] {
   return tags
     .flatMap(tag => {
       const version = versionOf(tag, prefix)
-      return version === undefined ? [] : [{ tag, version }]
+      return version === undefined ? [] : [{ tag, version, commit: commits.get(tag) }]
     })
     .sort((a, b) => semver.rcompare(a.version, b.version))
 }

@@ -6,16 +6,16 @@ import { buildContext, type Context } from "./context.js"
 import { buildStage, stamp } from "./dockerfile.js"
 
 /** The files that are built, the same for every step. */
-export function contextOf({ shell, head }: Checkout, settings: Settings): Promise<Context> {
-  return buildContext(shell, head.date, settings.context)
+export function contextOf({ repository, head }: Checkout, settings: Settings): Promise<Context> {
+  return buildContext(repository.workTree, head.seconds, settings.context)
 }
 
 /**
  * The version of an image that no release makes: a pre-release of 0.0.0 (SemVer 2.0.0, item 9) that names its commit, such as
  * `0.0.0-g1a2b3c4d5e6f`, and whether the files differ from it. A release's version is X.Y.Z alone, so it never takes this one.
  */
-export function unreleasedVersion({ head }: Checkout, { changed }: Context): string {
-  return `0.0.0-g${head.sha.slice(0, 12)}${changed ? ".changed" : ""}`
+export function unreleasedVersion({ head }: Checkout, { changes }: Context): string {
+  return `0.0.0-g${head.sha.slice(0, 12)}${changes.length > 0 ? ".changed" : ""}`
 }
 
 /**
@@ -41,11 +41,11 @@ export function buildTarget(
 export async function buildImage(
   context: Context,
   settings: Settings,
-  { head }: Checkout,
+  { head, repository }: Checkout,
   version: string,
 ): Promise<Container> {
   const image = await buildTarget(context, settings, settings.runtimeTarget, version)
-  const source = remoteUrl(settings.gitRemote || head.origin) ?? ""
+  const source = remoteUrl(settings.gitRemote || repository.source.origin) ?? ""
   return stamp(image, {
     version,
     revision: head.sha,

@@ -1,72 +1,127 @@
 import type { Directory } from "@dagger.io/dagger"
-import { type ContainerShell, gitSays, must, type Shell } from "../git/repository.js"
+import { type ContainerShell, gitSays, type Shell } from "../git/shell.js"
 import { UserError } from "../lib/errors.js"
 
-/** What differs from HEAD, apart from what is ignored: `XY path` each (git-status(1), "Short Format"). */
-const status = "git status --porcelain --no-renames --untracked-files=all --ignore-submodules=none"
-
-// HEAD's files as git checks them out with nobody's settings, then what the work tree changes on top. The content of Git LFS
-// files is taken from the work tree if it is what HEAD's pointers point to. Submodules the same way.
+// Each work tree, that of the repository and those of its submodules, gets a git directory of the module's own: with its HEAD, its
+// index and its objects, and none of its configuration. What runs before that runs nothing that a configuration names.
+//
+//   own FROM TO      makes it in TO/.git for the work tree FROM
+//   put FROM TO AT   writes the files of the work tree FROM to the folder TO; AT is its path in the repository
+//
+// The files are HEAD's as git checks them out with nobody's settings, into an empty folder, and on top what the work tree changes.
+// The content of Git LFS files is taken from the work tree if it is what HEAD's pointers point to.
 const contextScript = `
-put() (
-  cd "$1"
-  test "$1" = . || unset GIT_WORK_TREE
-  list=$(mktemp -d)
+own() {
   mkdir -p "$2"
-  export GIT_INDEX_FILE="$list/index"
-  git read-tree HEAD
-  git checkout-index --all --quiet --prefix="$2/"
-  git ls-files -z -- ':(attr:filter=lfs)' > "$list/lfs"
-  unset GIT_INDEX_FILE
-  xargs -0 -r sh -euc 'for file; do
-    test -f "$0/$file" && test -f "$file" || continue
-    wanted=$(sed -n "s/^oid sha256://p" "$0/$file")
-    sum=$(sha256sum < "$file")
-    if test "\${sum%% *}" = "$wanted"; then cp -p "$file" "$0/$file"; fi
-  done' "$2" < "$list/lfs"
-  ${status} -z > "$list/changes"
-  if test -s "$list/changes"; then echo changed; fi
-  xargs -0 -r sh -euc 'for change; do
-    file=\${change#???}
-    if test -e "$file/.git"; then continue; fi
-    rm -rf "$0/$file"
-    if test -e "$file" || test -L "$file"; then mkdir -p "$0/$(dirname "$file")"; cp -pP "$file" "$0/$file"; fi
-  done' "$2" < "$list/changes"
-  xargs -0 -r sh -euc 'for file; do
+  ( cd "$1"
+    git rev-parse --git-dir > "$2/dir"
+    git rev-parse --show-object-format > "$2/format"
+    git rev-parse --verify HEAD > "$2/head"
+    git rev-parse --is-bare-repository > "$2/bare"
+    objects=$(git rev-parse --git-path objects)
+    (cd "$objects" && pwd -P) > "$2/objects"
+    for name in index shallow info/exclude; do
+      file=$(git rev-parse --git-path "$name")
+      test ! -f "$file" || cp "$file" "$2/\${name#info/}"
+    done
+    dir=$(cat "$2/dir")
+    for file in "$dir"/sharedindex.*; do test ! -f "$file" || cp "$file" "$2/"; done
+    git config --get core.filemode > "$2/filemode" || test $? = 1
+    git config --get core.symlinks > "$2/symlinks" || test $? = 1 )
+  format=$(cat "$2/format")
+  (unset GIT_WORK_TREE; git init --quiet --template= --object-format="$format" "$2")
+  mkdir -p "$2/.git/info"
+  mv "$2/head" "$2/.git/HEAD"
+  mv "$2/objects" "$2/.git/objects/info/alternates"
+  for file in "$2"/index "$2"/shallow "$2"/sharedindex.*; do test ! -f "$file" || mv "$file" "$2/.git/"; done
+  test ! -f "$2/exclude" || mv "$2/exclude" "$2/.git/info/"
+  if grep -q false "$2/filemode"; then git config --file "$2/.git/config" core.filemode false; fi
+}
+
+put() (
+  list=$(mktemp -d)
+  ( test "$3" = "" || unset GIT_WORK_TREE; unset GIT_DIR; own "$1" "$list" )
+  mkdir -p "$2"
+  export GIT_DIR="$list/.git" GIT_WORK_TREE="$2"
+  cd "$2"
+  GIT_INDEX_FILE=$list/head.index git read-tree HEAD
+  GIT_INDEX_FILE=$list/head.index git checkout-index --all --quiet
+  GIT_INDEX_FILE=$list/head.index git ls-files -z -- ':(attr:filter=lfs)' > "$list/lfs"
+  git ls-tree -r -z HEAD > "$list/tree"
+  xargs -0 -r sh -euc 'for entry; do
+    case $entry in "160000 "*) printf "%s\\n" "\${entry#*	}" ;; esac
+  done' sh < "$list/tree" > "$list/submodules"
+  if grep -q true "$list/bare"; then : > "$list/names"; else
+    cd "$1"
+    GIT_WORK_TREE=$PWD
+    xargs -0 -r sh -euc 'for file; do
+      test -f "$0/$file" && test -f "./$file" || continue
+      { read -r version && read -r oid; } < "$0/$file" || continue
+      sum=$(sha256sum < "./$file")
+      test "oid sha256:\${sum%% *}" != "$oid" || cp -p "./$file" "$0/$file"
+    done' "$2" < "$list/lfs"
+    symlinks=true
+    if grep -q false "$list/symlinks"; then symlinks=false; fi
+    git -c core.symlinks=$symlinks status --porcelain -z --no-renames --untracked-files=all --ignore-submodules=dirty \\
+      > "$list/changes"
+    xargs -0 -r sh -euc 'for change; do printf "%s %s\\n" changed "\${change%"\${change#???}"}$0\${change#???}"; done' "$3" \\
+      < "$list/changes"
+    xargs -0 -r sh -euc 'for change; do printf "./%s\\000" "\${change#???}"; done' sh < "$list/changes" > "$list/names"
+    ( cd "$2" && xargs -0 -r rm -rf < "$list/names" )
+    # All at once by tar, but for names with a backslash, which tar reads as an escape.
+    xargs -0 -r sh -euc 'for file; do
+      if test -e "$file/.git"; then continue; fi
+      test -e "$file" || test -L "$file" || continue
+      case $file in
+        *\\\\*) mkdir -p "$0/\${file%/*}"; cp -pP "$file" "$0/$file" ;;
+        *) printf "%s\\000" "$file" ;;
+      esac
+    done' "$2" < "$list/names" > "$list/present"
+    xargs -0 -r sh -euc 'to=$1; shift; tar -cf "$0/tar" "$@" && tar -xf "$0/tar" -C "$to"' "$list" "$2" < "$list/present"
+  fi
+  xargs -0 -r sh -euc 'at=$1; shift; for file; do
     test -f "$0/$file" || continue
-    case $(head -c 40 "$0/$file" | tr -d "\\000") in
-      "version https://git-lfs.github.com/spec/"*) printf "lfs %s\\n" "$file" ;;
+    case $(head -c 39 "$0/$file" | tr -d "\\000") in
+      "version https://git-lfs.github.com/spec") printf "lfs %s%s\\n" "$at" "$file" ;;
     esac
-  done' "$2" < "$list/lfs"
-  git ls-files --stage > "$list/entries"
-  while read -r mode _ _ file; do
-    test "$mode" = 160000 && test -e "$file/.git" || continue
-    put "$1/$file" "$2/$file"
-  done < "$list/entries"
+  done' "$2" "$3" < "$list/lfs"
+  while IFS= read -r file; do
+    if test -e "$1/$file/.git"; then put "$1/$file" "$2/$file" "$3$file/"; else printf 'submodule %s\\n' "$3$file"; fi
+  done < "$list/submodules"
   rm -r "$list"
 )
-put . "$2"
+
+umask 022
+put "$PWD" "$2" ""
 chmod -R u=rwX,go=rX "$2"
 find "$2" -exec touch -h -d "@$1" {} +
 `
 
-/** The files to build, and whether they differ from the commit's. */
-export type Context = { files: Directory; changed: boolean }
+/** The files to build. */
+export type Context = {
+  files: Directory
+  /** What differs from the commit, as `git status --porcelain` writes it. */
+  changes: string[]
+}
 
 /**
  * The build context: the commit's files, and in a work tree with changes those too. Whatever else is on a laptop (dependencies,
  * secrets, caches) and how git is set up there stays out, and modes and times depend on the commit alone: the same commit gives
  * the same context everywhere.
  *
- * @param created the commit's date, ISO 8601, which every file gets
+ * @param seconds the commit's time, which every file gets, in seconds since 1970
  * @param folder the folder of the repository to build in
- * @throws UserError if that folder does not exist, or the content of Git LFS files is missing
+ * @throws UserError if that folder does not exist, or the content of Git LFS files or submodules is missing
  */
-export async function buildContext(shell: ContainerShell, created: string, folder: string): Promise<Context> {
-  const { changed } = await writeContext(shell.run, created, "/context", folder)
-  const files = shell.container.directory("/context")
-  if (folder === "" || folder === ".") return { files, changed }
-  if (await files.exists(folder)) return { files: files.directory(folder), changed }
+export async function buildContext(
+  workTree: ContainerShell,
+  seconds: number,
+  folder: string,
+): Promise<Context> {
+  const changes = await writeContext(workTree.run, seconds, "/context", folder)
+  const files = workTree.container.directory("/context")
+  if (folder === "" || folder === ".") return { files, changes }
+  if (await files.exists(folder)) return { files: files.directory(folder), changes }
   throw new UserError(
     `The repository has no folder "${folder}" to build in.`,
     "",
@@ -74,35 +129,51 @@ export async function buildContext(shell: ContainerShell, created: string, folde
   )
 }
 
-/** Writes the files of {@link buildContext} to a folder that does not exist yet. */
+/**
+ * Writes the files of {@link buildContext} to a folder that does not exist yet.
+ *
+ * @returns what differs from the commit
+ */
 export async function writeContext(
   shell: Shell,
-  created: string,
+  seconds: number,
   to: string,
   folder: string,
-): Promise<{ changed: boolean }> {
-  const seconds = String(Math.floor(Date.parse(created) / 1000))
-  const { code, stdout, stderr } = await shell(contextScript, seconds, to)
+): Promise<string[]> {
+  const { code, stdout, stderr } = await shell(contextScript, String(seconds), to)
   if (code !== 0) {
     throw new UserError(
       "The commit's files cannot be read.",
       gitSays(stderr),
-      "If the clone is a partial one, fetch what it lacks: git fetch --refetch --no-filter",
+      "If the clone is a partial or a shared one, fetch what it lacks: git fetch --refetch --no-filter, or clone it whole.",
     )
   }
-  const lines = stdout.split("\n")
-  const inside = folder === "" || folder === "." ? "" : `${folder.replace(/^\.\/|\/$/g, "")}/`
-  const lfs = lines.flatMap(line => (line.startsWith(`lfs ${inside}`) ? [line.slice(4)] : []))
-  if (lfs.length > 0) throw withoutLfs(lfs)
-  return { changed: lines.includes("changed") }
+  const lines = (key: string) =>
+    stdout.split("\n").flatMap(line => (line.startsWith(`${key} `) ? [line.slice(key.length + 1)] : []))
+  const inside = folder === "" || folder === "." ? "" : `${folder.replace(/^(\.\/)+|\/+$/g, "")}/`
+  const lfs = lines("lfs").filter(path => path.startsWith(inside))
+  if (lfs.length > 0) {
+    throw missing(lfs, "Git LFS file", "git lfs pull   (in CI: install Git LFS before the clone)")
+  }
+  const submodules = lines("submodule").filter(
+    path => `${path}/`.startsWith(inside) || inside.startsWith(`${path}/`),
+  )
+  if (submodules.length > 0) {
+    throw missing(
+      submodules,
+      "submodule",
+      "git submodule update --init --recursive   (in CI: clone with submodules)",
+    )
+  }
+  return lines("changed")
 }
 
-function withoutLfs(files: string[]): UserError {
-  const more = files.length > 5 ? `, and ${files.length - 5} more` : ""
+function missing(paths: string[], what: string, remedy: string): UserError {
+  const some = paths.slice(0, 5).join(", ") + (paths.length > 5 ? `, and ${paths.length - 5} more` : "")
   return new UserError(
-    `The content of ${files.length === 1 ? "a Git LFS file" : `${files.length} Git LFS files`} is not in the clone: ${files.slice(0, 5).join(", ")}${more}.`,
-    "The image would hold pointers in its place.",
-    "Fetch it: git lfs pull   (in CI: install Git LFS before the clone)",
+    `The content of ${paths.length === 1 ? `a ${what}` : `${paths.length} ${what}s`} is not in the clone: ${some}.`,
+    "The image would be built without it.",
+    `Fetch it: ${remedy}`,
   )
 }
 
@@ -111,9 +182,7 @@ function withoutLfs(files: string[]): UserError {
  *
  * @throws UserError with the files that differ
  */
-export async function refuseDirty(shell: Shell): Promise<void> {
-  const out = await must(shell, "The work tree cannot be compared with its commit.", status)
-  const changes = out.split("\n").filter(line => line !== "")
+export function refuseChanges({ changes }: Context): void {
   if (changes.length === 0) return
   const more = changes.length > 8 ? `\n… and ${changes.length - 8} more` : ""
   throw new UserError(

@@ -1,18 +1,19 @@
 import { fetchHistory, missingTags, missingTagsError, shallowError } from "../git/fetch.js"
-import { type Head, readCommits, readHead } from "../git/head.js"
+import { type Head, readHead } from "../git/head.js"
+import { readCommits } from "../git/log.js"
 import { findRemote, type Remote } from "../git/remote.js"
-import { ContainerShell, gitContainer } from "../git/repository.js"
+import { openRepository, type Repository } from "../git/repository.js"
 import { UserError } from "../lib/errors.js"
 import type { Settings } from "../settings.js"
 import { chooseBase, type Decision, decide, highestRelease } from "./decide.js"
 
-/** A commit that is checked out, with a shell to ask git about it. */
-export type Checkout = { head: Head; shell: ContainerShell }
+/** A commit that is checked out. */
+export type Checkout = { head: Head; repository: Repository }
 
-/** What is known of a commit before anything is done. */
+/** The version of a commit, and what is known of it. */
 export type ComputedVersion = Checkout & {
   decision: Decision
-  /** The version of the commit: the one that a release makes, else the current one. */
+  /** The version that a release makes, else the current one. */
   version: string
   remote?: Remote
   /** Why the remote's tags could not be looked at; undefined if they were. */
@@ -27,8 +28,8 @@ export type ComputedVersion = Checkout & {
  * @throws UserError if the source is no repository, or one without commits
  */
 export async function openCheckout({ gitImage, source, gitDir, tagPrefix }: Settings): Promise<Checkout> {
-  const shell = new ContainerShell(await gitContainer(gitImage, source, gitDir))
-  return { shell, head: await readHead(shell.run, tagPrefix) }
+  const repository = await openRepository(gitImage, source, gitDir, tagPrefix)
+  return { repository, head: await readHead(repository.history.run, tagPrefix) }
 }
 
 /**
@@ -43,33 +44,37 @@ export async function computeVersion(
   settings: Settings,
   { release = false, branch = release }: { release?: boolean; branch?: boolean } = {},
 ): Promise<ComputedVersion> {
-  const { shell, head: local } = await openCheckout(settings)
+  const { gitImage, source, gitDir, tagPrefix } = settings
+  const repository = await openRepository(gitImage, source, gitDir, tagPrefix)
   const remote = await findRemote({
-    address: settings.gitRemote || local.origin,
+    address: settings.gitRemote || repository.source.origin,
     username: settings.gitUsername,
     token: settings.gitToken,
     endpoint: settings.gitEndpoint,
   })
-  if (remote) shell.open(remote.way)
-  const found = await whole(shell, local, settings, { release, branch }, remote)
-  return { shell, remote, ...found, ...(await judged(shell, found.head, settings)) }
+  if (remote) repository.history.open(remote.way)
+  const found = await wholeHead(repository, settings, { release, branch }, remote)
+  const computed = await decideAt(repository, found.head, settings, { release })
+  return { repository, remote, ...found, ...computed }
 }
 
 /**
  * Looks at the remote's tags once more and decides anew, after another run may have claimed a number.
  *
  * @param lost true if the number was lost to another commit: the next free one is taken
+ * @throws UserError if the remote cannot be asked
  */
 export async function recomputeVersion(
   found: ComputedVersion,
   settings: Settings,
   lost: boolean,
 ): Promise<ComputedVersion> {
-  const { shell, remote } = found
+  const { repository, remote, version } = found
   if (!remote) return found
-  const { failed } = await fetchHistory(shell.remote, remote.url, settings.tagPrefix)
-  const head = await readHead(shell.run, settings.tagPrefix)
-  return { ...found, unasked: failed, ...(await judged(shell, head, settings, lost)) }
+  const { failed } = await fetchHistory(repository.history.remote, remote.url, settings.tagPrefix)
+  if (failed !== undefined) throw notAsked(version, failed)
+  const head = await readHead(repository.history.run, settings.tagPrefix)
+  return { ...found, ...(await decideAt(repository, head, settings, { release: true, lost })) }
 }
 
 /**
@@ -80,7 +85,7 @@ export function offBranch(
   { head, remote, version, unasked, hasBranch }: ComputedVersion,
   { branch, tagPrefix }: Settings,
 ): UserError | undefined {
-  if (head.onBranch) return undefined
+  if (head.onBranch && unasked === undefined) return undefined
   const commit = head.sha.slice(0, 7)
   const name = branch === "" ? "the remote's default branch" : `the remote's branch ${branch}`
   if (!remote || unasked !== undefined) {
@@ -99,35 +104,52 @@ export function offBranch(
   )
 }
 
-async function judged({ run }: ContainerShell, head: Head, { path }: Settings, lost = false) {
+function notAsked(version: string, why: string): UserError {
+  return new UserError(
+    `The remote could not be asked whether a newer version than ${version} was claimed meanwhile.`,
+    why,
+    "Nothing is lost: run the same command again once the remote answers.",
+  )
+}
+
+async function decideAt(
+  { history }: Repository,
+  head: Head,
+  { path }: Settings,
+  options: { release: boolean; lost?: boolean },
+) {
   const onHead = highestRelease(head.atHead)
-  const commits = onHead ? [] : await readCommits(run, chooseBase(head)?.tag ?? "", path)
-  const decision = decide({ ...head, commits }, lost)
+  const commits = onHead ? [] : await readCommits(history.run, chooseBase(head)?.tag ?? "", path)
+  const decision = decide({ ...head, commits }, options)
   return { head, decision, version: decision.next ?? decision.current ?? "" }
 }
 
-/** The facts of a whole history: completed from the remote if there is a token, else refused if parts are missing. */
-async function whole(
-  { run, remote: ask }: ContainerShell,
-  local: Head,
+/** HEAD with a whole history: completed from the remote if there is a token, else refused if parts are missing. */
+async function wholeHead(
+  { history, source }: Repository,
   { tagPrefix: prefix, branch: name }: Settings,
   { release, branch }: { release: boolean; branch: boolean },
   remote?: Remote,
 ): Promise<Pick<ComputedVersion, "head" | "unasked" | "hasBranch">> {
-  let [head, hasBranch] = [local, false]
+  let hasBranch = false
   let unasked = remote ? undefined : "there is no remote that a container can reach"
   if (remote && (remote.trusted || release)) {
-    const fetched = await fetchHistory(ask, remote.url, prefix, branch ? { branch: name } : undefined)
-    head = await readHead(run, prefix)
+    const fetched = await fetchHistory(
+      history.remote,
+      remote.url,
+      prefix,
+      branch ? { branch: name } : undefined,
+    )
     unasked = fetched.failed
     hasBranch = fetched.hasBranch
   }
+  const head = await readHead(history.run, prefix)
   if (head.shallow && !highestRelease(head.atHead)) throw shallowError(unasked)
   if (remote && !remote.trusted && !release) {
-    const missing = await missingTags(ask, remote.url, head, prefix)
+    const missing = await missingTags(history.remote, remote.url, head, prefix)
     if (missing === undefined) unasked = "the remote does not answer without a token"
     else if (missing.length > 0) throw missingTagsError(missing)
   }
-  if (unasked !== undefined && head.noTags && head.known.length === 0) throw missingTagsError([])
+  if (unasked !== undefined && source.noTags && head.known.length === 0) throw missingTagsError([])
   return { head, unasked, hasBranch }
 }

@@ -48,10 +48,11 @@ export function chooseBase({ atHead, merged }: Pick<History, "merged" | "atHead"
 /**
  * Decides the version of HEAD. Pure: the same history gives the same answer everywhere.
  *
- * @param lost true after a claim was lost to a commit outside HEAD's history: the next number that is free is taken then
- * @throws UserError where `Release-As` is malformed or not greater, or the number belongs to a commit outside HEAD's history
+ * @param options.lost true after a claim was lost to a commit outside HEAD's history: the next number that is free is taken then
+ * @param options.release true if a release asks: a HEAD that is out of date is then said to be so, although its number is taken
+ * @throws UserError if `Release-As` is malformed or not greater, or the number belongs to a commit outside HEAD's history
  */
-export function decide(history: History, lost = false): Decision {
+export function decide(history: History, { lost = false, release = false } = {}): Decision {
   const base = chooseBase(history)
   const commits = classify(history.commits)
   const current = base?.version ?? null
@@ -61,6 +62,10 @@ export function decide(history: History, lost = false): Decision {
   const unchanged = { current, base: base?.tag ?? null, commits, supersededBy: overtaking?.version ?? null }
   const onHead = highestRelease(history.atHead)
   if (onHead) return { ...unchanged, next: null, bump: "none", reason: `HEAD is ${onHead.tag}` }
+  if (overtaking && release) {
+    const reason = `${overtaking.version} is on a commit that comes after HEAD`
+    return { ...unchanged, next: null, bump: "none", reason }
+  }
   const found = pick(history, current, commits)
   if (found.next === null) return { ...unchanged, ...found }
   if (lost) return { ...unchanged, ...found, next: nextFree(found.next, found.bump, history) }

@@ -1,11 +1,12 @@
-import { mkdtempSync, rmSync } from "node:fs"
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { type AddressInfo, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { fetchHistory, missingTags } from "../../src/git/fetch.js"
 import { readHead } from "../../src/git/head.js"
 import { git } from "./histories.js"
-import { localShell, versionOfClone } from "./local-shell.js"
+import { localHistory, versionOfClone } from "./local-shell.js"
 
 const folder = mkdtempSync(join(tmpdir(), "clones-"))
 const remote = join(folder, "remote")
@@ -73,30 +74,80 @@ test("a clone's own settings, grafts and replacements change nothing", async () 
 })
 
 test("tags that the remote has and the clone lacks are found, or fetched", async () => {
-  const shell = localShell(clone("tagless", "--no-tags"))
+  const { shell, source } = await localHistory(clone("tagless", "--no-tags"))
+  expect(source.noTags).toBe(true)
   const head = await readHead(shell, "")
-  expect(head).toMatchObject({ noTags: true, known: [], shallow: false })
+  expect(head).toMatchObject({ known: [], shallow: false })
   expect(await missingTags(shell, url, head, "")).toEqual(["v1.2.3", "v1.3.0"])
   expect(await missingTags(shell, `${url}-gone`, head, "")).toBeUndefined()
-  expect((await fetchHistory(shell, url, "")).failed).toBeUndefined()
+  expect(await fetchHistory(shell, url, "")).toEqual({ hasBranch: true })
   const fetched = await readHead(shell, "")
   expect(fetched.merged.map(({ tag }) => tag)).toEqual(["v1.3.0", "v1.2.3"])
 })
 
-test("a shallow clone is known as one, and mended from the remote", async () => {
-  const place = clone("shallow", "--depth", "1", "--no-tags")
-  expect((await readHead(localShell(place), "")).shallow).toBe(true)
-  expect((await fetchHistory(localShell(place), url, "")).failed).toBeUndefined()
-  expect((await readHead(localShell(place), "")).shallow).toBe(false)
-  expect(await versionOfClone(place)).toMatchObject({ current: "1.3.0", next: "1.3.1" })
+test("a shallow clone is known as one, and completed from the remote", async () => {
+  const { shell } = await localHistory(clone("shallow", "--depth", "1", "--no-tags"))
+  expect((await readHead(shell, "")).shallow).toBe(true)
+  expect((await fetchHistory(shell, url, "")).failed).toBeUndefined()
+  expect(await readHead(shell, "")).toMatchObject({ shallow: false, merged: [{}, {}] })
+})
+
+test("a clone's own tags, that were never pushed, and stale locks count for nothing once the remote is asked", async () => {
+  const place = clone("own-tags")
+  git(place, ["tag", "v7.0.0", "HEAD~1"])
+  git(place, ["tag", "-d", "v1.3.0"])
+  git(place, ["tag", "v1.3.0/x", "HEAD~1"])
+  const { shell } = await localHistory(place)
+  expect((await fetchHistory(shell, url, "", { branch: "" })).failed).toBeUndefined()
+  expect(await readHead(shell, "")).toMatchObject({
+    merged: [{ version: "1.3.0" }, { version: "1.2.3" }],
+    known: [{}, {}],
+    onBranch: true,
+  })
+})
+
+test("the release branch is asked for by name, and one that is not there is said to be so", async () => {
+  const place = clone("branches")
+  const { shell } = await localHistory(place)
+  expect(await fetchHistory(shell, url, "", { branch: "main" })).toEqual({ hasBranch: true })
+  expect((await readHead(shell, "")).onBranch).toBe(true)
+  expect(await fetchHistory(shell, url, "", { branch: "nope" })).toEqual({ hasBranch: false })
+  expect((await readHead(shell, "")).onBranch).toBeUndefined()
 })
 
 test("a remote that is gone leaves git's words, without the credentials of its URL", async () => {
   const gone = "http://user:s3cret@127.0.0.1:1/x.git"
-  const { failed: words } = await fetchHistory(localShell(clone("words")), gone, "")
+  const { failed: words } = await fetchHistory((await localHistory(clone("words"))).shell, gone, "")
   expect(words).toMatch(/127\.0\.0\.1/)
   expect(words).not.toMatch(/s3cret/)
 })
+
+test("a fetch ends in time although a child of git outlives its time limit", async () => {
+  // Like BusyBox's, this timeout ends git alone, and not what git has started.
+  const bin = join(folder, "bin")
+  mkdirSync(bin)
+  writeFileSync(
+    join(bin, "timeout"),
+    '#!/bin/sh\nshift\n"$@" &\npid=$!\nsleep 2; kill $pid 2> /dev/null\nwait $pid\n',
+  )
+  chmodSync(join(bin, "timeout"), 0o755)
+  const silent = createServer()
+  await new Promise<void>(resolve => silent.listen(0, "127.0.0.1", resolve))
+  try {
+    const environment = { PATH: `${bin}:${process.env.PATH}` }
+    const { shell } = await localHistory(clone("hanging"), { environment })
+    const at = `http://127.0.0.1:${(silent.address() as AddressInfo).port}/r.git`
+    let ended = false
+    const fetched = fetchHistory(shell, at, "").then(it => {
+      ended = true
+      return it
+    })
+    await expect.poll(() => ended, { timeout: 12_000 }).toBe(true)
+    expect((await fetched).failed).toBeDefined()
+  } finally {
+    silent.close()
+  }
+}, 30_000)
 
 test("a tag prefix keeps the versions of two apps apart", async () => {
   const place = clone("mono")

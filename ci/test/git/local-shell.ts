@@ -2,11 +2,15 @@ import { execFile } from "node:child_process"
 import { mkdtempSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { readCommits, readHead } from "../../src/git/head.js"
-import { gitConfig, gitEnvironment, type Shell } from "../../src/git/repository.js"
+import { gitConfig, gitEnvironment } from "../../src/git/config.js"
+import { readHead } from "../../src/git/head.js"
+import { readCommits } from "../../src/git/log.js"
+import { imported, importHistory, inspect } from "../../src/git/repository.js"
+import type { Shell } from "../../src/git/shell.js"
 import { chooseBase, decide } from "../../src/version/decide.js"
 
-const configFile = join(mkdtempSync(join(tmpdir(), "ecs-release-git-")), "config")
+const folder = mkdtempSync(join(tmpdir(), "ecs-release-git-"))
+const configFile = join(folder, "config")
 writeFileSync(configFile, gitConfig(["https", "http", "git", "file"]))
 
 /** A shell on this machine: the scripts are the ones that run in the container. */
@@ -27,9 +31,21 @@ export function localShell(cwd: string, environment: Record<string, string> = {}
     })
 }
 
+/** The history of a clone as the module opens it, but for the container. */
+export async function localHistory(clone: string, { prefix = "", environment = {} } = {}) {
+  const source = await inspect(localShell(clone), prefix)
+  const [cwd, files] = [mkdtempSync(join(folder, "history-")), mkdtempSync(join(folder, "import-"))]
+  writeFileSync(join(files, "refs"), source.refs === "" ? "" : `${source.refs}\n`)
+  const paths = { OBJECTS: source.objects, SHALLOW: source.shallow ?? "", REFS: join(files, "refs") }
+  const shell = localShell(cwd, { ...imported(source), ...paths, ...environment })
+  const { code, stderr } = await shell(importHistory)
+  if (code !== 0) throw new Error(stderr)
+  return { shell, source, cwd }
+}
+
 /** The version of a clone, as the module finds it but for the container. */
-export async function versionOfClone(cwd: string, { path = "", prefix = "" } = {}) {
-  const shell = localShell(cwd)
+export async function versionOfClone(clone: string, { path = "", prefix = "" } = {}) {
+  const { shell } = await localHistory(clone, { prefix })
   const head = await readHead(shell, prefix)
   const base = chooseBase(head)
   return decide({ ...head, commits: await readCommits(shell, base?.tag ?? "", path) })

@@ -8,6 +8,10 @@ test.each([
   ["github.com:o/r.git", "https://github.com/o/r.git"],
   ["ssh://git@gitlab.example.com:2222/o/r.git", "https://gitlab.example.com/o/r.git"],
   ["http://127.0.0.1:8080/r.git", "http://127.0.0.1:8080/r.git"],
+  ["git@github.com:/o/r.git", "https://github.com/o/r.git"],
+  ["https://github.com/o/r.git?token=x#y", "https://github.com/o/r.git"],
+  ["C:/Users/me/r.git", undefined],
+  ["C:\\Users\\me\\r.git", undefined],
   ["file:///srv/r.git", undefined],
   ["/srv/r.git", undefined],
   ["../r.git", undefined],
@@ -17,6 +21,10 @@ test.each([
 test.each([
   ["git@github.com:o/r.git", "http://host:99/o/r.git"],
   ["https://github.com/o/r.git", "http://host:99/o/r.git"],
+  ["git@host:/srv/git/r.git", "http://host:99/srv/git/r.git"],
+  ["https://github.com//evil/r.git", "http://host:99/evil/r.git"],
+  ["//evil/r.git", "http://host:99/evil/r.git"],
+  ["http://[bad/r.git", "http://host:99/http://[bad/r.git"],
   ["/r.git", "http://host:99/r.git"],
 ])("behind an endpoint only the path of %j counts", (address, url) =>
   expect(remoteUrl(address, "http://host:99")).toBe(url),
@@ -39,6 +47,7 @@ test("every form in which a server may echo a token is known as a secret", () =>
     base64(`oauth2:${token}`),
     Buffer.from(token).toString("base64url"),
     encodeURIComponent(base64(`oauth2:${token}`)),
+    encodeURIComponent(token).replace(/%../g, it => it.toLowerCase()),
   ]) {
     expect(
       forms.some(form => echo.includes(form) && echo.replace(form, "").replace(/=|%3D/g, "") === ""),

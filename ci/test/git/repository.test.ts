@@ -1,4 +1,13 @@
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
@@ -6,19 +15,21 @@ import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { fetchHistory } from "../../src/git/fetch.js"
 import { readHead } from "../../src/git/head.js"
-import { freshConfig, gitSays } from "../../src/git/repository.js"
+import { readCommits } from "../../src/git/log.js"
+import { inspect } from "../../src/git/repository.js"
+import { gitSays } from "../../src/git/shell.js"
 import { writeContext } from "../../src/image/context.js"
 import { git } from "./histories.js"
-import { localShell } from "./local-shell.js"
+import { localHistory, localShell } from "./local-shell.js"
 
 const folder = mkdtempSync(join(tmpdir(), "git-"))
 afterAll(() => rmSync(folder, { recursive: true }))
 
 let count = 0
-const repository = () => {
+const repository = (...options: string[]) => {
   count += 1
   const path = join(folder, `repository-${count}`)
-  git(folder, ["init", "-q", "-b", "main", path])
+  git(folder, ["init", "-q", "-b", "main", ...options, path])
   writeFileSync(join(path, "file"), "text\n")
   commit(path, "feat: a")
   return path
@@ -38,13 +49,6 @@ const commit = (path: string, message: string) => {
   ])
 }
 
-/** Runs something that the source's own configuration might get at, in the private copy as the module makes it. */
-const isolated = async (path: string) => {
-  const shell = localShell(path)
-  expect(await shell(freshConfig)).toMatchObject({ code: 0, stderr: "" })
-  return shell
-}
-
 describe("nothing of the source's configuration is honoured", () => {
   const marker = join(folder, "marker")
   const script = join(folder, "script")
@@ -52,6 +56,18 @@ describe("nothing of the source's configuration is honoured", () => {
     writeFileSync(script, `#!/bin/sh\ntouch ${marker}\ncat\n`)
     chmodSync(script, 0o755)
   })
+
+  /** All that the module does with a source. */
+  const useAll = async (path: string) => {
+    writeFileSync(join(path, "file"), "changed\n")
+    const { shell } = await localHistory(path)
+    await readHead(shell, "")
+    await readCommits(shell, "", "")
+    const to = join(folder, `context-${count}`)
+    await writeContext(localShell(path), 1e9, to, ".")
+    expect(existsSync(marker)).toBe(false)
+    expect(readFileSync(join(to, "file"), "utf8")).toBe("changed\n")
+  }
 
   test.each([
     ["a filter driver", ["filter.evil.clean", script], "* filter=evil"],
@@ -64,12 +80,59 @@ describe("nothing of the source's configuration is honoured", () => {
     const path = repository()
     git(path, ["config", key, value])
     writeFileSync(join(path, ".git/info/attributes"), attributes)
-    const shell = await isolated(path)
-    writeFileSync(join(path, "file"), "changed\n")
-    await readHead(shell, "")
-    await writeContext(shell, "2025-01-01T00:00:00Z", join(folder, `context-${count}`), ".")
-    expect(existsSync(marker)).toBe(false)
-    expect(readFileSync(join(folder, `context-${count}`, "file"), "utf8")).toBe("changed\n")
+    await useAll(path)
+  })
+
+  test("an include, a worktree's own configuration, grafts, replacements", async () => {
+    const path = repository()
+    commit(path, "feat: nothing")
+    writeFileSync(join(folder, "included"), `[core]\n\tfsmonitor = ${script}\n`)
+    git(path, ["config", "include.path", join(folder, "included")])
+    git(path, ["config", "extensions.worktreeConfig", "true"])
+    git(path, ["config", "--worktree", "core.fsmonitor", script])
+    const head = git(path, ["rev-parse", "HEAD"])
+    writeFileSync(join(path, ".git/info/grafts"), `${head}\n`)
+    await useAll(path)
+    expect(await readCommits((await localHistory(path)).shell, "", "")).toHaveLength(2)
+  })
+
+  test("a submodule's, wherever its git directory is", async () => {
+    const path = repository()
+    const inner = join(path, "lib")
+    git(folder, ["init", "-q", "-b", "main", inner])
+    writeFileSync(join(inner, "inside"), "inside\n")
+    commit(inner, "feat: inner")
+    git(path, ["-c", "advice.addEmbeddedRepo=false", "add", "lib"])
+    commit(path, "feat: embeds")
+    for (const setting of [
+      ["core.fsmonitor", script],
+      ["filter.evil.clean", script],
+    ])
+      git(inner, ["config", ...setting])
+    writeFileSync(join(inner, ".git/info/attributes"), "* filter=evil")
+    writeFileSync(join(inner, "inside"), "inner change\n")
+    await useAll(path)
+    expect(readFileSync(join(folder, `context-${count}/lib/inside`), "utf8")).toBe("inner change\n")
+  })
+
+  test("files in its git directory that lead elsewhere are written through by nothing", async () => {
+    const path = repository()
+    const victim = join(folder, "victim")
+    writeFileSync(victim, "mine\n")
+    for (const name of ["config.fresh", "url.fresh", "index.lock", "shallow.lock", "packed-refs.lock"]) {
+      symlinkSync(victim, join(path, ".git", name))
+    }
+    await useAll(path)
+    expect(readFileSync(victim, "utf8")).toBe("mine\n")
+  })
+
+  test("refs that only look like the module's own", async () => {
+    const path = repository()
+    git(path, ["update-ref", "refs/ecs-release/branch", "HEAD"])
+    git(path, ["symbolic-ref", "refs/tags/v9.9.9", "refs/heads/main"])
+    const head = await readHead((await localHistory(path)).shell, "")
+    expect(head.onBranch).toBeUndefined()
+    expect(git(path, ["rev-parse", "main"])).toBe(head.sha)
   })
 
   test.each([
@@ -90,45 +153,33 @@ describe("nothing of the source's configuration is honoured", () => {
       const path = repository()
       git(path, ["config", ...(setting(url) as [string, string])])
       git(path, ["remote", "add", "origin", "http://remote.invalid/r.git"])
-      const { failed } = await fetchHistory(await isolated(path), "http://remote.invalid/r.git", "")
+      const { shell } = await localHistory(path)
+      const { failed } = await fetchHistory(shell, "http://remote.invalid/r.git", "")
       expect(failed).toMatch(/remote\.invalid/)
       expect(asked).toEqual([])
-      await fetchHistory(await isolated(path), `${url}/r.git`, "")
+      await fetchHistory(shell, `${url}/r.git`, "")
       expect(asked.filter(it => /1$/.test(it))).toEqual([])
       expect(existsSync(marker)).toBe(false)
     } finally {
       server.close()
     }
   })
+})
 
-  test("an include, a worktree's own configuration, grafts", async () => {
-    const path = repository()
-    commit(path, "feat: nothing")
-    writeFileSync(join(folder, "included"), `[core]\n\tfsmonitor = ${script}\n`)
-    git(path, ["config", "include.path", join(folder, "included")])
-    git(path, ["config", "extensions.worktreeConfig", "true"])
-    git(path, ["config", "--worktree", "core.fsmonitor", script])
-    const head = git(path, ["rev-parse", "HEAD"])
-    writeFileSync(join(path, ".git/info/grafts"), `${head}\n`)
-    const shell = await isolated(path)
-    expect((await shell("git status --porcelain; git rev-list --count HEAD")).stdout).toBe("2\n")
-    expect(existsSync(marker)).toBe(false)
+test("what describes the source is known: origin, tag option, partial clone, object format", async () => {
+  const path = repository("--object-format=sha256")
+  git(path, ["remote", "add", "--no-tags", "origin", "https://x:s3cret@example.com:8443/o/r.git"])
+  git(path, ["config", "remote.origin.promisor", "true"])
+  git(path, ["config", "remote.origin.partialclonefilter", "blob:none"])
+  const { source, shell, cwd } = await localHistory(path)
+  expect(source).toMatchObject({
+    noTags: true,
+    origin: "https://example.com:8443/o/r.git",
+    format: "sha256",
+    filter: "blob:none",
   })
-
-  test("what describes the repository stays: origin, tag option, partial clone, object format", async () => {
-    const path = join(folder, "sha256")
-    git(folder, ["init", "-q", "--object-format=sha256", path])
-    commitEmpty(path)
-    git(path, ["remote", "add", "--no-tags", "origin", "https://x:s3cret@example.com:8443/o/r.git"])
-    git(path, ["config", "remote.origin.promisor", "true"])
-    const head = await readHead(await isolated(path), "")
-    expect(head).toMatchObject({ noTags: true, origin: "https://example.com:8443/o/r.git" })
-    expect(head.sha).toHaveLength(64)
-    expect(readFileSync(join(path, ".git/config"), "utf8")).not.toMatch(/s3cret/)
-    expect(git(path, ["config", "remote.origin.promisor"])).toBe("true")
-  })
-  const commitEmpty = (path: string) =>
-    git(path, ["-c", "user.name=A", "-c", "user.email=a@b.c", "commit", "-q", "--allow-empty", "-m", "a"])
+  expect((await readHead(shell, "")).sha).toHaveLength(64)
+  expect(readFileSync(join(cwd, "config"), "utf8")).not.toMatch(/s3cret/)
 })
 
 test.each([
@@ -136,17 +187,39 @@ test.each([
   ["https://user:to@ken@github.com/o/r.git", "https://github.com/o/r.git"],
   ["git@github.com:o/r.git", "git@github.com:o/r.git"],
   ["https://github.com/o/r@v1.git", "https://github.com/o/r@v1.git"],
-])("of the origin %s only %s is printed", async (address, shown) => {
+])("of the origin %s only %s is read", async (address, shown) => {
   const path = repository()
   git(path, ["remote", "add", "origin", address])
-  const ran = await localShell(path)(`${freshConfig}git config remote.origin.url`)
-  expect(ran).toEqual({ code: 0, stdout: `${shown}\n`, stderr: "" })
+  expect((await inspect(localShell(path), "")).origin).toBe(shown)
+})
+
+describe("a source that cannot be read says why", () => {
+  const error = (path: string) => localHistory(path).then(String, String)
+
+  test("no repository, none with commits, a linked work tree whose repository is elsewhere", async () => {
+    const none = join(folder, "none")
+    mkdirSync(none)
+    expect(await error(none)).toMatch(/is not a git repository[\s\S]*--source/)
+    git(folder, ["init", "-q", join(folder, "unborn")])
+    expect(await error(join(folder, "unborn"))).toMatch(/has no commits[\s\S]*first commit/)
+    mkdirSync(join(folder, "linked"))
+    writeFileSync(join(folder, "linked/.git"), "gitdir: /nowhere/.git/worktrees/linked\n")
+    expect(await error(join(folder, "linked"))).toMatch(/linked work tree or a submodule[\s\S]*--git-dir/)
+  })
+
+  test("objects that are in another repository", async () => {
+    const from = repository()
+    const shared = join(folder, "shared")
+    git(folder, ["clone", "-q", "--shared", from, shared])
+    writeFileSync(join(shared, ".git/objects/info/alternates"), "/nowhere/objects\n")
+    expect(await error(shared)).toMatch(/not among the repository's objects.*--shared or --reference/)
+  })
 })
 
 test("git's words are linear to clean, and without a URL's password", () => {
   for (const unit of ["://", "a:b@", "https://user:", "@", "x"]) {
     expect(gitSays(unit.repeat(2_000_000)).length).toBeLessThan(600)
   }
-  const url = `https://${"u".repeat(700)}:s3cret@host/`
+  const url = `https://${"u".repeat(700)}:s3@cret@host/`
   expect(gitSays(`fatal: unable to access '${url}'`)).toBe("fatal: unable to access 'https://host/'")
 })

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto"
 import {
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -13,8 +14,7 @@ import {
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { afterAll, beforeEach, describe, expect, test } from "vitest"
-import { freshConfig } from "../../src/git/repository.js"
-import { refuseDirty, writeContext } from "../../src/image/context.js"
+import { refuseChanges, writeContext } from "../../src/image/context.js"
 import { git } from "../git/histories.js"
 import { localShell } from "../git/local-shell.js"
 
@@ -37,20 +37,21 @@ const commit = (under = path) => {
   git(under, ["add", "-A"])
   git(under, ["-c", "user.name=A", "-c", "user.email=a@example.com", "commit", "-q", "-m", "feat: a"])
 }
-const shell = () => {
-  const run = localShell(path)
-  return (script: string, ...args: string[]) => run(freshConfig + script, ...args)
-}
 const context = async (inside = ".") => {
   const to = join(folder, `context-${count}-${Math.random()}`)
-  const { changed } = await writeContext(shell(), "2025-01-01T00:00:00Z", to, inside)
+  const changes = await writeContext(localShell(path), Date.UTC(2025, 0, 1) / 1000, to, inside)
   const read = (at: string): [string, string][] =>
     readdirSync(at, { withFileTypes: true }).flatMap(it =>
       it.isDirectory()
         ? read(join(at, it.name))
         : [[join(at, it.name).slice(to.length + 1), readFileSync(join(at, it.name), "utf8")]],
     )
-  return { to, changed, files: Object.fromEntries(read(to)) }
+  return { to, changes, files: Object.fromEntries(read(to)) }
+}
+/** Refuses the work tree if it differs from its commit. */
+const refuseDirty = async () => {
+  const { changes } = await context()
+  refuseChanges({ changes, files: {} as never })
 }
 const pointer = (content: string) =>
   `version https://git-lfs.github.com/spec/v1\noid sha256:${createHash("sha256").update(content).digest("hex")}\nsize ${content.length}\n`
@@ -62,14 +63,14 @@ test("the commit's files, and what the work tree changes; nothing that is ignore
   write('folder/it\'s a "name"', "odd\n")
   write(".gitignore", "ignored\n")
   commit()
-  expect(await context()).toMatchObject({ changed: false })
+  expect(await context()).toMatchObject({ changes: [] })
   write("changed", "after\n")
   write("ignored", "secret\n")
   write("new/file", "new\n")
   rmSync(join(path, "deleted"))
   symlinkSync("kept", join(path, "link"))
-  const { files, changed } = await context()
-  expect(changed).toBe(true)
+  const { files, changes } = await context()
+  expect(changes.sort()).toEqual([" D deleted", " M changed", "?? link", "?? new/file"])
   expect(files).toEqual({
     ".gitignore": "ignored\n",
     kept: "kept\n",
@@ -95,7 +96,7 @@ test("a checkout with CRLF line ends is clean, and the commit's own line ends ar
   rmSync(join(path, "unix"))
   git(path, ["checkout", "-q", "unix"])
   expect(readFileSync(join(path, "unix"), "utf8")).toBe("one\r\ntwo\r\n")
-  await refuseDirty(shell())
+  await refuseDirty()
   expect((await context()).files).toEqual({ unix: "one\ntwo\n", dos: "one\r\ntwo\r\n" })
 })
 
@@ -103,7 +104,7 @@ test("line ends that .gitattributes asks for are built", async () => {
   write(".gitattributes", "*.bat eol=crlf\n")
   write("run.bat", "one\r\n")
   commit()
-  await refuseDirty(shell())
+  await refuseDirty()
   expect((await context()).files["run.bat"]).toBe("one\r\n")
 })
 
@@ -112,7 +113,7 @@ test("a new file is found whatever status.showUntrackedFiles says", async () => 
   commit()
   git(path, ["config", "status.showUntrackedFiles", "no"])
   write("new", "new\n")
-  await expect(refuseDirty(shell())).rejects.toThrow(/\?\? new/)
+  await expect(refuseDirty()).rejects.toThrow(/\?\? new/)
   expect((await context()).files).toHaveProperty("new")
 })
 
@@ -130,7 +131,7 @@ test("a sparse checkout builds the whole commit", async () => {
   commit()
   git(path, ["sparse-checkout", "set", "app"])
   expect(existsSync(join(path, "docs"))).toBe(false)
-  await refuseDirty(shell())
+  await refuseDirty()
   expect((await context()).files).toEqual({ "app/file": "app\n", "docs/file": "docs\n" })
 })
 
@@ -143,10 +144,10 @@ test("submodules are built with their own files", async () => {
   commit()
   git(path, ["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", inner, "lib/inner"])
   commit()
-  await refuseDirty(shell())
+  await refuseDirty()
   expect((await context()).files).toMatchObject({ file: "text\n", "lib/inner/inside": "inside\n" })
   write("lib/inner/inside", "changed\n")
-  await expect(refuseDirty(shell())).rejects.toThrow(/lib\/inner/)
+  await expect(refuseDirty()).rejects.toThrow(/ M lib\/inner\/inside/)
   expect((await context()).files).toMatchObject({ "lib/inner/inside": "changed\n" })
 })
 
@@ -163,22 +164,24 @@ describe("Git LFS", () => {
   })
 
   test("content that is in the work tree is built, and counts as unchanged", async () => {
-    await refuseDirty(shell())
-    const { files, changed } = await context()
-    expect([files["app/model.bin"], files["app/empty.bin"], changed]).toEqual([content, "", false])
+    await refuseDirty()
+    const { files, changes } = await context()
+    expect([files["app/model.bin"], files["app/empty.bin"], changes]).toEqual([content, "", []])
   })
 
   test("other content is a change, and is built as one", async () => {
     write("app/model.bin", `${content}!`)
-    await expect(refuseDirty(shell())).rejects.toThrow(/model\.bin/)
-    expect(await context()).toMatchObject({ changed: true, files: { "app/model.bin": `${content}!` } })
+    await expect(refuseDirty()).rejects.toThrow(/model\.bin/)
+    expect(await context()).toMatchObject({
+      changes: [" M app/model.bin"],
+      files: { "app/model.bin": `${content}!` },
+    })
   })
 
   test("a pointer without its content is refused, if it is in the folder that is built", async () => {
     const clone = `${path}-clone`
     git(folder, ["clone", "-q", path, clone])
     path = clone
-    await refuseDirty(shell())
     await expect(context()).rejects.toThrow(
       /Git LFS file is not in the clone: app\/model\.bin[\s\S]*→ .*git lfs pull/,
     )
@@ -194,4 +197,76 @@ test("a script that cannot read the files fails, whichever part of it does", asy
   rmSync(join(path, ".git/objects", blob.slice(0, 2), blob.slice(2)))
   rmSync(join(path, "file"))
   await expect(context()).rejects.toThrow(/The commit's files cannot be read/)
+})
+
+test("odd names: leading dashes, spaces at the end, letters of all the world, line ends in folders", async () => {
+  const names = ["-rf", "--", "-d/-x", "é/日本 ", "a\nb/c", "\\t"]
+  for (const name of names) write(name, "before\n")
+  commit()
+  expect(Object.keys((await context()).files).sort()).toEqual([...names].sort())
+  for (const name of names) write(name, "after\n")
+  write("-new", "after\n")
+  const { files } = await context()
+  expect(files).toEqual(Object.fromEntries([...names, "-new"].map(name => [name, "after\n"])))
+})
+
+test("submodules in submodules, with odd names, and one that is not checked out", async () => {
+  const deep = join(folder, `deep-${count}`)
+  const inner = join(folder, `inner-${count}`)
+  for (const at of [deep, inner]) {
+    git(folder, ["init", "-q", "-b", "main", at])
+    write("inside", "inside\n", at)
+    commit(at)
+  }
+  const add = (at: string, from: string, name: string) => {
+    git(at, ["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", from, name])
+    commit(at)
+  }
+  add(inner, deep, "très/profond")
+  add(path, inner, "lib/é")
+  git(path, ["-c", "protocol.file.allow=always", "submodule", "--quiet", "update", "--init", "--recursive"])
+  expect((await context()).files).toMatchObject({
+    "lib/é/inside": "inside\n",
+    "lib/é/très/profond/inside": "inside\n",
+  })
+  const clone = `${path}-clone`
+  git(folder, ["clone", "-q", path, clone])
+  path = clone
+  await expect(context()).rejects.toThrow(
+    /a submodule is not in the clone: lib\/é[\s\S]*git submodule update --init/,
+  )
+  await expect(context("lib")).rejects.toThrow(/submodule/)
+  await expect(context("docs")).resolves.toBeDefined()
+})
+
+test("a checkout without symbolic links builds them all the same", async () => {
+  write("kept", "kept\n")
+  symlinkSync("kept", join(path, "link"))
+  commit()
+  git(path, ["config", "core.symlinks", "false"])
+  rmSync(join(path, "link"))
+  git(path, ["checkout", "-q", "link"])
+  const { files, changes, to } = await context()
+  expect([files.link, changes, lstatSync(join(to, "link")).isSymbolicLink()]).toEqual(["kept\n", [], true])
+})
+
+test("attributes that no commit holds change no byte", async () => {
+  write("app/file", "one\n")
+  write(".gitignore", ".gitattributes\n")
+  commit()
+  write("app/.gitattributes", "* eol=crlf\n")
+  expect((await context()).files["app/file"]).toBe("one\n")
+})
+
+test("a linked work tree, and a bare repository", async () => {
+  write("file", "text\n")
+  commit()
+  const source = path
+  git(source, ["worktree", "add", "-q", `${source}-linked`])
+  path = `${source}-linked`
+  write("file", "linked\n")
+  expect(await context()).toMatchObject({ files: { file: "linked\n" }, changes: [" M file"] })
+  path = `${source}-bare`
+  git(folder, ["clone", "-q", "--bare", source, path])
+  expect(await context()).toMatchObject({ files: { file: "text\n" }, changes: [] })
 })

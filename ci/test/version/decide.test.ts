@@ -29,16 +29,18 @@ test.each([
   ["feat: a", ["v1.3.0"], "1.4.0"],
   ["feat!: a", ["v2.0.0"], "3.0.0"],
 ])("who loses the number of %j to %j takes the next one, %s", (message, known, next) =>
-  expect(decide(history({ merged: ["v1.2.3"], known }, message), true).next).toBe(next),
+  expect(decide(history({ merged: ["v1.2.3"], known }, message), { lost: true }).next).toBe(next),
 )
 
 test("who loses a number that Release-As asked for gets no other one", () =>
   expect(() =>
-    decide(history({ merged: ["v1.2.3"], known: ["v2.0.0"] }, "chore: go\n\nRelease-As: 2.0.0"), true),
+    decide(history({ merged: ["v1.2.3"], known: ["v2.0.0"] }, "chore: go\n\nRelease-As: 2.0.0"), {
+      lost: true,
+    }),
   ).toThrow(/2\.0\.0 is taken[\s\S]*→ .*Release-As: 2\.0\.1/))
 
 test("who loses to a commit of the same history counts from there", () =>
-  expect(decide(history({ merged: ["v1.2.4", "v1.2.3"] }, "feat: b"), true).next).toBe("1.3.0"))
+  expect(decide(history({ merged: ["v1.2.4", "v1.2.3"] }, "feat: b"), { lost: true }).next).toBe("1.3.0"))
 
 test("a released commit that comes after HEAD makes HEAD out of date", () => {
   expect(decide(history({ merged: ["v1.2.3"], ahead: ["v1.3.0"] }, "fix: a"))).toMatchObject({

@@ -5,7 +5,7 @@ import { join } from "node:path"
 import fc from "fast-check"
 import semver from "semver"
 import { afterAll, expect, test } from "vitest"
-import { readCommits } from "../../src/git/head.js"
+import { readCommits } from "../../src/git/log.js"
 import { versionTags } from "../../src/git/tags.js"
 import { UserError } from "../../src/lib/errors.js"
 import { parseMessage } from "../../src/version/conventional-commit.js"
@@ -63,7 +63,7 @@ test("the result is greater than the base and than every pre-release that is mer
       }))
       const history = { merged, atHead: [], ahead: [], known: merged, commits }
       try {
-        const { next, current } = decide(history, lost)
+        const { next, current } = decide(history, { lost })
         if (next === null) {
           expect(current).not.toBeNull()
           return

@@ -1,0 +1,113 @@
+import { type Container, ReturnType, type Secret, type Service } from "@dagger.io/dagger"
+import { UserError } from "../lib/errors.js"
+
+/** What a script left behind. */
+export type Ran = { code: number; stdout: string; stderr: string }
+
+/** Runs a POSIX shell script: in a container here, on the spot in tests. */
+export type Shell = (script: string, ...args: string[]) => Promise<Ran>
+
+/** What a script that asks a remote needs besides the repository. */
+export type Way = {
+  service?: Service
+  environment: Record<string, string>
+  /** By variable; there while the remote is asked, and gone afterwards. */
+  secrets: Record<string, Secret>
+}
+
+const outputFile = "/tmp/ecs-release.out"
+
+/**
+ * Runs a script and keeps its standard output in a file, so that what it reads of a repository is in nobody's terminal. Its exit
+ * code stays below 128, since an engine makes an error of 128 to 191 whatever is expected (`ReturnType.Any`), and git's own
+ * is 128.
+ */
+const wrapper = `sh -euc "$0" sh "$@" > ${outputFile} || { code=$?; test $code -lt 120 || code=120; exit $code; }`
+
+/** A shell in a container's work folder. As in any shell, each script finds what the ones before it left. */
+export class ContainerShell {
+  private secrets: Way["secrets"] = {}
+  private asked = 0
+
+  /** @param prelude a script that runs before the first one, in the same container run */
+  constructor(
+    public container: Container,
+    private prelude = "",
+  ) {}
+
+  /** Opens the way to a remote, for {@link remote}. */
+  open({ service, environment, secrets }: Way): void {
+    this.secrets = secrets
+    if (service) this.container = this.container.withServiceBinding("git-remote", service)
+    for (const [name, value] of Object.entries(environment)) {
+      this.container = this.container.withEnvVariable(name, value)
+    }
+  }
+
+  /** Runs a script that asks no remote. */
+  readonly run: Shell = async (script, ...args) => {
+    const whole = this.prelude + script
+    this.prelude = ""
+    this.container = this.container.withExec(["sh", "-c", wrapper, whole, ...args], {
+      expect: ReturnType.Any,
+    })
+    const code = await this.container.exitCode()
+    const [stdout, stderr] = await Promise.all([
+      this.container.file(outputFile).contents(),
+      this.container.stderr(),
+    ])
+    return { code, stdout, stderr }
+  }
+
+  /** Runs a script that asks the remote: it sees the token, and is never answered from the cache. */
+  readonly remote: Shell = async (script, ...args) => {
+    this.asked += 1
+    this.container = this.container.withEnvVariable("ASKED_AT", `${Date.now()}-${this.asked}`)
+    for (const [name, secret] of Object.entries(this.secrets)) {
+      this.container = this.container.withSecretVariable(name, secret)
+    }
+    const ran = await this.run(script, ...args)
+    for (const name of Object.keys(this.secrets)) this.container = this.container.withoutSecretVariable(name)
+    return ran
+  }
+}
+
+/**
+ * For scripts that ask a remote: `ask COMMAND` runs a command and puts all that it says into `$said`. If the command fails, that
+ * goes to standard error too, as printable ASCII, since a server's words are in it. `refs` prints the refs among what was said.
+ * What is said goes through a file, which is gone at once: a pipe would be kept open by a child of git that outlives `timeout`.
+ */
+export const asking = `
+ask() {
+  heard=$(mktemp)
+  if "$@" > "$heard" 2>&1; then code=0; else code=$?; fi
+  said=$(tr -d '\\000' < "$heard")
+  rm -f "$heard"
+  test $code = 0 || printf '%s\\n' "$said" | tr -cd '\\11\\12\\40-\\176' >&2
+  return $code
+}
+refs() { printf '%s\\n' "$said" | grep -E '^[0-9a-f]{40,64}[[:space:]]refs/' || test $? = 1; }
+`
+
+/**
+ * Runs a script that has to succeed.
+ *
+ * @param what what fails if it does not, for the error: "The commits cannot be read."
+ * @throws UserError with git's own words
+ */
+export async function must(shell: Shell, what: string, script: string, ...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await shell(script, ...args)
+  if (code === 0) return stdout
+  throw new UserError(what, gitSays(stderr))
+}
+
+/** git's last words, without its hints and without a name and password that a URL may hold. Linear in their length. */
+export function gitSays(stderr: string): string {
+  return stderr
+    .replace(/:\/\/[^\s/]*@/g, "://")
+    .split("\n")
+    .filter(line => line.trim() !== "" && !line.startsWith("hint:"))
+    .slice(-6)
+    .map(line => (line.length > 500 ? `${line.slice(0, 500)}…` : line))
+    .join("\n")
+}
