@@ -6,7 +6,7 @@ import { execFileSync } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { gitEnvironment } from "../ci/src/git/repository.js"
+import { gitEnvironment } from "../ci/src/git/config.js"
 import { versionOfClone } from "../ci/test/git/local-shell.js"
 import { type Row, report, timed } from "./measure.js"
 

@@ -36,127 +36,127 @@ const print = (line: string) => console.log(printable(line))
 
 @object()
 export class EcsRelease {
-  source: Directory
+  source!: Directory
   gitDir?: Directory
-  path: string
-  tagPrefix: string
-  branch: string
-  gitRemote: string
-  gitUsername: string
+  path!: string
+  tagPrefix!: string
+  branch!: string
+  gitRemote!: string
+  gitUsername!: string
   gitToken?: Secret
   gitEndpoint?: Service
-  gitImage: string
-  context: string
-  dockerfile: string
-  testTarget: string
-  reportTarget: string
-  reportPath: string
-  runtimeTarget: string
-  platform: string
-  buildArgs: string[]
-  region: string
-  repository: string
-  cluster: string
-  service: string
-  container: string
-  template: string
-  url: string
+  gitImage!: string
+  context!: string
+  dockerfile!: string
+  testTarget!: string
+  reportTarget!: string
+  reportPath!: string
+  runtimeTarget!: string
+  platform!: string
+  buildArgs!: string[]
+  region!: string
+  repository!: string
+  cluster!: string
+  service!: string
+  container!: string
+  template!: string
+  url!: string
   awsAccessKeyId?: Secret
   awsSecretAccessKey?: Secret
   awsSessionToken?: Secret
   awsEndpoint?: Service
 
-  /**
-   * @param source The repository, with its .git
-   * @param gitDir The git directory, for a linked work tree or a submodule, whose .git is a file
-   * @param path Count only commits that touch this path of the repository
-   * @param tagPrefix What stands before the v of a version tag, such as api/ for api/v1.2.3
-   * @param branch Branch that releases are made of: only commits that the remote's branch holds (its default branch if left out)
-   * @param gitRemote HTTPS address of the remote that versions are claimed at (the source's origin if left out)
-   * @param gitUsername User name that goes with the token (oauth2 for GitLab, x-token-auth for Bitbucket)
-   * @param gitToken Token that may push tags to the remote; it is sent to the remote's host over HTTPS, and nowhere else
-   * @param gitEndpoint Service that stands for the remote's host, such as tcp://127.0.0.1:9418, over plain HTTP
-   * @param gitImage Image that git runs in: it has sh, tar and git 2.30 or later
-   * @param context Folder of the repository to build in
-   * @param dockerfile Path of the Dockerfile in that folder
-   * @param testTarget Stage of the Dockerfile that runs the tests (empty for no tests)
-   * @param reportTarget Stage of the Dockerfile that keeps the tests' reports and does not fail where they do
-   * @param reportPath Folder of that stage with the reports
-   * @param runtimeTarget Stage of the Dockerfile that is released (empty for the last one)
-   * @param platform Platform to build for, such as linux/arm64
-   * @param buildArgs Build arguments, KEY=VALUE each, in .env as '["KEY=VALUE"]'; VERSION is always given
-   * @param region AWS region
-   * @param repository Name of the Amazon ECR repository
-   * @param cluster Name of the Amazon ECS cluster
-   * @param service Name of the Amazon ECS service
-   * @param container Name of the container in the task definition (may be left out where there is one only)
-   * @param template Family of the task definition to take all other settings from (the one that runs if left out)
-   * @param url Where people reach the service (its tag ecs-release:url if left out)
-   * @param awsAccessKeyId AWS access key id
-   * @param awsSecretAccessKey AWS secret access key
-   * @param awsSessionToken AWS session token, for temporary credentials
-   * @param awsEndpoint Service that stands for AWS, such as tcp://127.0.0.1:4566
-   */
   constructor(
+    /** The repository, with its .git */
     @argument({ defaultPath: "/", ignore: ["**/node_modules", "**/.venv"] }) source: Directory,
+    /** The git directory, for a linked work tree or a submodule, whose .git is a file */
     gitDir?: Directory,
+    /** Count only commits that touch this path of the repository */
     path = "",
+    /** What stands before the v of a version tag, such as api/ for api/v1.2.3 */
     tagPrefix = "",
+    /** Branch that releases are made of: only commits that the remote's branch holds (its default branch if left out) */
     branch = "",
+    /** HTTPS address of the remote that versions are claimed at (the source's origin if left out) */
     gitRemote = "",
+    /** User name that goes with the token (oauth2 for GitLab, x-token-auth for Bitbucket) */
     gitUsername = "x-access-token",
+    /** Token that may push tags to the remote; it is sent to the remote's host over HTTPS, and nowhere else */
     gitToken?: Secret,
+    /** Service that stands for the remote's host, such as tcp://127.0.0.1:9418, over plain HTTP */
     gitEndpoint?: Service,
+    /** Image that git runs in: git 2.30 or later, a POSIX shell, and the tools of BusyBox or of GNU */
     gitImage = defaultGitImage,
+    /** Folder of the repository to build in */
     context = ".",
+    /** Path of the Dockerfile in that folder */
     dockerfile = "Dockerfile",
+    /** Stage of the Dockerfile that runs the tests (empty for no tests) */
     testTarget = "test",
+    /** Stage of the Dockerfile that keeps the tests' reports and does not fail where they do */
     reportTarget = "report",
+    /** Folder of that stage with the reports */
     reportPath = "/reports",
+    /** Stage of the Dockerfile that is released (empty for the last one) */
     runtimeTarget = "runtime",
+    /** Platform to build for, such as linux/arm64 */
     platform = "linux/amd64",
+    /** Build arguments, KEY=VALUE each, in .env as '["KEY=VALUE"]'; VERSION is always given */
     buildArgs: string[] = [],
+    /** AWS region */
     region = "eu-north-1",
+    /** Name of the Amazon ECR repository */
     repository = "",
+    /** Name of the Amazon ECS cluster */
     cluster = "",
+    /** Name of the Amazon ECS service */
     service = "",
+    /** Name of the container in the task definition (may be left out where there is one only) */
     container = "",
+    /** Family of the task definition to take all other settings from (the one that runs if left out) */
     template = "",
+    /** Where people reach the service (its tag ecs-release:url if left out) */
     url = "",
+    /** AWS access key id */
     awsAccessKeyId?: Secret,
+    /** AWS secret access key */
     awsSecretAccessKey?: Secret,
+    /** AWS session token, for temporary credentials */
     awsSessionToken?: Secret,
+    /** Service that stands for AWS, such as tcp://127.0.0.1:4566 */
     awsEndpoint?: Service,
   ) {
-    this.source = source
-    this.gitDir = gitDir
-    this.path = path
-    this.tagPrefix = tagPrefix
-    this.branch = branch
-    this.gitRemote = gitRemote
-    this.gitUsername = gitUsername
-    this.gitToken = gitToken
-    this.gitEndpoint = gitEndpoint
-    this.gitImage = gitImage
-    this.context = context
-    this.dockerfile = dockerfile
-    this.testTarget = testTarget
-    this.reportTarget = reportTarget
-    this.reportPath = reportPath
-    this.runtimeTarget = runtimeTarget
-    this.platform = platform
-    this.buildArgs = buildArgs
-    this.region = region
-    this.repository = repository
-    this.cluster = cluster
-    this.service = service
-    this.container = container
-    this.template = template
-    this.url = url
-    this.awsAccessKeyId = awsAccessKeyId
-    this.awsSecretAccessKey = awsSecretAccessKey
-    this.awsSessionToken = awsSessionToken
-    this.awsEndpoint = awsEndpoint
+    Object.assign(this, {
+      source,
+      gitDir,
+      path,
+      tagPrefix,
+      branch,
+      gitRemote,
+      gitUsername,
+      gitToken,
+      gitEndpoint,
+      gitImage,
+      context,
+      dockerfile,
+      testTarget,
+      reportTarget,
+      reportPath,
+      runtimeTarget,
+      platform,
+      buildArgs,
+      region,
+      repository,
+      cluster,
+      service,
+      container,
+      template,
+      url,
+      awsAccessKeyId,
+      awsSecretAccessKey,
+      awsSessionToken,
+      awsEndpoint,
+    })
   }
   /**
    * Tells the version of HEAD

@@ -1,37 +1,9 @@
-import type { Directory, Secret, Service } from "@dagger.io/dagger"
+import type { EcsRelease } from "./index.js"
 import { UserError } from "./lib/errors.js"
 
-/** What the module is told: its constructor's arguments, documented there. */
+/** What the module is told: the arguments of its constructor, which is the one place that names and documents them. */
 export type Settings = {
-  source: Directory
-  gitDir?: Directory
-  path: string
-  tagPrefix: string
-  branch: string
-  gitRemote: string
-  gitUsername: string
-  gitToken?: Secret
-  gitEndpoint?: Service
-  gitImage: string
-  context: string
-  dockerfile: string
-  testTarget: string
-  reportTarget: string
-  reportPath: string
-  runtimeTarget: string
-  platform: string
-  buildArgs: string[]
-  region: string
-  repository: string
-  cluster: string
-  service: string
-  container: string
-  template: string
-  url: string
-  awsAccessKeyId?: Secret
-  awsSecretAccessKey?: Secret
-  awsSessionToken?: Secret
-  awsEndpoint?: Service
+  [K in keyof EcsRelease as EcsRelease[K] extends (...args: never[]) => unknown ? never : K]: EcsRelease[K]
 }
 
 /** A setting that has to be there. */

@@ -7,7 +7,7 @@ export type Permission = {
   resources: string[]
   conditions?: Record<string, Record<string, string>>
   /** Who needs it: a call in ci/src, or what the called service asks for besides. */
-  neededBy: "call" | "docker push" | "ECS" | "CodeBuild"
+  neededBy: "call" | "docker push" | "ECR" | "ECS" | "CodeBuild"
   because: string
 }
 
@@ -39,6 +39,13 @@ export function releasePermissions({ arns }: Names): Permission[] {
       neededBy: "call",
       because:
         "Is this version pushed, with which digest and findings (a scan is started where none was); the version's tag is put on its manifest.",
+    },
+    {
+      sid: "ScanFindings",
+      actions: ["inspector2:ListFindings", "inspector2:ListCoverage"],
+      resources: ["*"],
+      neededBy: "ECR",
+      because: "With enhanced scanning ECR asks Amazon Inspector for an image's findings, as the caller.",
     },
     {
       sid: "RegistryLayers",

@@ -82,6 +82,8 @@ describe("every statement", () => {
       "ecs:DescribeTaskDefinition",
       "ecs:ListTaskDefinitions",
       "ecs:ListTasks",
+      "inspector2:ListCoverage",
+      "inspector2:ListFindings",
     ]
     const open = statements.filter(it => it.resources.includes("*")).flatMap(it => it.actions)
     expect([...new Set(open)].sort()).toEqual(resourceless)
