@@ -30,7 +30,7 @@ export function changelog(version: string, date: string, commits: ClassifiedComm
   return `${[`## ${version} (${date.slice(0, 10)})`, ...body].join("\n\n")}\n`
 }
 
-/** The notes of HEAD's version: of what it would release, or where it is released, of what that release brought. */
+/** The notes of HEAD's version: of what it would release, or if it is released, of what that release brought. */
 export async function changelogOf(
   { repository, head, decision, version }: ComputedVersion,
   { path }: Settings,

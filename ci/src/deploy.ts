@@ -49,7 +49,7 @@ export type Action =
   | { kind: "follow"; deployment: Deployment }
   /** The last deployment of them failed and ECS left it so: start it once more. */
   | { kind: "again" }
-  /** Start a deployment, with a revision that is registered but not used where there is one. */
+  /** Start a deployment, with a revision that is registered but not used if there is one. */
   | { kind: "deploy"; reuse?: Registered }
 
 /** Everything known before something is done. */
@@ -87,7 +87,7 @@ export function chooseAction(service: Service, change: Patch, latest: Registered
 /**
  * Plans a deployment and changes nothing.
  *
- * @throws UserError where the service is not ACTIVE, the digest is not in ECR, or the container is not there
+ * @throws UserError if the service is not ACTIVE, the digest is not in ECR, or the container is not there
  */
 export async function planDeploy(aws: Aws, options: DeployOptions): Promise<DeployPlan> {
   const target = await open(aws, options)
@@ -99,7 +99,7 @@ export async function planDeploy(aws: Aws, options: DeployOptions): Promise<Depl
  * is on its way is followed.
  *
  * @returns `completed` or `unchanged`
- * @throws DeployError whose message begins with `rolled back`, `superseded`, `timed out` or `failed`; UserError where it does
+ * @throws DeployError whose message begins with `rolled back`, `superseded`, `timed out` or `failed`; UserError if it does
  *   not come to a deployment
  */
 export async function deploy(aws: Aws, options: DeployRun): Promise<DeployResult> {

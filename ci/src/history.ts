@@ -20,8 +20,8 @@ export type Version = {
  * The versions in an ECR repository, the highest first.
  *
  * @param repository its name
- * @param running digest of the image that a service runs (`status` tells it), which marks that version
- * @throws UserError where there is no such repository
+ * @param running digest of the image that a service runs (see `status`), which marks that version
+ * @throws UserError if there is no such repository
  */
 export async function history(
   aws: Aws,

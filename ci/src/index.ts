@@ -23,7 +23,7 @@ import { refuseChanges } from "./image/context.js"
 import { StepTimer } from "./lib/steps.js"
 import { printable } from "./lib/text.js"
 import { plan, planTable } from "./plan.js"
-import { nothingToDo, outlook, pushRelease, release, wasTakenBack } from "./release.js"
+import { nothingToDo, outlook, pushRelease, release, rolledBackError } from "./release.js"
 import { resolveImage } from "./resolve-image.js"
 import { rollback, wasRolledBack } from "./rollback.js"
 import { runTask } from "./run.js"
@@ -93,7 +93,7 @@ export class EcsRelease {
     dockerfile = "Dockerfile",
     /** Stage of the Dockerfile that runs the tests (empty for no tests) */
     testTarget = "test",
-    /** Stage of the Dockerfile that keeps the tests' reports and does not fail where they do */
+    /** Stage of the Dockerfile that keeps the tests' reports and does not fail if they do */
     reportTarget = "report",
     /** Folder of that stage with the reports */
     reportPath = "/reports",
@@ -111,7 +111,7 @@ export class EcsRelease {
     cluster = "",
     /** Name of the Amazon ECS service */
     service = "",
-    /** Name of the container in the task definition (may be left out where there is one only) */
+    /** Name of the container in the task definition (may be left out if there is only one) */
     container = "",
     /** Family of the task definition to take all other settings from (the one that runs if left out) */
     template = "",
@@ -159,9 +159,9 @@ export class EcsRelease {
     })
   }
   /**
-   * Tells the version of HEAD
+   * Prints the version of HEAD
    *
-   * That is the one that a release of it makes, or the current one where there is nothing to release.
+   * That is the one that a release of it makes, or the current one if there is nothing to release.
    *
    * Rules: the base is the highest vX.Y.Z tag merged into HEAD; Conventional Commits since then raise it (breaking major,
    * feat minor, fix, perf and revert patch; below 1.0.0 breaking raises minor); the first release is 0.1.0; a Release-As
@@ -180,7 +180,7 @@ export class EcsRelease {
   /**
    * Shows what a release of HEAD would do, and why
    *
-   * It changes nothing, and tells the base, the commits that count and that do not, the steps, and the change of the service's
+   * It changes nothing, and shows the base, the commits that count and that do not, the steps, and the change of the service's
    * task definition.
    *
    * Example: dagger call plan --table
@@ -290,7 +290,7 @@ export class EcsRelease {
    * Deploys an image from Amazon ECR and follows it to the end
    *
    * Repeating it is safe: what runs is left alone, what is on its way is followed. With no --image it never replaces a newer
-   * version. If HEAD is no release and holds nothing to release, it deploys what runs with its settings as they are now.
+   * version. If HEAD is not a release and holds nothing to release, it deploys what runs with its settings as they are now.
    *
    * Example: dagger call deploy
    * Example: dagger call deploy --image 1.2.3 --timeout 600
@@ -309,7 +309,7 @@ export class EcsRelease {
     const back = keepNewer
       ? await wasRolledBack(aws, { ...targetOf(this), version: named.version })
       : undefined
-    if (back) throw wasTakenBack(named.version, back)
+    if (back) throw rolledBackError(named.version, back)
     const options = { ...deploymentOf(this), ...named, keepNewer, timeoutSeconds: timeout, print }
     return printable(`${(await deploy(aws, options)).text}\n`)
   }
@@ -365,7 +365,7 @@ export class EcsRelease {
   /**
    * Shows what the service runs and what happened lately
    *
-   * It tells version, commit, digest, since when, tasks, how the last deployments ended, and what a release of HEAD would do.
+   * It shows version, commit, digest, since when, tasks, how the last deployments ended, and what a release of HEAD would do.
    *
    * Example: dagger call status
    */

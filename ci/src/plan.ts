@@ -31,14 +31,14 @@ export type Plan = {
   supersededBy: string | null
   /** Whether the remote's tags were looked at; if not, why. */
   remote: string
-  /** The steps of a release, in order; empty where it would do nothing. */
+  /** The steps of a release, in order; empty if it would do nothing. */
   release: string[]
   /** The change of the task definition, or why it is not known. */
   service: string[]
 }
 
 /**
- * Plans a release and changes nothing. The history alone decides the version; the registry and the service are asked where
+ * Plans a release and changes nothing. The history alone decides the version; the registry and the service are asked if
  * there are credentials for it.
  */
 export async function plan(settings: Settings): Promise<Plan> {

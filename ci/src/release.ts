@@ -85,7 +85,7 @@ export function deploysNothing(found: ComputedVersion, live: Preflight): string 
     case "nothing":
       return `${decision.reason}; ${live.name} runs ${version}; nothing is deployed\n`
     case "rolled back":
-      if (!nothingToRelease(found)) throw wasTakenBack(version, live.rolledBack)
+      if (!nothingToRelease(found)) throw rolledBackError(version, live.rolledBack)
       return `${decision.reason}; ${live.rolledBack?.why}, and ${live.name} runs ${live.version ?? "no version"}\n`
     default:
       return undefined
@@ -148,7 +148,7 @@ async function bring(
     if (now.decision.supersededBy !== null)
       throw new Overtaken(superseded(now, now.decision.supersededBy).trim())
     const rolledBack = await wasRolledBack(aws, { ...targetOf(settings), version })
-    if (rolledBack) throw wasTakenBack(version, rolledBack)
+    if (rolledBack) throw rolledBackError(version, rolledBack)
   }
   const deployment = {
     ...deploymentOf(settings),
@@ -201,7 +201,7 @@ function superseded({ head }: ComputedVersion, by: string): string {
   )
 }
 
-/** What a release of HEAD would do, in one line; a version that cannot be told is no reason to fail. */
+/** What a release of HEAD would do, in one line; a version that cannot be computed is not a reason to fail. */
 export async function outlook(settings: Settings): Promise<string> {
   try {
     const found = await computeVersion(settings)
@@ -213,7 +213,7 @@ export async function outlook(settings: Settings): Promise<string> {
 }
 
 /** The error for a version that was rolled back: it is not brought back unasked. */
-export function wasTakenBack(version: string, rolledBack: RolledBack | undefined): UserError {
+export function rolledBackError(version: string, rolledBack: RolledBack | undefined): UserError {
   return new UserError(
     `${version} is not deployed: ${rolledBack?.why}.`,
     "",

@@ -11,7 +11,7 @@ import { type ComputedVersion, computeVersion } from "./version/compute.js"
 /**
  * Finds the image that a person names, or HEAD's.
  *
- * @param wanted a version, a commit's full id, a digest, or "" for HEAD's own image. If HEAD is no release, and there is nothing
+ * @param wanted a version, a commit's full id, a digest, or "" for HEAD's own image. If HEAD is not a release, and there is nothing
  *   in it to release, that is what the service runs: so new settings can go live without a new version.
  * @throws UserError if the registry does not have it
  */

@@ -44,7 +44,7 @@ export type RollbackOptions = {
 export type Past = { succeeded: ReadonlySet<string>; failed: ReadonlySet<string> }
 
 /**
- * The version before: of the versions whose newest revision is older than the current one, was not taken back and did not
+ * The version before: of the versions whose newest revision is older than the current one, was not rolled back and did not
  * fail, the newest that is known to have completed a deployment, else the newest. Pure.
  *
  * @param revisions the family's revisions, the newest first
@@ -58,7 +58,7 @@ export function choosePrevious(
     ({ number, version }) =>
       number < current.number && semver.valid(version) !== null && version !== current.version,
   )
-  // A version's newest revision tells what became of it.
+  // A version's newest revision says what became of it.
   const newest = older.filter((it, at) => older.findIndex(({ version }) => version === it.version) === at)
   const candidates = newest.filter(
     ({ arn, rolledBack }) => rolledBack === undefined && (succeeded.has(arn) || !failed.has(arn)),
@@ -70,10 +70,10 @@ export function choosePrevious(
 
 /**
  * Goes back to the version before, or to a named one, by deploying its image from ECR by digest. Builds nothing and makes no
- * version. During a deployment it stops that one: ECS goes back itself where it can, else the revision before is deployed.
+ * version. During a deployment it stops that one: ECS goes back itself if it can, else the revision before is deployed.
  *
- * @returns `completed`, or `unchanged` where that version runs already
- * @throws UserError where there is no version to go to; DeployError as `deploy` does
+ * @returns `completed`, or `unchanged` if that version runs already
+ * @throws UserError if there is no version to go to; DeployError as `deploy` does
  */
 export async function rollback(aws: Aws, options: RollbackOptions): Promise<DeployResult> {
   const { container, repository, print = console.log, timeoutSeconds = 900 } = options
@@ -96,15 +96,15 @@ export async function rollback(aws: Aws, options: RollbackOptions): Promise<Depl
   })
 }
 
-/** Whether, and how, a version was taken back: it was deployed, and the service was made to run another in its place. */
+/** Whether, and how, a version was rolled back: it was deployed, and the service was made to run another in its place. */
 export type RolledBack = { version: string; revision: string; why: string }
 
 /**
- * Tells whether a version was rolled back, by a person or by ECS: then a repeated release of its commit must not bring it
- * back by itself. It goes by the note on the version's newest revision, and where the run that should have made it was
+ * Finds out whether a version was rolled back, by a person or by ECS: then a repeated release of its commit must not bring it
+ * back by itself. It goes by the note on the version's newest revision, and if the run that should have made it was
  * interrupted, by ECS's own record.
  *
- * @returns undefined where the version runs, never ran, or was not taken back
+ * @returns undefined if the version runs, never ran, or was not rolled back
  */
 export async function wasRolledBack(
   aws: Aws,
@@ -134,7 +134,7 @@ export async function wasRolledBack(
   })
 }
 
-/** Stops a deployment that is in progress; undefined where there is none, or where another version is wanted. */
+/** Stops a deployment that is in progress; undefined if there is none, or if another version is wanted. */
 async function stopDeployment(
   target: Target,
   service: Service,
@@ -204,7 +204,7 @@ async function previous(
   if (found?.version !== undefined) return found.version
   throw new UserError(
     `There is no version before ${current.version ?? "the running one"} on ${target.cluster}/${target.service}.`,
-    `None of the last ${revisions.length} revisions of ${family} ran another one and was not taken back.`,
+    `None of the last ${revisions.length} revisions of ${family} ran another one and was not rolled back.`,
     "Name one: --to X.Y.Z ('history' shows those in ECR).",
   )
 }
@@ -215,7 +215,7 @@ async function readRecord(target: Target, service: Service): Promise<Past> {
   const brought = (of: { taskDefinition?: string }[]) =>
     new Set(of.flatMap(({ taskDefinition }) => taskDefinition ?? []))
   const ended = records.filter(({ status = "" }) => /^(SUCCESSFUL|ROLLBACK_)/.test(status))
-  // A revision that was rolled back once and completed later has not failed: its newest record tells.
+  // A revision that was rolled back once and completed later has not failed: its newest record counts.
   const newest = ended.filter(
     (it, at) => ended.findIndex(({ taskDefinition }) => taskDefinition === it.taskDefinition) === at,
   )
@@ -228,8 +228,8 @@ async function readRecord(target: Target, service: Service): Promise<Past> {
 }
 
 /**
- * Does something that takes a version back. That is noted before, so that an interrupted rollback leaves the note too; if it does
- * not come to a deployment, or the deployment fails and the version stays, the note is taken off. Going to a newer version takes
+ * Does something that rolls a version back. That is noted before, so that an interrupted rollback leaves the note too; if it does
+ * not come to a deployment, or the deployment fails and the version stays, the note is taken off. Going to a newer version rolls
  * nothing back.
  */
 async function marked<T>(

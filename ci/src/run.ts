@@ -63,7 +63,7 @@ export function oneOff(release: Registration, container: string, command: string
 /**
  * Everything to run a task as the service does: its network, capacity, placement, platform, volumes and tags. Pure.
  *
- * @param tags the service's own, where its tasks get those
+ * @param tags the service's own, if its tasks get those
  */
 export function runRequest(
   { cluster }: { cluster: string },
@@ -114,8 +114,8 @@ function volumesOf(service: Service): NonNullable<RunTaskCommandInput["volumeCon
  * the task has ended: the service's family is left as it is.
  *
  * @param options.image by digest
- * @returns where the command exited 0
- * @throws UserError that begins with `failed` where it did not, or with `timed out` (the task is stopped then)
+ * @returns if the command exited 0
+ * @throws UserError that begins with `failed` if it did not, or with `timed out` (the task is stopped then)
  */
 export async function runTask(aws: Aws, options: RunOptions): Promise<RunOutcome> {
   const { command, timeoutSeconds = 900, print = console.log } = options

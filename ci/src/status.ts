@@ -9,7 +9,7 @@ import { table, when } from "./lib/table.js"
 
 /** A deployment of lately. */
 export type Deployed = {
-  /** Version, or the task definition's name where it tells none. */
+  /** Version, or the task definition's name if it has none. */
   version: string
   commit?: string
   outcome: "completed" | "in progress" | "rolling back" | "rolled back" | "failed" | "stopped" | "superseded"
@@ -40,7 +40,7 @@ export type Status = {
 /**
  * What a service runs, which commit that is, and what happened lately.
  *
- * @throws UserError where there is no such service
+ * @throws UserError if there is no such service
  */
 export async function status(
   aws: Aws,
@@ -130,7 +130,7 @@ function fromList(deployment: Deployment, service: Service, known: Map<string, R
   return { ...name, outcome: state === "PRIMARY" ? "in progress" : "superseded" }
 }
 
-/** Where ECS keeps no record: the notes on revisions whose deployments have left the service's list. */
+/** If ECS keeps no record: the notes on revisions whose deployments have left the service's list. */
 function fromNotes({ deployments = [] }: Service, revisions: Revision[]): Deployed[] {
   return revisions
     .filter(({ arn }) => !deployments.some(({ taskDefinition }) => taskDefinition === arn))

@@ -5,9 +5,9 @@ import { type Aws, sts } from "./clients.js"
 import { explained } from "./errors.js"
 
 /**
- * Who calls AWS, and where.
+ * Who calls AWS, and if.
  *
- * @throws UserError where there are no credentials
+ * @throws UserError if there are no credentials
  */
 export async function openAws(settings: Settings): Promise<Aws> {
   const { region, awsEndpoint } = settings
@@ -33,7 +33,7 @@ export async function openAws(settings: Settings): Promise<Aws> {
 /**
  * The account that the credentials belong to (STS GetCallerIdentity, which needs no permission).
  *
- * @throws UserError where AWS does not know the credentials, or does not answer
+ * @throws UserError if AWS does not know the credentials, or does not answer
  */
 export async function accountOf(aws: Aws): Promise<string> {
   return explained(aws, async () => {

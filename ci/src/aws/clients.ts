@@ -10,9 +10,9 @@ export type Aws = {
   region: string
   /** Static or temporary credentials; `sessionToken` goes with temporary ones. */
   credentials: { accessKeyId: string; secretAccessKey: string; sessionToken?: string }
-  /** URL of an AWS-compatible endpoint; AWS's own where it is left out. */
+  /** URL of an AWS-compatible endpoint; AWS's own if it is left out. */
   endpoint?: string
-  /** How long calls may take; {@link limits} where it is left out. */
+  /** How long calls may take; {@link limits} if it is left out. */
   limits?: Limits
 }
 
@@ -77,7 +77,7 @@ const refusePages =
     const result = await next(args)
     const { statusCode: httpStatusCode, headers = {} } = result.response
     if (!/^text\/html/i.test(headers["content-type"] ?? "")) return result
-    // The status lets the SDK try again where a gateway is at fault (502, 503, 504).
+    // The status lets the SDK try again if a gateway is at fault (502, 503, 504).
     throw Object.assign(new Error(`An HTML page with the status ${httpStatusCode} came instead.`), {
       name: unreadable,
       $metadata: { httpStatusCode },
@@ -94,7 +94,7 @@ const maxPages = 1000
  * All pages of a list.
  *
  * @param read reads one page, by the token that the one before gave
- * @throws UserError where the list has no end
+ * @throws UserError if the list has no end
  */
 export async function* pages<P extends { nextToken?: string }>(
   read: (nextToken: string | undefined) => Promise<P>,

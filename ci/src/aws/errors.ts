@@ -10,7 +10,7 @@ export type ErrorContext = {
   repository?: string
 }
 
-/** The parts of an AWS SDK error, or of a network error of Node's, that tell what is wrong. */
+/** The parts of an AWS SDK error, or of a network error of Node's, that say what is wrong. */
 type Raised = Error & {
   code?: string
   errors?: { code?: string }[]

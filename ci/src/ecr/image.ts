@@ -11,7 +11,7 @@ export type ImageName = {
   /** Name of the repository in its registry. */
   repository: string
   digest?: string
-  /** Account and region, where the name is one of ECR's. */
+  /** Account and region, if the name is one of ECR's. */
   account?: string
   region?: string
 }
@@ -30,7 +30,7 @@ export function parseImage(image: string): ImageName {
  * Checks that an image is in ECR, by its digest.
  *
  * @param image `host/repository@sha256:…`
- * @throws UserError where the name has no digest, or the repository or the image is not there
+ * @throws UserError if the name has no digest, or the repository or the image is not there
  */
 export async function assertInEcr(aws: Aws, image: string): Promise<void> {
   const { repository, digest, account, region } = parseImage(image)

@@ -30,7 +30,7 @@ export class Registry {
   /**
    * Looks the repository up (ECR DescribeRepositories).
    *
-   * @param endpoint the service that stands for AWS, where one does
+   * @param endpoint the service that stands for AWS, if one does
    */
   static async open(aws: Aws, repository: string, endpoint?: Service): Promise<Registry> {
     const client = await ecr(aws)
@@ -69,7 +69,7 @@ export class Registry {
     }
   }
 
-  /** The image of a released commit: it has both tags. Undefined where it is not there whole. */
+  /** The image of a released commit: it has both tags. Undefined if it is not there whole. */
   async findRelease(version: string, commit: string): Promise<Image | undefined> {
     const image = await this.find(commit)
     return image?.tags.includes(version) ? image : undefined

@@ -34,7 +34,7 @@ const interval = 3
 export function parseSeverity(text: string): string {
   const severity = text.toUpperCase()
   if (severities.includes(severity)) return severity
-  throw new UserError(`"${text}" is no severity.`, "", `It takes one of ${severities.join(", ")}.`)
+  throw new UserError(`"${text}" is not a severity.`, "", `It takes one of ${severities.join(", ")}.`)
 }
 
 /** The findings at or above a severity, the worst first. Pure. */
@@ -54,9 +54,9 @@ export function decideScan({ status, findings }: Scan, severity: string): Step {
 }
 
 /**
- * Waits for ECR's scan of an image and refuses it where the scan found something at or above a severity, or where no scan
+ * Waits for ECR's scan of an image and refuses it if the scan found something at or above a severity, or if no scan
  * says that it did not: one that failed, that cannot judge this image, that is not done in time, or that there is none of.
- * Where the repository began no scan by itself, one is started.
+ * If the repository began no scan by itself, one is started.
  *
  * @throws UserError with the findings, or with the way to a scan
  */

@@ -3,9 +3,9 @@ import { isCompleted, newDeployment, primaryOf, rollsBack, shiftsTraffic, shortN
 
 /** The deployment that is followed. */
 export type Followed = {
-  /** Its id, `ecs-svc/…`; undefined where ECS named none. */
+  /** Its id, `ecs-svc/…`; undefined if ECS named none. */
   id?: string
-  /** Ids of deployments that are others, which tells it apart while it has no id. */
+  /** Ids of deployments that are others, to tell it apart while it has no id. */
   others?: ReadonlySet<string>
   /** ARN of the task definition that it brings. */
   revision: string
@@ -14,7 +14,7 @@ export type Followed = {
 /** What one look at ECS showed. */
 export type Observation = {
   service: Service
-  /** The service deployment of the followed one, where ECS keeps such and it was asked for. */
+  /** The service deployment of the followed one, if ECS keeps such and it was asked for. */
   record?: ServiceDeployment
   /** Seconds since the deployment was started or found. */
   elapsed: number
@@ -89,7 +89,7 @@ export function judge(
   return replacedBy(primary, ours, state, observation, followed)
 }
 
-/** Whether the next look should ask for the service deployment too: where it alone tells, or tells for certain. */
+/** Whether the next look should ask for the service deployment too: if it alone says, or says for certain. */
 export function wantsServiceDeployment(followed: Followed, service: Service): boolean {
   if (shiftsTraffic(service)) return true
   const primary = primaryOf(service)
@@ -103,7 +103,7 @@ export function find({ id, others, revision }: Followed, service: Service): Depl
   return newDeployment(service, revision, others ?? new Set())
 }
 
-/** The end by ECS's own record (since October 2024). STOPPED means replaced where another deployment is primary. */
+/** The end by ECS's own record (since October 2024). STOPPED means replaced if another deployment is primary. */
 function byServiceDeployment(
   record: ServiceDeployment,
   primary: Deployment | undefined,
@@ -184,7 +184,7 @@ function rollingBack(
   return { state, judgement: { word: "rolled back", why, now } }
 }
 
-/** What ECS says of a rollback, in the primary's reason or in an event since the start; undefined where it says nothing. */
+/** What ECS says of a rollback, in the primary's reason or in an event since the start; undefined if it says nothing. */
 function saidRollback(
   primary: Deployment,
   service: Service,

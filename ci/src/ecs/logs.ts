@@ -10,12 +10,12 @@ export type LogStream = { group: string; stream: string; region?: string }
 export type LogPart = { lines: string[]; next?: string }
 
 /**
- * Finds a container's log stream from its task definition's `awslogs` options: `prefix/container/task` where a prefix is
+ * Finds a container's log stream from its task definition's `awslogs` options: `prefix/container/task` if a prefix is
  * set, else the container's runtime id (ECS developer guide, "Send Amazon ECS logs to CloudWatch").
  *
  * @param taskArn the task that the container ran in
  * @param container what ECS says of the container, for its runtime id
- * @returns undefined where the log goes elsewhere
+ * @returns undefined if the log goes elsewhere
  */
 export function logStream(
   definition: ContainerDefinition,
@@ -40,7 +40,7 @@ export function logsClient(aws: Aws, { region }: LogStream): Promise<CloudWatchL
  *
  * @param limit how many lines at most
  * @param from where to go on (`next` of the part before); the log's end where it is left out
- * @returns no lines where there is no such log (yet)
+ * @returns no lines if there is no such log (yet)
  */
 export async function readLog(
   client: CloudWatchLogs,

@@ -25,7 +25,7 @@ const stages: Record<string, string> = {
 }
 
 /**
- * The lines to print after one look at ECS: each new event once, the task counts and a traffic shift's stage where they
+ * The lines to print after one look at ECS: each new event once, the task counts and a traffic shift's stage if they
  * changed. Pure.
  *
  * @param printed what the looks before have printed

@@ -14,7 +14,7 @@ export type DeployResult = {
   version: string
   /** ARN of the task definition that runs. */
   revision: string
-  /** Id of the deployment, `ecs-svc/…`, where there was one. */
+  /** Id of the deployment, `ecs-svc/…`, if there was one. */
   deploymentId?: string
   seconds: number
 }
@@ -79,7 +79,7 @@ export async function deployError(target: Target, deployed: Deployed, ending: En
         word,
         `: ${version} failed on ${where} and ECS went back; ${now} serves`,
         why,
-        `${hint}Mend it and release again.`,
+        `${hint}Fix it and release again.`,
       )
     case "superseded":
       return new DeployError(
@@ -100,12 +100,12 @@ export async function deployError(target: Target, deployed: Deployed, ending: En
         word,
         `: ${version} on ${where}`,
         why,
-        `${hint}'status' shows what runs; 'rollback' goes back; or mend it and release again.`,
+        `${hint}'status' shows what runs; 'rollback' goes back; or fix it and release again.`,
       )
   }
 }
 
-/** What a task definition is called: its version where it tells one. How a deployment ended is not lost for its name. */
+/** What a task definition is called: its version if it has one. How a deployment ended is not lost for its name. */
 async function nameOf(target: Target, arn: string, container?: string): Promise<string> {
   try {
     const { version } = readRevision(await describeRevision(target, arn), container)

@@ -30,7 +30,7 @@ export type Revision = {
   commit?: string
   /** When it was seen to have completed a deployment (ISO 8601). */
   completed?: string
-  /** When it was taken back (ISO 8601). */
+  /** When it was rolled back (ISO 8601). */
   rolledBack?: string
   /** When its version's migration ran (ISO 8601). */
   migrated?: string
@@ -139,7 +139,7 @@ export async function recentRevisions(
 }
 
 /**
- * Sets tags on a revision and takes others off. They are notes for later runs: where they may not be set, the run goes on
+ * Sets tags on a revision and takes others off. They are notes for later runs: if they may not be set, the run goes on
  * and says what is missing.
  */
 export async function note(

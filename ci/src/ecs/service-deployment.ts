@@ -9,7 +9,7 @@ export type RecordedDeployment = ServiceDeploymentBrief & { taskDefinition?: str
  * ECS's record of a service's deployments, the newest first. ECS keeps 90 days of it, since October 2024.
  *
  * @param limit how many, at most 20 (what DescribeServiceRevisions takes at once)
- * @returns none where the record is empty, or where it may not be read
+ * @returns none if the record is empty, or if it may not be read
  */
 export async function listServiceDeployments(target: Target, limit = 10): Promise<RecordedDeployment[]> {
   const { client, cluster, service } = target
@@ -36,7 +36,7 @@ const slack = 2000
  *
  * @param revision ARN of the task definition that it brings
  * @param since when the deployment was created, by ECS's own clock
- * @returns its ARN; undefined where ECS has none, or not yet
+ * @returns its ARN; undefined if ECS has none, or not yet
  */
 export async function findServiceDeployment(
   target: Target,
@@ -66,7 +66,7 @@ export async function describeServiceDeployment(
 /**
  * Stops a service deployment and has ECS go back to the revision before it, whatever the service's own rollback setting.
  *
- * @returns false where ECS does not know the deployment or cannot stop it (it has just ended)
+ * @returns false if ECS does not know the deployment or cannot stop it (it has just ended)
  */
 export async function stopServiceDeployment({ client }: Target, arn: string): Promise<boolean> {
   const stop = () => client.stopServiceDeployment({ serviceDeploymentArn: arn, stopType: "ROLLBACK" })

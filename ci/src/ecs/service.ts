@@ -22,7 +22,7 @@ export function errorContext({ aws, cluster, service }: Target) {
 /**
  * The service as ECS describes it.
  *
- * @throws UserError where there is no such service
+ * @throws UserError if there is no such service
  */
 export async function describeService(target: Target): Promise<Service> {
   const { cluster, service } = target
@@ -35,7 +35,7 @@ export async function describeService(target: Target): Promise<Service> {
 /**
  * Refuses a service that cannot be deployed to.
  *
- * @throws UserError where it is being deleted or is gone, or where something else than ECS deploys it
+ * @throws UserError if it is being deleted or is gone, or if something else than ECS deploys it
  */
 export function assertDeployable(service: Service, { cluster }: { cluster: string }): void {
   const name = `The service "${service.serviceName}" in cluster "${cluster}"`
@@ -63,7 +63,7 @@ export function assertDeployable(service: Service, { cluster }: { cluster: strin
  * @param before ids of the deployments that were there before
  * @param force true starts one although the service has this task definition already
  * @returns the deployment that this call started: a new one with this task definition, never simply the primary, which
- *   may be somebody else's by the time ECS answers. Undefined where the answer holds none.
+ *   may be somebody else's by the time ECS answers. Undefined if the answer holds none.
  */
 export async function updateService(
   { client, cluster, service }: Target,
@@ -97,7 +97,7 @@ export function primaryOf(service: Service | undefined): Deployment | undefined 
 }
 
 /**
- * Whether a deployment has come to its end in the good way. Where ECS gives no rollout state (a Classic Load Balancer; API
+ * Whether a deployment has come to its end well. If ECS gives no rollout state (a Classic Load Balancer; API
  * reference, `Deployment`), it has when it is alone and all its tasks run.
  */
 export function isCompleted(service: Service, deployment: Deployment): boolean {
@@ -114,7 +114,7 @@ export function shiftsTraffic(service: Service): boolean {
   return (service.deploymentConfiguration?.strategy ?? "ROLLING") !== "ROLLING"
 }
 
-/** Whether ECS goes back by itself where a deployment fails. */
+/** Whether ECS goes back by itself if a deployment fails. */
 export function rollsBack(service: Service): boolean {
   const { deploymentCircuitBreaker: breaker, alarms } = service.deploymentConfiguration ?? {}
   return Boolean((breaker?.enable && breaker.rollback) || (alarms?.enable && alarms.rollback))

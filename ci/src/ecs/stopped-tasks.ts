@@ -7,7 +7,7 @@ export type Cause = {
   task: Task
   /** One line: the reason, and what each failed container left behind. */
   text: string
-  /** What to do about it, where the reason is a known one. */
+  /** What to do about it, if the reason is a known one. */
   hint?: string
 }
 
@@ -82,7 +82,7 @@ function hintFor(text: string, containers: Container[]): string | undefined {
     return "Exit code 137: the container was killed, most often for using more memory than it may."
   }
   const exited = containers.find(({ exitCode }) => exitCode !== undefined && exitCode !== 0)
-  return exited && `The program in "${exited.name}" ended by itself: its log tells why.`
+  return exited && `The program in "${exited.name}" ended by itself: its log says why.`
 }
 
 /** Tasks of the service that have stopped lately (ECS shows them for about an hour). */
@@ -103,7 +103,7 @@ export async function stoppedTasks({ client, cluster, service }: Target): Promis
  * The report on failed tasks: each reason once with how often, and the last log lines of the newest.
  *
  * @param definition their task definition, which says where the logs are
- * @returns lines; none where no task failed
+ * @returns lines; none if no task failed
  */
 export async function report(target: Target, causes: Cause[], definition: TaskDefinition): Promise<string[]> {
   const byText = group(causes)
@@ -123,7 +123,7 @@ function group(causes: Cause[]): Map<string, Cause[]> {
   return found
 }
 
-/** The last log lines of the container that failed first of all; a line that says why where there are none. */
+/** The last log lines of the container that failed first of all; a line that says why if there are none. */
 export async function lastLines(target: Target, task: Task, definition: TaskDefinition): Promise<string[]> {
   const container = task.containers?.find(failed) ?? task.containers?.[0]
   const found = definition.containerDefinitions?.find(({ name }) => name === container?.name)

@@ -3,12 +3,12 @@ import { UserError } from "../lib/errors.js"
 
 /** What a deployment sets in a task definition. */
 export type Release = {
-  /** Name of the container; may be left out where there is one only. */
+  /** Name of the container; may be left out if there is one only. */
   container?: string
   /** Image by digest, `repository@sha256:…`. */
   image: string
   version: string
-  /** The full commit SHA; left out where it is not known. */
+  /** The full commit SHA; left out if it is not known. */
   commit?: string
 }
 
@@ -18,10 +18,10 @@ export type Registration = Omit<TaskDefinition, "family"> & { family: string; ta
 /** What a release changes. */
 export type Patch = {
   container: string
-  /** True where the container has this image and version already. */
+  /** True if the container has this image and version already. */
   unchanged: boolean
   registration: Registration
-  /** The change as `- old` and `+ new` lines; empty where nothing changes. */
+  /** The change as `- old` and `+ new` lines; empty if nothing changes. */
   diff: string[]
 }
 
@@ -32,10 +32,10 @@ export const commitTag = "ecs-release:commit"
 export const completedTag = "ecs-release:completed"
 /** When the version's migration ran (ISO 8601). */
 export const migratedTag = "ecs-release:migrated"
-/** When the revision was taken back (ISO 8601). */
+/** When the revision was rolled back (ISO 8601). */
 export const rolledBackTag = "ecs-release:rolled-back"
 
-/** The variable that tells the program its version. */
+/** The variable that holds the version for the program. */
 export const versionVariable = "APP_VERSION"
 
 /** What DescribeTaskDefinition answers but RegisterTaskDefinition does not take (ECS API reference, both). */
@@ -57,8 +57,8 @@ const readOnly = new Set([
  *
  * @param current the task definition that the service runs
  * @param tags its tags; they are kept
- * @param template the task definition to take all settings from, where it is not the current one
- * @throws UserError where the container is not there or, unnamed, is not the only one
+ * @param template the task definition to take all settings from, if it is not the current one
+ * @throws UserError if the container is not there or, unnamed, is not the only one
  */
 export function patch(current: TaskDefinition, tags: Tag[], release: Release, template = current): Patch {
   const container = chooseContainer(template, release.container)
@@ -127,7 +127,7 @@ export function difference(before: TaskDefinition, after: TaskDefinition): strin
 }
 
 /**
- * Every value by its path. Entries of a list go by their names; a list without names is one value. What ECS fills in where
+ * Every value by its path. Entries of a list go by their names; a list without names is one value. What ECS fills in if
  * nothing is set (empty lists, no CPU share, essential) is left out.
  */
 function leaves(value: unknown, path = ""): Map<string, string> {

@@ -1,7 +1,7 @@
 import { type Aws, ecs } from "../aws/clients.js"
 import type { Settings } from "../settings.js"
 
-/** The tag on the ECS service that tells where people reach it. */
+/** The tag on the ECS service that says where people reach it. */
 const urlTag = "ecs-release:url"
 
 /** Where people reach the service: the setting, else the service's tag `ecs-release:url` (ECS DescribeServices), if any. */

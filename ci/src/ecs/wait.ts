@@ -38,7 +38,7 @@ export type FollowOptions = {
   knownEvents: Iterable<string>
   /** When the deployment was created, by ECS's clock: tasks and records from before are another's. */
   since?: Date
-  /** ARN of its service deployment, where that is known. */
+  /** ARN of its service deployment, if that is known. */
   serviceDeployment?: string
   timeoutSeconds: number
   print: (line: string) => void
@@ -62,7 +62,7 @@ type State = {
 const recordTries = 15
 /** Seconds past the timeout after which a look that is still under way is given up. */
 const grace = 60
-/** Seconds between looks at stopped tasks where no count tells of one. */
+/** Seconds between looks at stopped tasks if no count shows one. */
 const stoppedInterval = 20
 
 /** Seconds to wait after a look: short at first, when most is going on, then easy on the API. */
@@ -73,10 +73,10 @@ export function pause(elapsed: number): number {
 
 /**
  * Follows one deployment to its end, printing what happens. Calls per look: one DescribeServices; one more for the service
- * deployment where traffic is shifted or another deployment took over; two for stopped tasks where some stopped.
+ * deployment if traffic is shifted or another deployment took over; two for stopped tasks if some stopped.
  *
- * @returns how it ended; `timed out` where it had not after `timeoutSeconds`: ECS goes on with it
- * @throws UserError where AWS refuses for good: the deployment goes on, and the error says so
+ * @returns how it ended; `timed out` if it had not after `timeoutSeconds`: ECS goes on with it
+ * @throws UserError if AWS refuses for good: the deployment goes on, and the error says so
  */
 export async function follow(target: Target, followed: Followed, options: FollowOptions): Promise<Ending> {
   const start = Date.now()
@@ -179,7 +179,7 @@ async function readStopped(target: Target, known: Task[], print: (line: string) 
   }
 }
 
-/** Whether a task of ours may have stopped: a count tells, or none does and time has passed with tasks missing. */
+/** Whether a task of ours may have stopped: a count shows it, or none does and time has passed with tasks missing. */
 function mayHaveStopped(followed: Followed, service: Service, state: State, elapsed: number): boolean {
   const ours = find(followed, service)
   const { runningCount = 0, pendingCount = 0, failedTasks = 0, desiredCount = 0 } = ours ?? {}

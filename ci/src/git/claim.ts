@@ -25,7 +25,7 @@ ask timeout 120 git push --quiet --dry-run "$1" "$2:refs/tags/$3"
  *
  * @param commit the commit's full id
  * @param tag the tag's name, such as `v1.2.3`
- * @throws UserError where the remote refuses, hangs or is gone, and the tag is not there
+ * @throws UserError if the remote refuses, hangs or is gone, and the tag is not there
  */
 export async function claim(shell: Shell, url: string, commit: string, tag: string): Promise<Claim> {
   for (let tries = 3; ; tries--) {
@@ -50,7 +50,7 @@ function holderAmong(lines: string[], tag: string): string | undefined {
 /**
  * Checks before anything is built that the claim can be pushed, by a push that stops short of changing anything.
  *
- * @throws UserError where it can't, with what to set
+ * @throws UserError if it can't, with what to set
  */
 export async function refuseWithoutRight(
   shell: Shell,
@@ -59,11 +59,11 @@ export async function refuseWithoutRight(
   tag: string,
 ): Promise<void> {
   const { code, stderr } = await shell(dryRunScript, url, commit, tag)
-  // A tag that is there already is no lack of right: the claim itself finds out whose it is.
+  // A tag that is there already does not mean a lack of rights: the claim itself finds out whose it is.
   if (code !== 0 && !/already exists|rejected/.test(stderr)) throw cannotClaim(tag, url, gitSays(stderr))
 }
 
-/** The error where there is no way to push a claim at all. */
+/** The error if there is no way to push a claim at all. */
 export function noRemote(tag: string, why: string): UserError {
   return new UserError(`${tag} cannot be claimed: the tag has nowhere to be pushed.`, why, setToken)
 }

@@ -13,7 +13,7 @@ const credentialHelper = `!f() {
 }; f`
 
 /**
- * What Git LFS would store for a file: the pointer to its content (Git LFS specification, "The Pointer"). With it git can tell
+ * What Git LFS would store for a file: the pointer to its content (Git LFS specification, "The Pointer"). With it git can see
  * whether a file differs from its commit, without Git LFS. git reads % in it, so there is none but of printf's own.
  */
 const lfsPointer = `f() {

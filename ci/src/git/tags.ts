@@ -5,7 +5,7 @@ export type VersionTag = { tag: string; version: string /** The commit that it i
 
 /**
  * The version that a tag names: the prefix, `v`, and a strict SemVer 2.0.0 version without build metadata. All other tags
- * (`v1`, `1.2.3`, `v01.2.3`, `latest`, `v1.2.3+build.5`) are none of ours.
+ * (`v1`, `1.2.3`, `v01.2.3`, `latest`, `v1.2.3+build.5`) are not version tags.
  *
  * @param tag the tag's short name, such as `v1.2.3` or `api/v1.2.3`
  * @param prefix what stands before the `v`, such as `api/`

@@ -1,13 +1,13 @@
 import { printable } from "./text.js"
 
 /**
- * An error that its reader can mend. The message holds, a line each: what happened, why, and what to do next
+ * An error that its reader can do something about. The message holds, a line each: what happened, why, and what to do next
  * (marked with an arrow). The Dagger CLI prints it without a stack trace and exits 1.
  */
 export class UserError extends Error {
   /**
    * @param what what happened, in one sentence
-   * @param why the reason, where it adds something
+   * @param why the reason, if it adds something
    * @param remedy the next step: a command, a setting, a place to look
    */
   constructor(what: string, why = "", remedy = "") {

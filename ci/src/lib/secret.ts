@@ -1,8 +1,8 @@
 import { dag, type Secret } from "@dagger.io/dagger"
 
 /**
- * A Secret's value without surrounding white space (`cmd://` leaves a newline), or undefined where it has none. An unset
- * `env://` variable is no error at the call: only asking for its value throws.
+ * A Secret's value without surrounding white space (`cmd://` leaves a newline), or undefined if it has none. An unset
+ * `env://` variable is not an error at the call: only asking for its value throws.
  */
 export async function plaintext(secret?: Secret): Promise<string | undefined> {
   try {
@@ -12,7 +12,7 @@ export async function plaintext(secret?: Secret): Promise<string | undefined> {
   }
 }
 
-/** The same Secret, trimmed and under a name of its own, or undefined where it has no value. */
+/** The same Secret, trimmed and under a name of its own, or undefined if it has no value. */
 export async function present(secret: Secret | undefined, name: string): Promise<Secret | undefined> {
   const value = await plaintext(secret)
   return value === undefined ? undefined : dag.setSecret(name, value)

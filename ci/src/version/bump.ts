@@ -72,7 +72,7 @@ function targets(
   return full === undefined || full === revert ? [] : mergedBy(full, since && complete(since, shas), parents)
 }
 
-/** The one commit of the range whose id begins so; none where there is none or more than one. */
+/** The one commit of the range whose id begins so; none if there is none or more than one. */
 function complete(prefix: string, sorted: string[]): string | undefined {
   let [low, high] = [0, sorted.length]
   while (low < high) {
@@ -84,7 +84,7 @@ function complete(prefix: string, sorted: string[]): string | undefined {
   return found?.startsWith(prefix) && !sorted[low + 1]?.startsWith(prefix) ? found : undefined
 }
 
-/** A reverted commit, and where it is a merge the commits that it brought: its history without its mainline's. */
+/** A reverted commit, and if it is a merge the commits that it brought: its history without its mainline's. */
 function mergedBy(sha: string, mainline: string | undefined, parents: Map<string, string[]>): string[] {
   const [first, ...others] = parents.get(sha) ?? []
   if (others.length === 0) return [sha]

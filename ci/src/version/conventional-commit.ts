@@ -5,7 +5,7 @@ export type Commit = { sha: string; parents: string[]; message: string }
 export type Message = {
   /** The first line. */
   subject: string
-  /** The type in lower case; undefined where the header is not a conventional one. */
+  /** The type in lower case; undefined if the header is not a conventional one. */
   type?: string
   scope?: string
   description: string
@@ -14,7 +14,7 @@ export type Message = {
   breakingNote?: string
   /** The value of a `Release-As` footer, as it stands there. */
   releaseAs?: string
-  /** Commits that this one reverts; `since` is the mainline parent where the reverted commit is a merge. */
+  /** Commits that this one reverts; `since` is the mainline parent if the reverted commit is a merge. */
   reverts: { sha: string; since?: string }[]
 }
 
@@ -33,7 +33,7 @@ const gitRevert =
  * (items 11 to 13, 16). The body is free text: bullets of a squash are not commits.
  *
  * @param text the whole message; line ends may be LF or CRLF
- * @returns what it says; a header that is no conventional one gives no `type` and is never breaking
+ * @returns what it says; a header that is not a conventional one gives no `type` and is never breaking
  */
 export function parseMessage(text: string): Message {
   const message = (text.includes("\r") ? text.replace(/\r\n?/g, "\n") : text).replace(/^\n+/, "")

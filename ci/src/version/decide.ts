@@ -24,7 +24,7 @@ export type History = {
 export type Decision = {
   /** The last released version merged into HEAD; null before the first release. */
   current: string | null
-  /** The version that a release of HEAD makes; null where there is nothing to release. */
+  /** The version that a release of HEAD makes; null if there is nothing to release. */
   next: string | null
   bump: Bump
   reason: string
@@ -40,7 +40,7 @@ export function highestRelease(tags: VersionTag[]): VersionTag | undefined {
   return tags.find(({ version }) => !isPrerelease(version))
 }
 
-/** The base: the highest strict `vX.Y.Z` tag merged into HEAD; HEAD's own where it has one. Never a pre-release. */
+/** The base: the highest strict `vX.Y.Z` tag merged into HEAD; HEAD's own if it has one. Never a pre-release. */
 export function chooseBase({ atHead, merged }: Pick<History, "merged" | "atHead">): VersionTag | undefined {
   return highestRelease(atHead) ?? highestRelease(merged)
 }
@@ -119,14 +119,14 @@ function override(
 ): Pick<Decision, "next" | "bump" | "reason"> {
   const asked = commit.parsed.releaseAs ?? ""
   const where = `Commit ${commit.sha.slice(0, 7)} asks for "Release-As: ${asked.slice(0, 60)}"`
-  const mend =
+  const remedy =
     "Make a commit (it can be empty: git commit --allow-empty) with a Release-As footer that is greater."
   if (semver.valid(asked) !== asked || isPrerelease(asked)) {
-    throw new UserError(`${where}, which is not a version.`, "It takes X.Y.Z, such as 2.0.0.", mend)
+    throw new UserError(`${where}, which is not a version.`, "It takes X.Y.Z, such as 2.0.0.", remedy)
   }
   const least = [current, floor ?? null].find(version => version !== null && semver.lte(asked, version))
   if (least)
-    throw new UserError(`${where}, which is not greater than ${least}.`, "Versions never go back.", mend)
+    throw new UserError(`${where}, which is not greater than ${least}.`, "Versions never go back.", remedy)
   return { next: asked, bump: "override", reason: `Release-As in ${commit.sha.slice(0, 7)}` }
 }
 
