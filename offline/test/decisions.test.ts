@@ -273,6 +273,39 @@ describe("settings", { timeout: 300_000 }, () => {
   })
 })
 
+describe("every function answers", { timeout: 300_000 }, () => {
+  test("what is released, in words, in a table and as JSON", async () => {
+    world.git("checkout", "-q", "--detach", (await world.remoteTags())["v0.5.0"] as string)
+    expect(await world.run(module => module.changelog())).toMatch(
+      /^## 0\.5\.0 \(.*\n\n### Features\n\n- migrated \(/,
+    )
+    expect(await world.run(module => module.plan(true))).toMatch(
+      /^version +0\.5\.0 .*[\s\S]*A release would\n {2}1\. deploy 0\.5\.0/,
+    )
+    const status = await world.run(module => module.status())
+    expect(status).toMatch(/^version +0\.5\.0$/m)
+    expect(status).toMatch(/Last deployments\nVERSION[\s\S]*0\.5\.0 .* completed/)
+    expect(await world.run(module => module.history())).toMatch(/^\* +0\.5\.0 .*\n +0\.4\.0 /m)
+    world.git("checkout", "-q", "main")
+  })
+
+  test("a one-off task, with its output and its exit code", async () => {
+    const run = (command: string[]) => world.run(module => module.run(command, "0.5.0"))
+    expect(await run(["python3", "hello_world.py", "--version"])).toMatch(
+      /^completed: python3 hello_world\.py --version/,
+    )
+    await expect(run(["sh", "-c", "exit 7"])).rejects.toThrow(/^failed: the command exited 7[\s\S]*→ /)
+  })
+
+  test("a gate that asks for a scan fails closed, and what it holds back is finished without it", async () => {
+    await push("fix: scanned")
+    // The emulated registry scans nothing.
+    await expect(release(900, "HIGH")).rejects.toThrow(/→ /)
+    expect(await world.runningVersion()).toBe("0.5.0")
+    expect(await release()).toMatch(/^completed: /)
+  })
+})
+
 describe("test, test-report and build never refuse because of a version rule", { timeout: 300_000 }, () => {
   const all = async () => {
     const head = world.git("rev-parse", "HEAD")
