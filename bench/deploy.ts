@@ -13,7 +13,7 @@ import { deploy } from "../ci/src/deploy.js"
 import { ensureEmulator } from "../offline/aws/emulator.js"
 import { ensureDocker } from "../offline/machine/docker.js"
 import { ensurePython } from "../offline/machine/python.js"
-import { worldReset } from "../offline/machine/world.js"
+import { worldReset } from "../offline/sandbox.js"
 import { push, deploy as register } from "../offline/test/aws.deploy.js"
 import { project, TestWorld } from "../offline/test/release.world.js"
 

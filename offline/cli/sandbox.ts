@@ -1,4 +1,4 @@
-import { type World, worldDown, worldLogs, worldReset, worldUp } from "../machine/world.js"
+import { type World, worldDown, worldLogs, worldReset, worldUp } from "../sandbox.js"
 import { findModule } from "../session/module/source.js"
 import { CliError } from "./errors.js"
 import type { Globals } from "./globals.js"

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs"
 import { resolve } from "node:path"
-import type { World } from "../machine/world.js"
+import type { World } from "../sandbox.js"
 import type { ModuleSource } from "../session/module/source.js"
 import type { ArgumentDef } from "../session/module/types.js"
 import type { Chain } from "./chain.js"
@@ -33,7 +33,7 @@ export async function fillFromWorld(
     log(`offline: ${name}=${JSON.stringify(value)}`)
   }
   const repository = sourceFolder(step.given.get("source"), source, cwd)
-  const { worldUp } = await import("../machine/world.js")
+  const { worldUp } = await import("../sandbox.js")
   const world = await worldUp(CHECKOUT, repository, log)
   fill("awsEndpoint", `tcp://127.0.0.1:${world.emulator.port}`)
   if (open.has("gitEndpoint")) fill("gitRemote", gitUrl(world))

@@ -3,10 +3,10 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { afterAll, onTestFinished } from "vitest"
-import type { WebhookEvent } from "../build/event.js"
-import { buildLog } from "../build/log.js"
-import type { Project } from "../build/project.js"
-import { type BuildResult, runBuild } from "../build/run.js"
+import type { WebhookEvent } from "../buildspec/event.js"
+import { buildLog } from "../buildspec/log.js"
+import type { Project } from "../buildspec/project.js"
+import { type BuildResult, runBuild } from "../buildspec/run.js"
 
 /** A folder for one test. */
 export function temporary(): string {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { BatchGetImageCommand, DescribeImagesCommand, ECRClient } from "@aws-sdk/client-ecr"
 import { DescribeServicesCommand, DescribeTaskDefinitionCommand, ECSClient } from "@aws-sdk/client-ecs"
-import { worldReset, worldUp } from "../machine/world.js"
+import { worldReset, worldUp } from "../sandbox.js"
 
 export const project = join(import.meta.dirname, "../..")
 

@@ -7,7 +7,7 @@ import { dockerEnv, hasImage } from "../machine/docker.js"
 import { checkoutHome, sessionsDir } from "../machine/home.js"
 import { resolveImage } from "../machine/images.js"
 import { run } from "../machine/process.js"
-import { worldDown, worldLogs, worldReset, worldUp } from "../machine/world.js"
+import { worldDown, worldLogs, worldReset, worldUp } from "../sandbox.js"
 import { startSession } from "../session/server.js"
 
 const checkout = mkdtempSync(join(tmpdir(), "world-"))

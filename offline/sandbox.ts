@@ -7,12 +7,12 @@ import {
   resetEmulator,
   stateOf,
   stopEmulator,
-} from "../aws/emulator.js"
-import { ensureGitRemote, type GitRemote, gitLog, resetGitRemote, stopGitRemote } from "../git/remote.js"
-import { type DockerTarget, ensureDocker } from "./docker.js"
-import { daemonLog } from "./dockerd.js"
-import { checkoutHome, type Log, sessionsDir } from "./home.js"
-import { readState } from "./state.js"
+} from "./aws/emulator.js"
+import { ensureGitRemote, type GitRemote, gitLog, resetGitRemote, stopGitRemote } from "./git/remote.js"
+import { type DockerTarget, ensureDocker } from "./machine/docker.js"
+import { daemonLog } from "./machine/dockerd.js"
+import { checkoutHome, type Log, sessionsDir } from "./machine/home.js"
+import { readState } from "./machine/state.js"
 
 /** All that a call needs of the world outside. */
 export interface World {
@@ -55,7 +55,7 @@ export async function forgetWorld(stateDir: string, log: Log): Promise<void> {
   if (existsSync(join(stateDir, "emulator.json")) || existsSync(stateOf(stateDir)))
     await resetEmulator(await ensureDocker(log), stateDir)
   if (existsSync(sessions)) {
-    const { forgetSessions } = await import("../session/server.js")
+    const { forgetSessions } = await import("./session/server.js")
     await forgetSessions(await ensureDocker(log), sessions)
   }
   await resetGitRemote(stateDir)
