@@ -12,7 +12,7 @@ import { ensureGitRemote, type GitRemote, gitLog, resetGitRemote, stopGitRemote 
 import { type DockerTarget, ensureDocker } from "./machine/docker.js"
 import { daemonLog } from "./machine/dockerd.js"
 import { checkoutHome, type Log, sessionsDir } from "./machine/home.js"
-import { readState } from "./machine/state.js"
+import { readState } from "./machine/kept.js"
 
 /** All that a call needs of the world outside. */
 export interface World {

@@ -5,7 +5,7 @@ import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
-import { ensurePython } from "../../offline/machine/python.js"
+import { ensurePython } from "../../offline/machine/packages.js"
 
 const requirements = join(import.meta.dirname, "../../offline/aws/requirements.txt")
 

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { afterAll, beforeAll, expect, it } from "vitest"
-import { ensurePython } from "../../offline/machine/python.js"
+import { ensurePython } from "../../offline/machine/packages.js"
 import { synthesize } from "../lib/synth.js"
 import { variants } from "./variants.js"
 

@@ -1,8 +1,8 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
-import { canInstall, installDebian } from "../machine/debian.js"
 import type { Log } from "../machine/home.js"
+import { canInstall, installDebian } from "../machine/packages.js"
 import { run } from "../machine/process.js"
 import { BuildError } from "./errors.js"
 

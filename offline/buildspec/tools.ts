@@ -1,8 +1,8 @@
 import { chmodSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs"
 import { delimiter, dirname, join } from "node:path"
-import { canInstall, installDebian } from "../machine/debian.js"
 import type { DockerTarget } from "../machine/docker.js"
 import { isRoot, type Log, machineHome } from "../machine/home.js"
+import { canInstall, installDebian } from "../machine/packages.js"
 import { BuildError } from "./errors.js"
 
 /** What CodeBuild's standard image has and the buildspec uses, beside what every Linux has. */

@@ -3,10 +3,9 @@ import { mkdirSync, realpathSync, rmSync } from "node:fs"
 import { basename, join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import type { Log } from "../machine/home.js"
+import { readState, writeState } from "../machine/kept.js"
 import { withLock } from "../machine/lock.js"
-import { freePorts } from "../machine/ports.js"
-import { isRunning, type Owned, startDetached, startedWith, stop } from "../machine/process.js"
-import { readState, writeState } from "../machine/state.js"
+import { freePorts, isRunning, type Owned, startDetached, startedWith, stop } from "../machine/process.js"
 import { mirror } from "./mirror.js"
 
 /** What is needed to use the git remote: `http://127.0.0.1:<port><path>` with the token as password. */

@@ -1,11 +1,9 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs"
-import { request } from "node:http"
+import { accessSync, constants, existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { canInstall, installDebian } from "./debian.js"
-import { findDockerClient } from "./dockerClient.js"
-import { ownSocket, startDaemon } from "./dockerd.js"
+import { daemonAnswers, ownSocket, startDaemon } from "./dockerd.js"
 import { isRoot, type Log, machineHome } from "./home.js"
 import { withLock } from "./lock.js"
+import { canInstall, installDebian } from "./packages.js"
 import { run } from "./process.js"
 
 /** A Docker daemon and the client to use with it. */
@@ -63,22 +61,6 @@ export async function hasImage(docker: DockerTarget, reference: string): Promise
   return found.code === 0
 }
 
-/** True when a Docker daemon answers at a DOCKER_HOST value (`unix:///path` or `tcp://host:port`). */
-export function daemonAnswers(host: string): Promise<boolean> {
-  const url = new URL(host.replace(/^tcp:/, "http:"))
-  const where =
-    url.protocol === "unix:" ? { socketPath: url.pathname } : { host: url.hostname, port: url.port || 2375 }
-  return new Promise(resolve => {
-    const ping = request({ ...where, path: "/_ping", timeout: 3000 }, response => {
-      response.resume()
-      response.once("end", () => resolve(response.statusCode === 200))
-    })
-    ping.once("timeout", () => ping.destroy())
-    ping.once("error", () => resolve(false))
-    ping.end()
-  })
-}
-
 async function runningDaemon(): Promise<string | undefined> {
   const named = process.env.DOCKER_HOST
   if (named) {
@@ -104,4 +86,34 @@ function knownClient(): string | undefined {
 
 function clientFile(): string {
   return join(machineHome(), "docker-client")
+}
+
+/**
+ * Finds a Docker client that can build with BuildKit. A client of version 23 or later needs the buildx plugin for
+ * that; older ones have it built in. A bare `docker` on PATH may be neither, so each candidate is asked.
+ * Returns the client's path, or undefined when there is none.
+ */
+async function findDockerClient(): Promise<string | undefined> {
+  const directories = [...(process.env.PATH ?? "").split(":").filter(Boolean), "/usr/bin", "/usr/local/bin"]
+  for (const directory of new Set(directories)) {
+    const client = join(directory, "docker")
+    if (isExecutable(client) && (await canBuild(client))) return client
+  }
+  return undefined
+}
+
+async function canBuild(client: string): Promise<boolean> {
+  const version = await run(client, ["--version"], { timeout: 10_000 })
+  const major = Number(/version (\d+)\./.exec(version.stdout)?.[1])
+  if (major >= 18 && major < 23) return true
+  return (await run(client, ["buildx", "version"], { timeout: 10_000 })).code === 0
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
 }

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto"
 import { existsSync, readFileSync, rmSync } from "node:fs"
+import { request } from "node:http"
 import { networkInterfaces } from "node:os"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
-import { daemonAnswers } from "./docker.js"
 import { type Log, machineHome, machineRunDir } from "./home.js"
 import { writeKept } from "./kept.js"
 import { beginning, isRunning, type Owned, run, startDetached, stop } from "./process.js"
@@ -48,6 +48,22 @@ export async function startDaemon(log: Log): Promise<string> {
     `The Docker daemon did not come up. Its log (${daemonLog()}) ends with:\n${end}\n` +
       "Where this machine may not run one (a container without privileges), set DOCKER_HOST to a daemon elsewhere.",
   )
+}
+
+/** True when a Docker daemon answers at a DOCKER_HOST value (`unix:///path` or `tcp://host:port`). */
+export function daemonAnswers(host: string): Promise<boolean> {
+  const url = new URL(host.replace(/^tcp:/, "http:"))
+  const where =
+    url.protocol === "unix:" ? { socketPath: url.pathname } : { host: url.hostname, port: url.port || 2375 }
+  return new Promise(resolve => {
+    const ping = request({ ...where, path: "/_ping", timeout: 3000 }, response => {
+      response.resume()
+      response.once("end", () => resolve(response.statusCode === 200))
+    })
+    ping.once("timeout", () => ping.destroy())
+    ping.once("error", () => resolve(false))
+    ping.end()
+  })
 }
 
 /** Ends our own daemon, if it runs, and with it its containers. Its images stay. */

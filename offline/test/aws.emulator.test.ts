@@ -9,8 +9,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { checkoutLabel } from "../aws/containers.js"
 import { type Emulator, ensureEmulator, resetEmulator, stopEmulator } from "../aws/emulator.js"
 import { type DockerTarget, ensureDocker } from "../machine/docker.js"
+import { readState } from "../machine/kept.js"
 import { isRunning } from "../machine/process.js"
-import { readState } from "../machine/state.js"
 import { client, deploy, docker, push, service, settled } from "./aws.deploy.js"
 
 const lines: string[] = []

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { ensureGitRemote, resetGitRemote, stopGitRemote } from "../git/remote.js"
+import { readState } from "../machine/kept.js"
 import { run } from "../machine/process.js"
-import { readState } from "../machine/state.js"
 
 const identity = {
   GIT_AUTHOR_NAME: "a",

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { ensureGitRemote, type GitRemote, resetGitRemote } from "../git/remote.js"
-import { readState } from "../machine/state.js"
+import { readState } from "../machine/kept.js"
 
 const log = () => {}
 const stateDir = mkdtempSync(join(tmpdir(), "git-server-"))

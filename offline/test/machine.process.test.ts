@@ -3,10 +3,9 @@ import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, describe, expect, it } from "vitest"
+import { readState, writeState } from "../machine/kept.js"
 import { withLock } from "../machine/lock.js"
-import { freePorts } from "../machine/ports.js"
-import { isRunning, run, startDetached, stop } from "../machine/process.js"
-import { readState, writeState } from "../machine/state.js"
+import { freePorts, isRunning, run, startDetached, stop } from "../machine/process.js"
 
 const dir = mkdtempSync(join(tmpdir(), "process-"))
 const logFile = join(dir, "log")
