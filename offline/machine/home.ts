@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto"
 import { mkdirSync, realpathSync } from "node:fs"
-import { homedir, userInfo } from "node:os"
+import { homedir } from "node:os"
 import { basename, join } from "node:path"
 
 /** Takes one line of progress, without a newline. Every slow step says what it does through one of these. */
@@ -50,9 +50,4 @@ export function checkoutHome(checkout: string): string {
 /** Where sessions keep what they make. */
 export function sessionsDir(stateDir: string): string {
   return join(stateDir, "session")
-}
-
-/** The current user's name, for messages. */
-export function userName(): string {
-  return userInfo().username
 }

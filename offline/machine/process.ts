@@ -1,6 +1,7 @@
 import { execFile, execFileSync, spawn } from "node:child_process"
+import { once } from "node:events"
 import { closeSync, existsSync, openSync, readdirSync, readFileSync } from "node:fs"
-import { createServer } from "node:net"
+import { type AddressInfo, createServer, type Server } from "node:net"
 import { setTimeout as sleep } from "node:timers/promises"
 
 /** A process that was started here and outlives the command: its id, and when it began, so that a reused id is never mistaken for it. */
@@ -128,26 +129,18 @@ export function beginning(pid: number): string | undefined {
   }
 }
 
-/** Free TCP ports on loopback: the wanted ones where they are free, others for those that are taken. */
+/** Free TCP ports on loopback: the wanted ones that are free, others for those that are taken. */
 export async function freePorts(wanted: (number | undefined)[]): Promise<number[]> {
-  const held = []
-  for (const port of wanted) held.push((port && (await hold(port))) || (await hold(0)))
-  return Promise.all(held.map(server => server?.release() ?? 0))
+  const servers: Server[] = []
+  // Each is held until all are found: no two may be the same.
+  for (const port of wanted) servers.push(await listen(port ?? 0).catch(() => listen(0)))
+  const ports = servers.map(server => (server.address() as AddressInfo).port)
+  await Promise.all(servers.map(server => new Promise(done => server.close(done))))
+  return ports
 }
 
-interface Held {
-  release(): Promise<number>
-}
-
-/** Binds a port (0: any) and keeps it until released, so that two wishes never get the same one. */
-function hold(port: number): Promise<Held | undefined> {
-  return new Promise(resolve => {
-    const server = createServer()
-    server.once("error", () => resolve(undefined))
-    server.listen(port, "127.0.0.1", () => {
-      const address = server.address()
-      const bound = typeof address === "object" && address ? address.port : 0
-      resolve({ release: () => new Promise(done => server.close(() => done(bound))) })
-    })
-  })
+async function listen(port: number): Promise<Server> {
+  const server = createServer().listen(port, "127.0.0.1")
+  await once(server, "listening")
+  return server
 }

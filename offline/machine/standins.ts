@@ -1,9 +1,7 @@
-import { spawn } from "node:child_process"
 import { createHash } from "node:crypto"
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { pipeline } from "node:stream/promises"
 import { type DockerTarget, dockerEnv, hasImage } from "./docker.js"
 import { type Log, machineHome } from "./home.js"
 import { withLock } from "./lock.js"
@@ -88,10 +86,7 @@ async function build(docker: DockerTarget, image: string, dockerfile: string): P
     copyFileSync(authorities(), join(context, "ca-certificates.crt"))
     const proxies = ["http_proxy", "https_proxy", "no_proxy"].flatMap(name => ["--build-arg", name])
     const args = ["build", "--network", "host", "--progress", "plain", ...proxies, "--tag", image, context]
-    const done = await run(docker.cli, args, { env: dockerEnv(docker) })
-    if (done.code !== 0) {
-      throw new Error(`${image} could not be made:\n${done.stderr.trim().split("\n").slice(-12).join("\n")}`)
-    }
+    await must(docker.cli, args, image, dockerEnv(docker))
   } finally {
     rmSync(context, { recursive: true })
   }
@@ -125,13 +120,13 @@ const BOOTSTRAP = [
 ]
 
 /** All that decides what the Debian image holds, short of the packages' versions. */
-export const DEBIAN_RECIPE = [SUITE, ...BOOTSTRAP].join(" ")
+const DEBIAN_RECIPE = [SUITE, ...BOOTSTRAP].join(" ")
 
 /**
  * Makes a minimal Debian root file system from the mirrors and imports it into Docker as `image`.
  * Needs mmdebstrap and root; installs the former on Debian. Throws, saying so, elsewhere.
  */
-export async function importDebian(docker: DockerTarget, image: string): Promise<void> {
+async function importDebian(docker: DockerTarget, image: string): Promise<void> {
   if (!existsSync("/usr/bin/mmdebstrap")) {
     if (!canInstall()) {
       throw new Error(
@@ -141,23 +136,23 @@ export async function importDebian(docker: DockerTarget, image: string): Promise
     }
     await installDebian(["mmdebstrap", "debian-archive-keyring"], () => {})
   }
-  const bootstrap = spawn("mmdebstrap", [...BOOTSTRAP, ...(await proxy()), SUITE, "-", ...sources()], {
-    stdio: ["ignore", "pipe", "pipe"],
-  })
-  const changes = ['CMD ["bash"]', "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
-  const change = [...changes, "LABEL ecs-release.stand-in-for=debian"].flatMap(line => ["--change", line])
-  const load = spawn(docker.cli, ["import", ...change, "-", `${image}-unchecked`], {
-    env: dockerEnv(docker),
-    stdio: ["pipe", "ignore", "pipe"],
-  })
-  const ends = [ended(bootstrap), ended(load)] as const
-  await pipeline(bootstrap.stdout, load.stdin).catch(() => {}) // the exit codes say more
-  const [made, loaded] = await Promise.all(ends)
-  if (made.code !== 0 || loaded.code !== 0) {
-    throw new Error(`A Debian base image could not be made:\n${(made.code ? made : loaded).stderr}`)
+  const folder = mkdtempSync(join(tmpdir(), "standin-"))
+  const archive = join(folder, "debian.tar")
+  const path = "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+  const changes = ['CMD ["bash"]', path, "LABEL ecs-release.stand-in-for=debian"]
+  try {
+    await must("mmdebstrap", [...BOOTSTRAP, ...(await proxy()), SUITE, archive, ...sources()], image)
+    const options = changes.flatMap(change => ["--change", change])
+    await must(docker.cli, ["import", ...options, archive, image], image, dockerEnv(docker))
+  } finally {
+    rmSync(folder, { recursive: true })
   }
-  await run(docker.cli, ["tag", `${image}-unchecked`, image], { env: dockerEnv(docker) })
-  await run(docker.cli, ["image", "rm", `${image}-unchecked`], { env: dockerEnv(docker) })
+}
+
+async function must(command: string, args: string[], image: string, env = process.env): Promise<void> {
+  const { code, stderr } = await run(command, args, { env })
+  if (code === 0) return
+  throw new Error(`${image} could not be made:\n${stderr.trim().split("\n").slice(-12).join("\n")}`)
 }
 
 /** The host's own Debian sources when they are of the same suite: they are known to be in reach. */
@@ -169,15 +164,4 @@ function sources(): string[] {
 async function proxy(): Promise<string[]> {
   const config = await run("apt-config", ["dump", "--format", "%v%n", "Acquire::http::Proxy"])
   return config.stdout.trim() ? [`--aptopt=Acquire::http::Proxy "${config.stdout.trim()}"`] : []
-}
-
-function ended(child: ReturnType<typeof spawn>): Promise<{ code: number; stderr: string }> {
-  let stderr = ""
-  child.stderr?.on("data", data => {
-    stderr = (stderr + data).slice(-2000)
-  })
-  return new Promise(resolve => {
-    child.once("error", error => resolve({ code: 127, stderr: error.message }))
-    child.once("close", code => resolve({ code: code ?? 1, stderr: stderr.trim() }))
-  })
 }
