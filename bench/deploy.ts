@@ -15,7 +15,7 @@ import { ensureDocker } from "../offline/machine/docker.js"
 import { ensurePython } from "../offline/machine/packages.js"
 import { worldReset } from "../offline/sandbox.js"
 import { push, deploy as register } from "../offline/test/aws.deploy.js"
-import { project, TestWorld } from "../offline/test/release.world.js"
+import { TestWorld } from "../offline/test/release.world.js"
 
 const log = (line: string) => void process.stderr.write(`${line}\n`)
 const target = { cluster: "hello", service: "hello", container: "app", template: "template-hello" }
@@ -87,7 +87,7 @@ export async function benchDeploy(waitSeconds = Number(process.env.BENCH_WAIT ??
     )
     console.log(`  aws ecs wait services-stable  ${b}  ${(b / a).toFixed(2)}×  (the wait alone)`)
   } finally {
-    await worldReset(project, log)
+    await worldReset(world.environment.ECS_RELEASE_STATE, log)
   }
 }
 

@@ -4,6 +4,7 @@ import {
   type Emulator,
   emulatorLog,
   ensureEmulator,
+  recordOf,
   resetEmulator,
   stateOf,
   stopEmulator,
@@ -11,8 +12,7 @@ import {
 import { ensureGitRemote, type GitRemote, gitLog, resetGitRemote, stopGitRemote } from "./git/remote.js"
 import { type DockerTarget, ensureDocker } from "./machine/docker.js"
 import { daemonLog } from "./machine/dockerd.js"
-import { checkoutHome, type Log, sessionsDir } from "./machine/home.js"
-import { readState } from "./machine/kept.js"
+import { type Log, sessionsDir } from "./machine/home.js"
 
 /** All that a call needs of the world outside. */
 export interface World {
@@ -25,10 +25,9 @@ export interface World {
 
 /**
  * Brings up, or finds, what stands in for the outside world: Docker, the AWS emulator, the git remote of `source`.
- * `checkout` is the project's directory, which owns them. Quick when all of it runs.
+ * `stateDir` is where they are kept (`checkoutHome`). Quick when all of it runs.
  */
-export async function worldUp(checkout: string, source: string, log: Log): Promise<World> {
-  const stateDir = checkoutHome(checkout)
+export async function worldUp(stateDir: string, source: string, log: Log): Promise<World> {
   const docker = await ensureDocker(log)
   const [emulator, git] = await Promise.all([
     ensureEmulator({ docker, stateDir, log }),
@@ -37,20 +36,22 @@ export async function worldUp(checkout: string, source: string, log: Log): Promi
   return { docker, emulator, git, env: { ...emulator.env, GITHUB_TOKEN: git.token } }
 }
 
-/** Ends what runs for the checkout; the next `worldUp` brings it back as it was. Docker is the machine's and stays. */
-export async function worldDown(checkout: string, log: Log): Promise<void> {
-  const stateDir = checkoutHome(checkout)
-  if (readState(stateDir, "emulator")?.process) await stopEmulator(await ensureDocker(log), stateDir)
+/** The git remote, as a URL. */
+export function gitUrl({ git }: World): string {
+  return `http://127.0.0.1:${git.port}${git.path}`
+}
+
+/** Ends what runs; the next `worldUp` brings it back as it was. Docker is the machine's and stays. */
+export async function worldDown(stateDir: string, log: Log): Promise<void> {
+  if (recordOf(stateDir)?.process) await stopEmulator(await ensureDocker(log), stateDir)
   await stopGitRemote(stateDir)
 }
 
-/** Ends what runs for the checkout and forgets all of it: releases, images, claimed tags, credentials, caches. */
-export async function worldReset(checkout: string, log: Log): Promise<void> {
-  await forgetWorld(checkoutHome(checkout), log)
-}
-
-/** As `worldReset`, by the directory where it is kept. What is the machine's stays: base images, the emulator's Python. */
-export async function forgetWorld(stateDir: string, log: Log): Promise<void> {
+/**
+ * Ends what runs and forgets all of it: releases, images, claimed tags, credentials, caches. What is the machine's stays: base
+ * images, the emulator's Python.
+ */
+export async function worldReset(stateDir: string, log: Log): Promise<void> {
   const sessions = sessionsDir(stateDir)
   if (existsSync(join(stateDir, "emulator.json")) || existsSync(stateOf(stateDir)))
     await resetEmulator(await ensureDocker(log), stateDir)
@@ -63,8 +64,7 @@ export async function forgetWorld(stateDir: string, log: Log): Promise<void> {
 }
 
 /** The logs there are, with the last `lines` lines of each. */
-export function worldLogs(checkout: string, lines: number): { name: string; file: string; text: string }[] {
-  const stateDir = checkoutHome(checkout)
+export function worldLogs(stateDir: string, lines: number): { name: string; file: string; text: string }[] {
   const files = { emulator: emulatorLog(stateDir), git: gitLog(stateDir), docker: daemonLog() }
   return Object.entries(files)
     .filter(([, file]) => existsSync(file))

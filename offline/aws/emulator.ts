@@ -1,20 +1,36 @@
-import { mkdirSync, rmSync } from "node:fs"
+import { randomBytes } from "node:crypto"
+import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
 import type { DockerTarget } from "../machine/docker.js"
 import type { Log } from "../machine/home.js"
-import { type Running, readState, writeState } from "../machine/kept.js"
+import { readKept, writeKept } from "../machine/kept.js"
 import { withLock } from "../machine/lock.js"
-import { isRunning, startedWith, stop } from "../machine/process.js"
-import { removeTaskContainers, removeTaskImages } from "./containers.js"
+import { ensurePython } from "../machine/packages.js"
+import { freePorts, isRunning, type Owned, startDetached, startedWith, stop } from "../machine/process.js"
+import type { Session } from "./account.js"
+import { checkoutLabel, removeTaskContainers, removeTaskImages } from "./containers.js"
 import { WORLD } from "./names.js"
-import { seed } from "./seed.js"
-import { openSession, type Session } from "./session.js"
-import { startEmulator } from "./start.js"
 
 /** Credentials with less time left than this are renewed: a release must not outlive them. */
 const RENEW_MS = 4 * 3600_000
 
-type Found = NonNullable<Running["emulator"]>
+/** Loaded only when an account is made or its credentials renewed: the AWS SDK takes longer than finding what runs. */
+const account = () => import("./account.js")
+
+/** The checkout's record of its emulator. */
+interface Found {
+  /** Missing after an orderly stop. */
+  process?: Owned
+  /** The port of the AWS APIs and of the registry. */
+  port: number
+  /** The port of the load balancer. */
+  frontPort: number
+  /** Access key id of the account's root user. */
+  rootKey: string
+  /** The pipeline's credentials; missing until the account is made. */
+  session?: Session
+}
 
 /** What is needed to use the emulated account. */
 export interface Emulator {
@@ -39,8 +55,6 @@ export interface EmulatorOptions {
   /** The checkout's directory for state. */
   stateDir: string
   log: Log
-  /** Seconds a new task must run before it can count as healthy; 1 unless told. */
-  steadySeconds?: number
   /** Seconds a new task has to pass its health check; 5 unless told. */
   healthSeconds?: number
 }
@@ -57,37 +71,90 @@ export async function ensureEmulator(options: EmulatorOptions): Promise<Emulator
   return withLock(join(stateDir, "emulator.lock"), "the AWS emulator", log, async () => {
     const meanwhile = await runningEmulator(stateDir)
     if (meanwhile) return meanwhile
-    const left = readState(stateDir, "emulator") ?? unrecorded(stateDir)
+    const left = recordOf(stateDir) ?? unrecorded(stateDir)
     if (left?.process) {
       log("the AWS emulator had ended on its own: starting it again with the state that it wrote")
-      await stop(left.process, 20)
-      await removeTaskContainers(docker, stateDir, left.port)
+      await end(docker, stateDir, left)
     } else log("starting the AWS emulator")
+    const { makeAccount, openSession } = await account()
     const started = await startEmulator(options, left)
-    writeState(stateDir, "emulator", started)
-    await seed(docker, started, log)
+    writeKept(recordFile(stateDir), started)
+    await makeAccount(docker, started, log)
     const session = await openSession(started)
-    writeState(stateDir, "emulator", { ...started, session })
+    writeKept(recordFile(stateDir), { ...started, session })
     return describe(started, session)
   })
 }
 
+/**
+ * Starts the emulator's process on the ports and with the root key it had before, where they are known and free, and
+ * waits until it answers. Throws with the end of its log when it doesn't.
+ */
+export async function startEmulator(options: EmulatorOptions, before: Found | undefined): Promise<Found> {
+  const { stateDir, log } = options
+  const python = await ensurePython(join(import.meta.dirname, "requirements.txt"), log)
+  const [port = 0, frontPort = 0] = await freePorts([before?.port, before?.frontPort])
+  const rootKey = before?.rootKey ?? `ROOT${randomBytes(8).toString("hex").toUpperCase()}`
+  const state = stateOf(stateDir)
+  mkdirSync(state, { recursive: true })
+  // The emulator would begin without what it can't read, and nobody would know why a service is gone.
+  for (const file of readdirSync(state).filter(name => name.endsWith(".json"))) readKept(join(state, file))
+  const logFile = emulatorLog(stateDir)
+  const env = environment(options, { port, frontPort, rootKey })
+  const process = await startDetached(python, [join(import.meta.dirname, "emulator.py")], { logFile, env })
+  const deadline = Date.now() + 30_000
+  while (isRunning(process) && Date.now() < deadline) {
+    const answer = await fetch(`http://127.0.0.1:${port}/_ministack/health`).catch(() => undefined)
+    if (answer?.ok) return { process, port, frontPort, rootKey }
+    await sleep(50)
+  }
+  const end = readFileSync(logFile, "utf8").trim().split("\n").slice(-10).join("\n")
+  throw new Error(`The AWS emulator did not come up. Its log (${logFile}) ends with:\n${end}`)
+}
+
+function environment(options: EmulatorOptions, own: { port: number; frontPort: number; rootKey: string }) {
+  // The user's own AWS settings have no place in the emulator: it takes its root user's key from the same variables.
+  const users = Object.entries(globalThis.process.env).filter(([name]) => !name.startsWith("AWS_"))
+  return {
+    ...Object.fromEntries(users),
+    AUTH: "true",
+    AWS_ACCESS_KEY_ID: own.rootKey,
+    AWS_SECRET_ACCESS_KEY: randomBytes(16).toString("hex"),
+    DOCKER_HOST: options.docker.host,
+    ECS_RESTORE_RECONCILE_DELAY_SECONDS: "0.2",
+    FRONT_PORT: String(own.frontPort),
+    GATEWAY_PORT: String(own.port),
+    HEALTH_SECONDS: String(options.healthSeconds ?? 5),
+    HOSTNAME: "none",
+    IOT_MTLS_ENABLED: "0",
+    MINISTACK_ACCOUNT_ID: WORLD.accountId,
+    MINISTACK_DOCKER_TIMEOUT: "60",
+    MINISTACK_HOSTNAME: checkoutLabel(options.stateDir),
+    MINISTACK_REGION: WORLD.region,
+    PERSIST_STATE: "1",
+    PYTHONDONTWRITEBYTECODE: "1",
+    SFTP_ENABLED: "0",
+    STATE_DIR: stateOf(options.stateDir),
+  }
+}
+
 /** The checkout's emulator if it runs and is ready, with credentials that last; else undefined. */
-export async function runningEmulator(stateDir: string): Promise<Emulator | undefined> {
-  const found = readState(stateDir, "emulator")
+async function runningEmulator(stateDir: string): Promise<Emulator | undefined> {
+  const found = recordOf(stateDir)
   if (!found?.session || !isRunning(found.process)) return undefined
   if (found.session.until - Date.now() > RENEW_MS) return describe(found, found.session)
+  const { openSession } = await account()
   const session = await openSession(found)
-  writeState(stateDir, "emulator", { ...found, session })
+  writeKept(recordFile(stateDir), { ...found, session })
   return describe(found, session)
 }
 
 /** Ends the emulator, and with it the service's containers. Its state and its ports stay for the next start. */
 export async function stopEmulator(docker: DockerTarget, stateDir: string): Promise<void> {
-  const found = readState(stateDir, "emulator")
+  const found = recordOf(stateDir)
   if (!found?.process) return
   await end(docker, stateDir, found)
-  writeState(stateDir, "emulator", { ...found, process: undefined })
+  writeKept(recordFile(stateDir), { ...found, process: undefined })
 }
 
 async function end(docker: DockerTarget, stateDir: string, found: Found): Promise<void> {
@@ -104,13 +171,13 @@ export async function resetEmulator(docker: DockerTarget, stateDir: string): Pro
   }
   rmSync(stateOf(stateDir), { recursive: true, force: true })
   rmSync(emulatorLog(stateDir), { force: true })
-  writeState(stateDir, "emulator", undefined)
+  writeKept(recordFile(stateDir), undefined)
 }
 
 /** The emulator's record or, where that is damaged or was never written, what its process tells. */
 function lastKnown(stateDir: string): Found | undefined {
   try {
-    return readState(stateDir, "emulator") ?? unrecorded(stateDir)
+    return recordOf(stateDir) ?? unrecorded(stateDir)
   } catch {
     return unrecorded(stateDir)
   }
@@ -123,6 +190,15 @@ function unrecorded(stateDir: string): Found | undefined {
   const { GATEWAY_PORT, FRONT_PORT, AWS_ACCESS_KEY_ID = "" } = found.env
   const ports = { port: Number(GATEWAY_PORT), frontPort: Number(FRONT_PORT) }
   return { process: found.process, ...ports, rootKey: AWS_ACCESS_KEY_ID }
+}
+
+/** What is known of the checkout's emulator. Throws where the record is damaged. */
+export function recordOf(stateDir: string): Found | undefined {
+  return readKept(recordFile(stateDir))
+}
+
+function recordFile(stateDir: string): string {
+  return join(stateDir, "emulator.json")
 }
 
 /** Where the emulator keeps its state. */

@@ -10,9 +10,3 @@ export const WORLD = {
   logGroup: "/ecs/hello",
   pipelineRole: "hello-pipeline",
 } as const
-
-/** The repository in which a bootstrapped CDK account keeps image assets. */
-export const ASSETS = `cdk-hnb659fds-container-assets-${WORLD.accountId}-${WORLD.region}`
-
-/** How long the pipeline's credentials are good for: the longest that a role's session may last. */
-export const SESSION_SECONDS = 12 * 3600

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
 import { config } from "../../infra/config.js"
-import { forgetWorld } from "../sandbox.js"
+import { worldReset } from "../sandbox.js"
 import { BuildError } from "./errors.js"
 import { callFromLaptop } from "./laptop.js"
 import { type Live, lookAt } from "./live.js"
@@ -51,7 +51,7 @@ export async function rehearse(options: {
   const workspace = mkdtempSync(join(tmpdir(), "rehearsal-"))
   const folder = join(workspace, basename(checkout))
   try {
-    await forgetWorld(stateDir, line => log.say(line))
+    await worldReset(stateDir, line => log.say(line))
     await cloneToWork(source, folder, branch)
     lendPackages(checkout, workspace, folder)
     const sandbox = await sandboxOf({ stateDir, source: folder, log })
@@ -74,7 +74,7 @@ export async function rehearse(options: {
     await options.visit?.(sandbox, folder)
     return { first, before, change, project: project.name, result, after, again, afterAgain }
   } finally {
-    await forgetWorld(stateDir, line => log.say(line))
+    await worldReset(stateDir, line => log.say(line))
     rmSync(workspace, { recursive: true, force: true })
   }
 }

@@ -1,9 +1,8 @@
-import { ensureEmulator } from "../aws/emulator.js"
+import { ensureEmulator, recordOf } from "../aws/emulator.js"
 import { WORLD } from "../aws/names.js"
 import { ensureGitRemote } from "../git/remote.js"
 import { type DockerTarget, ensureDocker } from "../machine/docker.js"
 import type { Log } from "../machine/home.js"
-import { readState } from "../machine/kept.js"
 import type { RoleCredentials } from "./credentials.js"
 import type { Secrets } from "./secrets.js"
 import type { Repository } from "./source.js"
@@ -45,7 +44,7 @@ export async function openSandbox(options: {
     ensureGitRemote({ stateDir, source, log }),
   ])
   const { AWS_ACCESS_KEY_ID: id, AWS_SECRET_ACCESS_KEY: secret, AWS_SESSION_TOKEN: token } = emulator.env
-  const until = readState(stateDir, "emulator")?.session?.until ?? Date.now() + 3600_000
+  const until = recordOf(stateDir)?.session?.until ?? Date.now() + 3600_000
   return {
     docker,
     endpoints: { awsPort: emulator.port, gitPort: git.port },

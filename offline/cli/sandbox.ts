@@ -1,34 +1,33 @@
-import { type World, worldDown, worldLogs, worldReset, worldUp } from "../sandbox.js"
+import { gitUrl, type World, worldDown, worldLogs, worldReset, worldUp } from "../sandbox.js"
 import { findModule } from "../session/module/source.js"
 import { CliError } from "./errors.js"
 import type { Globals } from "./globals.js"
-import { CHECKOUT } from "./place.js"
+import { CHECKOUT, STATE_DIR } from "./place.js"
 import { progressLog } from "./progress.js"
-import { gitUrl } from "./world.js"
 
 /** `up`: brings the sandbox up and prints how a real engine's `dagger call` rehearses against it. */
 export async function up(globals: Globals): Promise<number> {
   const log = progressLog(globals)
-  const world = await worldUp(CHECKOUT, findModule(globals.mod, CHECKOUT).root, log)
+  const world = await worldUp(STATE_DIR, findModule(globals.mod, CHECKOUT).root, log)
   process.stdout.write(instructions(world))
   return 0
 }
 
 /** `down`: ends what runs for this checkout; nothing is forgotten. */
 export async function down(globals: Globals): Promise<number> {
-  await worldDown(CHECKOUT, progressLog(globals))
+  await worldDown(STATE_DIR, progressLog(globals))
   return 0
 }
 
 /** `reset`: ends what runs for this checkout and forgets all of it. */
 export async function reset(globals: Globals): Promise<number> {
-  await worldReset(CHECKOUT, progressLog(globals))
+  await worldReset(STATE_DIR, progressLog(globals))
   return 0
 }
 
 /** `logs [name]`: the last lines of each log, or of one. */
 export function logs(names: readonly string[]): number {
-  const all = worldLogs(CHECKOUT, 100)
+  const all = worldLogs(STATE_DIR, 100)
   const [wanted] = names
   const found = wanted
     ? all.filter(log => log.name === wanted || (wanted === "aws" && log.name === "emulator"))

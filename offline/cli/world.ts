@@ -1,10 +1,9 @@
 import { existsSync } from "node:fs"
 import { resolve } from "node:path"
-import type { World } from "../sandbox.js"
 import type { ModuleSource } from "../session/module/source.js"
 import type { ArgumentDef } from "../session/module/types.js"
 import type { Chain } from "./chain.js"
-import { CHECKOUT } from "./place.js"
+import { STATE_DIR } from "./place.js"
 import type { Log } from "./progress.js"
 import type { Addresses } from "./userDefaults.js"
 
@@ -33,8 +32,8 @@ export async function fillFromWorld(
     log(`offline: ${name}=${JSON.stringify(value)}`)
   }
   const repository = sourceFolder(step.given.get("source"), source, cwd)
-  const { worldUp } = await import("../sandbox.js")
-  const world = await worldUp(CHECKOUT, repository, log)
+  const { gitUrl, worldUp } = await import("../sandbox.js")
+  const world = await worldUp(STATE_DIR, repository, log)
   fill("awsEndpoint", `tcp://127.0.0.1:${world.emulator.port}`)
   if (open.has("gitEndpoint")) fill("gitRemote", gitUrl(world))
   fill("gitEndpoint", `tcp://127.0.0.1:${world.git.port}`)
@@ -42,11 +41,6 @@ export async function fillFromWorld(
     open.has(name.startsWith("AWS_") ? "awsEndpoint" : "gitEndpoint"),
   )
   for (const name of names) process.env[name] = world.env[name]
-}
-
-/** The sandbox's git remote, as a URL. */
-export function gitUrl(world: World): string {
-  return `http://127.0.0.1:${world.git.port}${world.git.path}`
 }
 
 /** The folder whose git remote is stood in for: the one given as `--source`, else the module's repository. */

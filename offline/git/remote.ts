@@ -3,7 +3,7 @@ import { mkdirSync, realpathSync, rmSync } from "node:fs"
 import { basename, join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import type { Log } from "../machine/home.js"
-import { readState, writeState } from "../machine/kept.js"
+import { readKept, writeKept } from "../machine/kept.js"
 import { withLock } from "../machine/lock.js"
 import { freePorts, isRunning, type Owned, startDetached, startedWith, stop } from "../machine/process.js"
 import { mirror } from "./mirror.js"
@@ -13,6 +13,13 @@ export interface GitRemote {
   port: number
   /** Path of the repository on the server, such as `/hello-1a2b3c4d.git`. */
   path: string
+  token: string
+}
+
+/** The checkout's record of its server; without a process after an orderly stop. */
+interface ServerRecord {
+  process?: Owned
+  port: number
   token: string
 }
 
@@ -44,10 +51,10 @@ function repositoryName(source: string): string {
 
 /** Ends the git remote's server. What was pushed stays. */
 export async function stopGitRemote(stateDir: string): Promise<void> {
-  const git = readState(stateDir, "git")
+  const git = recordOf(stateDir)
   if (!git?.process) return
   await stop(git.process, 5)
-  writeState(stateDir, "git", { ...git, process: undefined })
+  writeKept(recordFile(stateDir), { ...git, process: undefined })
 }
 
 /** Ends the server and forgets all that was pushed, and the token. */
@@ -55,18 +62,27 @@ export async function resetGitRemote(stateDir: string): Promise<void> {
   await stop(lastKnown(stateDir), 5)
   rmSync(join(stateDir, "git"), { recursive: true, force: true })
   rmSync(gitLog(stateDir), { force: true })
-  writeState(stateDir, "git", undefined)
+  writeKept(recordFile(stateDir), undefined)
 }
 
 /** The server's process by its record or, where that is damaged or was never written, the one that serves this directory. */
 function lastKnown(stateDir: string): Owned | undefined {
   const unrecorded = () => startedWith("GIT_ROOT", join(stateDir, "git"))?.process
   try {
-    const record = readState(stateDir, "git")
+    const record = recordOf(stateDir)
     return record ? record.process : unrecorded()
   } catch {
     return unrecorded()
   }
+}
+
+/** What is known of the checkout's server. Throws where the record is damaged. */
+export function recordOf(stateDir: string): ServerRecord | undefined {
+  return readKept(recordFile(stateDir))
+}
+
+function recordFile(stateDir: string): string {
+  return join(stateDir, "git.json")
 }
 
 /** The server's log file. */
@@ -76,7 +92,7 @@ export function gitLog(stateDir: string): string {
 
 /** Finds the checkout's server running, or starts it as a process of its own, on the port it had before if that is free. */
 async function ensureServer(stateDir: string): Promise<{ port: number; token: string }> {
-  const before = readState(stateDir, "git")
+  const before = recordOf(stateDir)
   if (before && isRunning(before.process)) return { port: before.port, token: before.token }
   const [port = 0] = await freePorts([before?.port])
   const token = before?.token ?? randomBytes(20).toString("hex")
@@ -87,7 +103,7 @@ async function ensureServer(stateDir: string): Promise<{ port: number; token: st
     logFile,
     env,
   })
-  writeState(stateDir, "git", { process: running, port, token })
+  writeKept(recordFile(stateDir), { process: running, port, token })
   for (const deadline = Date.now() + 15_000; isRunning(running) && Date.now() < deadline; await sleep(20)) {
     const answer = await fetch(`http://127.0.0.1:${port}/health`).catch(() => undefined)
     if (answer?.ok) return { port, token }

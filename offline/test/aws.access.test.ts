@@ -4,7 +4,7 @@ import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { startEmulator } from "../aws/start.js"
+import { startEmulator } from "../aws/emulator.js"
 import { ensureDocker } from "../machine/docker.js"
 import { stop } from "../machine/process.js"
 

@@ -7,9 +7,8 @@ import { DescribeTasksCommand, ECSClient, ListTasksCommand, UpdateServiceCommand
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { checkoutLabel } from "../aws/containers.js"
-import { type Emulator, ensureEmulator, resetEmulator, stopEmulator } from "../aws/emulator.js"
+import { type Emulator, ensureEmulator, recordOf, resetEmulator, stopEmulator } from "../aws/emulator.js"
 import { type DockerTarget, ensureDocker } from "../machine/docker.js"
-import { readState } from "../machine/kept.js"
 import { isRunning } from "../machine/process.js"
 import { client, deploy, docker, push, service, settled } from "./aws.deploy.js"
 
@@ -190,7 +189,7 @@ describe("the emulator", () => {
     await settled(emulator, id)
     await new Promise(resolve => setTimeout(resolve, 2500))
     lines.length = 0
-    const running = readState(stateDir, "emulator")?.process
+    const running = recordOf(stateDir)?.process
     process.kill(running?.pid ?? 0, "SIGKILL")
     while (isRunning(running)) await new Promise(resolve => setTimeout(resolve, 10))
     emulator = await ensure()

@@ -3,8 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
-import { ensureGitRemote, resetGitRemote, stopGitRemote } from "../git/remote.js"
-import { readState } from "../machine/kept.js"
+import { ensureGitRemote, recordOf, resetGitRemote, stopGitRemote } from "../git/remote.js"
 import { run } from "../machine/process.js"
 
 const identity = {
@@ -232,7 +231,7 @@ describe("the git remote", () => {
     expect(readFileSync(join(stateDir, "git.json"), "utf8")).toContain(String(port))
     await resetGitRemote(stateDir)
     expect(existsSync(join(stateDir, "git"))).toBe(false)
-    expect(readState(stateDir, "git")).toBeUndefined()
+    expect(recordOf(stateDir)).toBeUndefined()
     await expect(fetch(`http://127.0.0.1:${port}/health`)).rejects.toThrow()
   })
 })

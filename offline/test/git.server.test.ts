@@ -5,8 +5,7 @@ import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { ensureGitRemote, type GitRemote, resetGitRemote } from "../git/remote.js"
-import { readState } from "../machine/kept.js"
+import { ensureGitRemote, type GitRemote, recordOf, resetGitRemote } from "../git/remote.js"
 
 const log = () => {}
 const stateDir = mkdtempSync(join(tmpdir(), "git-server-"))
@@ -21,7 +20,7 @@ beforeAll(async () => {
   execFileSync("git", [...identity, "-C", source, "commit", "-q", "--allow-empty", "-m", "feat: one"])
   execFileSync("git", ["init", "-q", "--bare", join(stateDir, "outside.git")])
   remote = await ensureGitRemote({ stateDir, source, log })
-  first = readState(stateDir, "git")?.process
+  first = recordOf(stateDir)?.process
 })
 
 afterAll(async () => {
@@ -93,7 +92,7 @@ describe("the git server", () => {
     expect(status).toBeLessThan(500)
     expect(text).not.toContain(remote.token)
     expect(lsRemote()).toContain("refs/heads/main")
-    expect(readState(stateDir, "git")?.process).toEqual(first)
+    expect(recordOf(stateDir)?.process).toEqual(first)
   })
 
   it.each([
@@ -128,7 +127,7 @@ describe("the git server", () => {
       socket.destroy()
     }
     expect(lsRemote()).toContain("refs/heads/main")
-    expect(readState(stateDir, "git")?.process).toEqual(first)
+    expect(recordOf(stateDir)?.process).toEqual(first)
   })
 
   it("serves no file of a repository", async () => {

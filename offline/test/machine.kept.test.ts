@@ -40,6 +40,15 @@ describe("a kept file", () => {
     expect(readdirSync(dir).sort()).toEqual(["file.json", "folder"])
   })
 
+  it("is removed by nothing to keep, and then nothing is read", () => {
+    const file = join(dir, "new/file.json")
+    writeKept(file, { one: 1 })
+    expect(readKept(file)).toEqual({ one: 1 })
+    writeKept(file, undefined)
+    expect(readKept(file)).toBeUndefined()
+    expect(readdirSync(join(dir, "new"))).toEqual([])
+  })
+
   it.each(["", "{", '{"port": 12', "\0\0\0\0"])("that is damaged (%j) says so, and what to do", text => {
     const store = new Store(dir)
     store.put("execs", "ab12", { some: "record" })

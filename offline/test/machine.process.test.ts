@@ -3,7 +3,6 @@ import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, describe, expect, it } from "vitest"
-import { readState, writeState } from "../machine/kept.js"
 import { withLock } from "../machine/lock.js"
 import { freePorts, isRunning, run, startDetached, stop } from "../machine/process.js"
 
@@ -108,18 +107,5 @@ describe("ports", () => {
     await new Promise(resolve => taken.close(resolve))
     expect(other).not.toBe(first)
     expect(same).toBe(second)
-  })
-})
-
-describe("a checkout's state", () => {
-  it("is what was written, and an error where it is damaged", () => {
-    const git = { port: 1, token: "t" }
-    writeState(dir, "git", git)
-    expect(readState(dir, "git")).toEqual(git)
-    expect(readState(dir, "emulator")).toBeUndefined()
-    writeFileSync(join(dir, "git.json"), "{")
-    expect(() => readState(dir, "git")).toThrow("is damaged")
-    writeState(dir, "git", undefined)
-    expect(existsSync(join(dir, "git.json"))).toBe(false)
   })
 })

@@ -82,7 +82,7 @@ export class TestWorld {
 
   /** The world outside as the pipeline sees it. */
   async up() {
-    return worldUp(project, this.source, () => {})
+    return worldUp(this.environment.ECS_RELEASE_STATE, this.source, () => {})
   }
 
   /** The version that the running service answers. */
@@ -150,6 +150,6 @@ export class TestWorld {
   }
 
   async remove(): Promise<void> {
-    await worldReset(project, () => {})
+    await worldReset(this.environment.ECS_RELEASE_STATE, () => {})
   }
 }

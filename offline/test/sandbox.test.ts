@@ -7,24 +7,24 @@ import { dockerEnv, hasImage } from "../machine/docker.js"
 import { checkoutHome, sessionsDir } from "../machine/home.js"
 import { resolveImage } from "../machine/images.js"
 import { run } from "../machine/process.js"
-import { worldDown, worldLogs, worldReset, worldUp } from "../sandbox.js"
+import { gitUrl, worldDown, worldLogs, worldReset, worldUp } from "../sandbox.js"
 import { startSession } from "../session/server.js"
 
 const checkout = mkdtempSync(join(tmpdir(), "world-"))
+const home = checkoutHome(checkout)
 const log = () => {}
 
 afterAll(async () => {
-  await worldReset(checkout, log)
+  await worldReset(home, log)
   rmSync(checkout, { recursive: true })
 })
 
 it("the world comes up once for commands at the same time, is found again, goes down and is forgotten", async () => {
   execFileSync("git", ["init", "-q", checkout])
   mkdirSync(join(checkout, "offline"))
-  const [one, other] = await Promise.all([worldUp(checkout, checkout, log), worldUp(checkout, checkout, log)])
+  const [one, other] = await Promise.all([worldUp(home, checkout, log), worldUp(home, checkout, log)])
   expect(one).toEqual(other)
-  const home = checkoutHome(checkout)
-  expect(await worldUp(checkout, checkout, log)).toEqual(one)
+  expect(await worldUp(home, checkout, log)).toEqual(one)
   expect(Object.keys(one.env).sort()).toEqual([
     "AWS_ACCESS_KEY_ID",
     "AWS_REGION",
@@ -32,14 +32,14 @@ it("the world comes up once for commands at the same time, is found again, goes 
     "AWS_SESSION_TOKEN",
     "GITHUB_TOKEN",
   ])
-  expect((await fetch(`http://127.0.0.1:${one.git.port}${one.git.path}/HEAD`)).status).toBe(401)
-  expect(worldLogs(checkout, 5).map(({ name }) => name)).toEqual(expect.arrayContaining(["emulator", "git"]))
+  expect((await fetch(`${gitUrl(one)}/HEAD`)).status).toBe(401)
+  expect(worldLogs(home, 5).map(({ name }) => name)).toEqual(expect.arrayContaining(["emulator", "git"]))
 
-  await worldDown(checkout, log)
+  await worldDown(home, log)
   for (const port of [one.emulator.port, one.git.port]) {
     await expect(fetch(`http://127.0.0.1:${port}/`)).rejects.toThrow()
   }
-  await worldDown(checkout, log)
+  await worldDown(home, log)
 
   const base = await resolveImage(one.docker, "debian:bookworm-slim", log)
   const running = await startSession({ docker: one.docker, stateDir: sessionsDir(home) })
@@ -47,7 +47,7 @@ it("the world comes up once for commands at the same time, is found again, goes 
   await run(one.docker.cli, ["tag", base, kept], { env: dockerEnv(one.docker) })
   await running.close()
   expect(await hasImage(one.docker, kept)).toBe(true)
-  await worldReset(checkout, log)
+  await worldReset(home, log)
   expect(existsSync(home)).toBe(false)
   expect(await hasImage(one.docker, kept)).toBe(false)
   const pulled = ["image", "ls", "--quiet", "--filter", `reference=127.0.0.1:${one.emulator.port}/*`]

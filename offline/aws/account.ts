@@ -1,0 +1,177 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { CloudFormation, waitUntilStackCreateComplete } from "@aws-sdk/client-cloudformation"
+import { ECR } from "@aws-sdk/client-ecr"
+import { STS } from "@aws-sdk/client-sts"
+import { type DockerTarget, dockerEnv } from "../machine/docker.js"
+import type { Log } from "../machine/home.js"
+import { resolveImage } from "../machine/images.js"
+import { run } from "../machine/process.js"
+import { WORLD } from "./names.js"
+
+/** How long the pipeline's credentials are good for: the longest that a role's session may last. */
+const SESSION_SECONDS = 12 * 3600
+
+/** The repository in which a bootstrapped CDK account keeps image assets. */
+const ASSETS = `cdk-hnb659fds-container-assets-${WORLD.accountId}-${WORLD.region}`
+
+/** The account's root user at a running emulator: who sets the account up. */
+export interface Root {
+  port: number
+  rootKey: string
+}
+
+/** Temporary credentials of the pipeline's role, such as a CodeBuild build has. `until` is in milliseconds. */
+export interface Session {
+  id: string
+  secret: string
+  token: string
+  until: number
+}
+
+/**
+ * Makes the world of infra/, by CloudFormation and from its very template, with the service on a placeholder image, so that
+ * the first release is an ordinary rolling deployment. What is there already stays as it is.
+ */
+export async function makeAccount(docker: DockerTarget, root: Root, log: Log): Promise<void> {
+  const client = new CloudFormation(asRoot(root))
+  if (await describeStack(client, "pipeline")) return
+  log("making the offline AWS account from infra/: registry, network, load balancer, service, roles")
+  await createStack(client, "CDKToolkit", toolkitTemplate())
+  const [placeholder] = await Promise.all([
+    publishPlaceholder(docker, root, log),
+    import("../../infra/lib/synth.js"), // takes seconds to load: meanwhile
+  ])
+  await createStack(client, "hello", await worldTemplate(placeholder))
+  const outputs = (await describeStack(client, "hello"))?.Outputs
+  const policy = outputs?.find(({ OutputKey }) => OutputKey === "ReleasePolicy")?.OutputValue ?? ""
+  await createStack(client, "pipeline", pipelineTemplate(policy))
+}
+
+/** Opens a session as the pipeline's role, for as long as one can last. */
+export async function openSession(root: Root): Promise<Session> {
+  const { Credentials: given } = await new STS(asRoot(root)).assumeRole({
+    RoleArn: `arn:aws:iam::${WORLD.accountId}:role/${WORLD.pipelineRole}`,
+    RoleSessionName: "offline",
+    DurationSeconds: SESSION_SECONDS,
+  })
+  return {
+    id: given?.AccessKeyId ?? "",
+    secret: given?.SecretAccessKey ?? "",
+    token: given?.SessionToken ?? "",
+    until: Date.now() + SESSION_SECONDS * 1000,
+  }
+}
+
+/** What an AWS client needs to act as the account's root. The emulator takes that key without checking signatures. */
+function asRoot({ port, rootKey }: Root) {
+  const credentials = { accessKeyId: rootKey, secretAccessKey: "unused" }
+  return { region: WORLD.region, endpoint: `http://127.0.0.1:${port}`, credentials }
+}
+
+async function createStack(client: CloudFormation, name: string, template: object): Promise<void> {
+  if (await describeStack(client, name)) return
+  await client.createStack({
+    StackName: name,
+    TemplateBody: JSON.stringify(template),
+    Capabilities: ["CAPABILITY_NAMED_IAM"],
+  })
+  const often = { client, minDelay: 0.05, maxDelay: 0.2, maxWaitTime: 600 }
+  await waitUntilStackCreateComplete(often, { StackName: name }).catch(async () => {
+    const { StackEvents } = await client.describeStackEvents({ StackName: name })
+    const reasons = StackEvents?.map(event => event.ResourceStatusReason).filter(Boolean)
+    throw new Error(`The offline stack ${name} could not be made: ${reasons?.join("; ")}`)
+  })
+}
+
+async function describeStack(client: CloudFormation, name: string) {
+  const described = await client.describeStacks({ StackName: name }).catch(() => undefined)
+  return described?.Stacks?.[0]
+}
+
+/** CloudFormation template of what `cdk bootstrap` leaves in an account and is needed here: a place for image assets. */
+function toolkitTemplate(): object {
+  return { Resources: { Assets: { Type: "AWS::ECR::Repository", Properties: { RepositoryName: ASSETS } } } }
+}
+
+/**
+ * The stack of infra/, as it is but for the placeholder image, which no registry outside gives here, and for what the
+ * emulator does not know. The CDK is loaded only when an account has to be made.
+ *
+ * @param placeholder the image that the service runs until the first release
+ */
+async function worldTemplate(placeholder: string): Promise<object> {
+  const [{ config }, { emulatorTemplate }, { changed }] = await Promise.all([
+    import("../../infra/config.js"),
+    import("../../infra/lib/emulator.js"),
+    import("../../infra/lib/settings.js"),
+  ])
+  const settings = [`region=${WORLD.region}`, `placeholder.image=${placeholder}`, "placeholder.command=[]"]
+  return emulatorTemplate(changed(config, settings)).template
+}
+
+/**
+ * CloudFormation template of the role as which the pipeline acts here. It has the stack's policy for releases and nothing
+ * else, so that a right that is missing there is missing here.
+ *
+ * @param releasePolicy the policy's ARN, an output of the stack
+ */
+function pipelineTemplate(releasePolicy: string): object {
+  const trusted = { AWS: `arn:aws:iam::${WORLD.accountId}:root` }
+  return {
+    Resources: {
+      Pipeline: {
+        Type: "AWS::IAM::Role",
+        Properties: {
+          RoleName: WORLD.pipelineRole,
+          MaxSessionDuration: SESSION_SECONDS,
+          ManagedPolicyArns: [releasePolicy],
+          AssumeRolePolicyDocument: {
+            Version: "2012-10-17",
+            Statement: [{ Effect: "Allow", Principal: trusted, Action: "sts:AssumeRole" }],
+          },
+        },
+      },
+    },
+  }
+}
+
+/**
+ * Builds the image that the service runs before its first release, on the app's own base image (one image less to get), and
+ * pushes it as `cdk deploy` publishes an image asset. Does nothing when the registry has it. Returns its reference there.
+ */
+async function publishPlaceholder(docker: DockerTarget, root: Root, log: Log): Promise<string> {
+  const ecr = new ECR(asRoot(root))
+  const registry = `127.0.0.1:${root.port}`
+  const tag = "placeholder"
+  const image = `${registry}/${ASSETS}:${tag}`
+  const there = await ecr
+    .describeImages({ repositoryName: ASSETS, imageIds: [{ imageTag: tag }] })
+    .catch(() => undefined)
+  if (there) return image
+  const dockerfile = readFileSync(join(import.meta.dirname, "../../Dockerfile"), "utf8")
+  const base = await resolveImage(docker, /^ARG PYTHON_IMAGE=(\S+)/m.exec(dockerfile)?.[1] ?? "", log)
+  const { authorizationData } = await ecr.getAuthorizationToken()
+  const [user = "", password = ""] = Buffer.from(authorizationData?.[0]?.authorizationToken ?? "", "base64")
+    .toString()
+    .split(":")
+  // A configuration of its own: the token of a passing emulator has no place in the user's.
+  const config = mkdtempSync(join(tmpdir(), "docker-config-"))
+  const env = { ...dockerEnv(docker), DOCKER_CONFIG: config }
+  const step = async (args: string[], input?: string) => {
+    const done = await run(docker.cli, args, { env, input })
+    if (done.code !== 0)
+      throw new Error(`docker ${args[0]} of the placeholder image failed:\n${done.stderr.trim()}`)
+  }
+  try {
+    const context = join(import.meta.dirname, "placeholder")
+    await step(["build", "--quiet", "--build-arg", `BASE=${base}`, "--tag", image, context])
+    await step(["login", "--username", user, "--password-stdin", registry], password)
+    await step(["push", "--quiet", image])
+    await step(["image", "rm", image])
+  } finally {
+    rmSync(config, { recursive: true })
+  }
+  return image
+}
