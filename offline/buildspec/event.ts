@@ -1,6 +1,7 @@
-import { BuildError } from "./errors.js"
+import { BuildError } from "./command.js"
+import { git } from "./source.js"
 
-/** What a push or a pull request tells CodeBuild by the repository's webhook. */
+/** What a push or a pull request tells CodeBuild through the repository's webhook. */
 export interface WebhookEvent {
   /** CodeBuild's name of it. */
   type: "PUSH" | "PULL_REQUEST_CREATED"
@@ -13,25 +14,37 @@ export interface WebhookEvent {
   previous?: string
 }
 
-/** One condition of a webhook, and a group of them, of which all must hold. */
-export interface Filter {
-  type: string
-  pattern: string
-  exclude: boolean
-}
-export type FilterGroup = Filter[]
-
-/** True where an event starts a build: at least one group's filters all hold. Throws BuildError for a type unknown here. */
-export function starts(event: WebhookEvent, groups: FilterGroup[]): boolean {
-  return groups.some(group => group.every(filter => holds(event, filter)))
-}
-
-function holds(event: WebhookEvent, { type, pattern, exclude }: Filter): boolean {
-  if (type === "EVENT") return pattern.split(/,\s*/).includes(event.type)
-  const refs: Record<string, string | undefined> = { HEAD_REF: event.headRef, BASE_REF: event.baseRef }
-  if (!(type in refs)) throw new BuildError(`the webhook's filter ${type} is not supported here.`)
-  const ref = refs[type]
-  return ref !== undefined && new RegExp(pattern).test(ref) !== exclude
+/**
+ * The event as which a work tree's HEAD reaches CodeBuild: pushed to its branch (to `branch` if HEAD is on none), or as a
+ * pull request for `branch`.
+ *
+ * @throws BuildError if the folder is no repository or has no commit
+ */
+export async function eventOf(
+  folder: string,
+  kind: "push" | "pull_request",
+  branch: string,
+): Promise<WebhookEvent> {
+  const ask = (...args: string[]) => git(folder, args).catch(() => "")
+  const commit = await ask("rev-parse", "--verify", "--quiet", "HEAD")
+  if (!commit) throw new BuildError(`${folder} is no git repository with a commit.`)
+  const current = await ask("symbolic-ref", "--quiet", "--short", "HEAD")
+  if (kind === "push") {
+    const previous = await ask("rev-parse", "--verify", "--quiet", "HEAD^")
+    return {
+      type: "PUSH",
+      headRef: `refs/heads/${current || branch}`,
+      commit,
+      previous: previous || undefined,
+    }
+  }
+  const head = current && current !== branch ? current : "change"
+  return {
+    type: "PULL_REQUEST_CREATED",
+    headRef: `refs/heads/${head}`,
+    baseRef: `refs/heads/${branch}`,
+    commit,
+  }
 }
 
 /** The variables that tell a build's commands of the event. */
@@ -40,8 +53,8 @@ export function eventVariables(event: WebhookEvent): Record<string, string> {
   const branch = event.headRef.replace("refs/heads/", "")
   return {
     CODEBUILD_INITIATOR: "GitHub-Hookshot/offline",
+    CODEBUILD_RESOLVED_SOURCE_VERSION: event.commit,
     CODEBUILD_SOURCE_VERSION: isPush ? event.commit : "pr/1",
-    CODEBUILD_WEBHOOK_ACTOR_ACCOUNT_ID: "0",
     CODEBUILD_WEBHOOK_EVENT: event.type,
     CODEBUILD_WEBHOOK_HEAD_REF: event.headRef,
     CODEBUILD_WEBHOOK_TRIGGER: isPush ? `branch/${branch}` : "pr/1",

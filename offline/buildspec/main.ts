@@ -2,13 +2,11 @@ import { resolve } from "node:path"
 import { parseArgs } from "node:util"
 import { config } from "../../infra/config.js"
 import { checkoutHome } from "../machine/home.js"
-import { BuildError } from "./errors.js"
-import { interrupt } from "./interrupt.js"
+import { startBuild, summaryText } from "./build.js"
+import { BuildError, command } from "./command.js"
+import { eventOf } from "./event.js"
 import { buildLog } from "./log.js"
-import type { BuildResult } from "./run.js"
-import { startBuild } from "./start.js"
-import { summaryText } from "./summary.js"
-import { eventOf, isDirty } from "./worktree.js"
+import { git } from "./source.js"
 
 const USAGE = `Usage: ./offline/codebuild [OPTIONS]
 
@@ -20,7 +18,6 @@ Options:
   --event EVENT      push or pull_request (default: push)
   --source DIR       Repository whose HEAD is built (default: this one). What is not committed is left out
   --buildspec FILE   A buildspec to use instead of the commit's
-  --output DIR       Folder for reports and artifacts, emptied first (default: codebuild in the sandbox's state)
   -h, --help         Show this
 
 Exit code: 0 when the build succeeded, 1 when it failed, 2 when no build starts, 130 after Ctrl-C.
@@ -28,13 +25,12 @@ Exit code: 0 when the build succeeded, 1 when it failed, 2 when no build starts,
 
 const CHECKOUT = resolve(import.meta.dirname, "../..")
 
-async function main(): Promise<number> {
+async function main(signal: AbortSignal): Promise<number> {
   const { values } = parseArgs({
     options: {
       event: { type: "string", default: "push" },
       source: { type: "string", default: CHECKOUT },
       buildspec: { type: "string" },
-      output: { type: "string" },
       help: { type: "boolean", short: "h" },
     },
   })
@@ -48,30 +44,19 @@ async function main(): Promise<number> {
   const log = buildLog(text => process.stdout.write(text))
   const source = resolve(values.source)
   const event = await eventOf(source, values.event, config.source.branch)
-  if (await isDirty(source)) log.say("Note: uncommitted changes are not part of the build")
+  if (await git(source, ["status", "--porcelain"]))
+    log.say("Note: uncommitted changes are not part of the build")
   const { project, result } = await startBuild({
     checkout: CHECKOUT,
     stateDir: checkoutHome(CHECKOUT),
     source,
     event,
     buildspec: values.buildspec && resolve(values.buildspec),
-    output: values.output && resolve(values.output),
     log,
-    signal: interrupt(),
+    signal,
   })
   process.stdout.write(`\n${summaryText(project.name, result)}`)
-  return exitCode(result)
+  return { SUCCEEDED: 0, FAILED: 1, TIMED_OUT: 1, STOPPED: 130 }[result.state]
 }
 
-function exitCode({ state }: BuildResult): number {
-  return state === "SUCCEEDED" ? 0 : state === "STOPPED" ? 130 : 1
-}
-
-main().then(
-  code => process.exit(code),
-  error => {
-    const isUsers = error instanceof BuildError || error.code?.startsWith("ERR_PARSE_ARGS")
-    process.stderr.write(`Error: ${isUsers ? error.message : error.stack}\n`)
-    process.exit(2)
-  },
-)
+command(main, 2)

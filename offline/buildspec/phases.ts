@@ -1,6 +1,6 @@
-import { type Buildspec, PHASES, type Phase, type PhaseName } from "./buildspec.js"
 import type { BuildLog } from "./log.js"
 import type { BuildShell } from "./shell.js"
+import { type Buildspec, PHASES, type Phase } from "./spec.js"
 
 export type State = "SUCCEEDED" | "FAILED" | "TIMED_OUT" | "STOPPED"
 
@@ -13,7 +13,7 @@ export interface PhaseResult {
   message: string
 }
 
-/** What the phases need to run. `signal` fires with the state that the build is to end in. */
+/** What the phases need to run. `signal` fires with STOPPED, or because the time is up. */
 export interface PhaseContext {
   spec: Buildspec
   shell: BuildShell
@@ -22,37 +22,28 @@ export interface PhaseContext {
 }
 
 /**
- * Runs the phases in order, as CodeBuild does (Build phase transitions; on-failure and finally in the reference):
- * a failing command ends its phase's commands, and `finally` still runs; a failing install or pre_build ends the build, a
- * failing build is followed by post_build; `on-failure: ABORT` ends the build, `CONTINUE` goes on with the next phase, and
- * the build has failed all the same. `RETRY` starts the build anew in CodeBuild; here it ends, and the log says so.
+ * Runs the phases in order, as CodeBuild does (Build phase transitions in its user guide): a failing command ends its phase's
+ * commands, and `finally` still runs; a failing install or pre_build ends the build, a failing build is followed by
+ * post_build.
  *
- * @returns the phases that ran, and whether artifacts and reports are still collected
+ * @returns the phases that ran, and whether reports are still collected
  */
 export async function runPhases(
   context: PhaseContext,
 ): Promise<{ results: PhaseResult[]; collect: boolean }> {
   const results: PhaseResult[] = []
-  let succeeding = true
   for (const name of PHASES) {
+    const succeeding = results.every(({ state }) => state === "SUCCEEDED")
     const result = await runPhase(name, context.spec.phases[name], context, succeeding)
     results.push(result)
-    if (result.state === "SUCCEEDED") continue
-    succeeding = false
-    if (!goesOn(name, context.spec.phases[name], result, context.log)) return { results, collect: false }
+    const goesOn = result.state === "FAILED" && (name === "build" || name === "post_build")
+    if (result.state !== "SUCCEEDED" && !goesOn) return { results, collect: false }
   }
   return { results, collect: true }
 }
 
-function goesOn(name: PhaseName, phase: Phase | undefined, { state }: PhaseResult, log: BuildLog): boolean {
-  if (state !== "FAILED" || phase?.onFailure === "ABORT") return false
-  if (phase?.onFailure === "RETRY") log.say("on-failure: CodeBuild would start this build anew; here it ends")
-  if (phase?.onFailure) return phase.onFailure === "CONTINUE"
-  return name === "build" || name === "post_build"
-}
-
 async function runPhase(
-  name: PhaseName,
+  name: string,
   phase: Phase | undefined,
   { shell, log, signal }: PhaseContext,
   succeeding: boolean,
@@ -77,7 +68,8 @@ async function runPhase(
   const end = { name: name.toUpperCase(), seconds: (performance.now() - began) / 1000 }
   if (signal.aborted) {
     const message = `The build was ended while ${end.name} ran`
-    return finished(log, { ...end, state: signal.reason as State, code: `BUILD_${signal.reason}`, message })
+    const state = signal.reason === "STOPPED" ? "STOPPED" : "TIMED_OUT"
+    return finished(log, { ...end, state, code: `BUILD_${state}`, message })
   }
   if (failure === undefined) return finished(log, { ...end, state: "SUCCEEDED", code: "", message: "" })
   return finished(log, { ...end, state: "FAILED", code: "COMMAND_EXECUTION_ERROR", message: failure })

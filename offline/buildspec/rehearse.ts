@@ -1,14 +1,15 @@
-import { mkdirSync, writeFileSync } from "node:fs"
-import { dirname, join, resolve } from "node:path"
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { basename, dirname, join, resolve } from "node:path"
 import { parseArgs } from "node:util"
-import { checkoutHome } from "../machine/home.js"
-import { BuildError } from "./errors.js"
-import { interrupt } from "./interrupt.js"
+import { checkoutHome, type Log } from "../machine/home.js"
+import { canInstall, installDebian } from "../machine/packages.js"
+import { run } from "../machine/process.js"
+import { summaryText } from "./build.js"
+import { BuildError, command } from "./command.js"
+import { documentText } from "./document.js"
 import { buildLog } from "./log.js"
 import { rehearse } from "./rehearsal.js"
-import { documentText } from "./rehearsalDocument.js"
-import { picture } from "./rehearsalPage.js"
-import { summaryText } from "./summary.js"
 
 const USAGE = `Usage: ./offline/rehearse [OPTIONS]
 
@@ -23,7 +24,7 @@ Options:
 
 const CHECKOUT = resolve(import.meta.dirname, "../..")
 
-async function main(): Promise<number> {
+async function main(signal: AbortSignal): Promise<number> {
   const { values } = parseArgs({
     options: {
       source: { type: "string", default: CHECKOUT },
@@ -38,7 +39,6 @@ async function main(): Promise<number> {
   const document = resolve(values.document)
   const png = document.replace(/(\.md)?$/, ".png")
   mkdirSync(dirname(document), { recursive: true })
-  const signal = interrupt()
   const log = buildLog(text => process.stdout.write(text))
   const seen = await rehearse({
     checkout: CHECKOUT,
@@ -46,20 +46,49 @@ async function main(): Promise<number> {
     source: resolve(values.source),
     log,
     signal,
-    visit: sandbox => picture(sandbox.appUrl, png, line => log.say(line)),
+    visit: world => picture(world.emulator.appUrl, png, line => log.say(line)),
   })
   process.stdout.write(`\n${summaryText(seen.project, seen.result)}`)
-  writeFileSync(document, documentText(seen, png.replace(/^.*\//, "")))
+  writeFileSync(document, documentText(seen, basename(png)))
   process.stdout.write(`Written: ${document} and its picture\n`)
   return 0
 }
 
-main().then(
-  code => process.exit(code),
-  error => {
-    if (error === "STOPPED") process.exit(130)
-    const isUsers = error instanceof BuildError || error.code?.startsWith("ERR_PARSE_ARGS")
-    process.stderr.write(`Error: ${isUsers ? error.message : error.stack}\n`)
-    process.exit(1)
-  },
-)
+/** A browser without a window that talks to nobody but the page. */
+const FLAGS = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--hide-scrollbars",
+  "--window-size=900,500",
+]
+
+/** Takes a page's picture in headless Chromium, which is installed if it can be. Throws BuildError if there is none. */
+async function picture(url: string, file: string, log: Log): Promise<void> {
+  if (!(await browser()) && canInstall()) await installDebian(["chromium"], log)
+  const found = await browser()
+  if (!found) throw new BuildError("Chromium is not installed. Install it, then run this again.")
+  const profile = mkdtempSync(join(tmpdir(), "chromium-"))
+  try {
+    rmSync(file, { force: true })
+    const options = [...FLAGS, `--user-data-dir=${profile}`, `--screenshot=${file}`]
+    const done = await run(found, [...options, url], { timeout: 120_000 })
+    if (!existsSync(file)) throw new BuildError(`Chromium took no picture of ${url}: ${done.stderr.trim()}`)
+  } finally {
+    rmSync(profile, { recursive: true, force: true })
+  }
+}
+
+async function browser(): Promise<string | undefined> {
+  for (const name of ["chromium", "chromium-browser", "google-chrome"]) {
+    if ((await run(name, ["--version"])).code === 0) return name
+  }
+  return undefined
+}
+
+command(main, 1)

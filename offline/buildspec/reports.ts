@@ -1,53 +1,55 @@
-import { readFileSync } from "node:fs"
-import { join } from "node:path"
-import { XMLParser, XMLValidator } from "fast-xml-parser"
-import { BuildError } from "./errors.js"
-
-/** How a report group's test cases ended. */
-export interface ReportCounts {
-  succeeded: number
-  failed: number
-  error: number
-  skipped: number
-}
+import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { join, relative, resolve } from "node:path"
+import { XMLParser } from "fast-xml-parser"
+import picomatch from "picomatch"
+import { BuildError } from "./command.js"
+import type { ReportFiles } from "./spec.js"
 
 /**
- * Counts the test cases of JUnit XML files: what CodeBuild shows of a report. Suites may be nested.
+ * Counts the test cases of a report group's JUnit XML files, as one line: what CodeBuild shows of a report. Suites may be
+ * nested.
  *
- * @throws BuildError for a file that is no JUnit XML
+ * @throws BuildError if no file is there or one is not JUnit XML
  */
-export function countCases(folder: string, files: string[]): ReportCounts {
-  const counts: ReportCounts = { succeeded: 0, failed: 0, error: 0, skipped: 0 }
-  for (const file of files) {
-    const xml = readFileSync(join(folder, file), "utf8")
-    if (XMLValidator.validate(xml) !== true) throw new BuildError(`report file ${file} is no XML`)
-    const root = new XMLParser({ alwaysCreateTextNode: true }).parse(xml) as Node
-    if (!("testsuites" in root) && !("testsuite" in root))
-      throw new BuildError(`report file ${file} is no JUnit XML`)
-    for (const one of cases(root)) counts[outcome(one)]++
-  }
-  return counts
-}
-
-/** The counts as one line. */
-export function countsText({ succeeded, failed, error, skipped }: ReportCounts): string {
-  const total = succeeded + failed + error + skipped
-  return `${total} test cases: ${succeeded} succeeded, ${failed} failed, ${error} in error, ${skipped} skipped`
+export function countCases(group: ReportFiles, source: string): string {
+  const folder = resolve(source, group["base-directory"])
+  if (!existsSync(folder))
+    throw new BuildError(`no matching base directory path found for ${group["base-directory"]}`)
+  const patterns = group.files.map(file => file.replace(/^\.\//, ""))
+  const matches = picomatch(patterns, { dot: true })
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter(entry => entry.isFile())
+    .map(entry => join(entry.parentPath ?? entry.path, entry.name))
+    .filter(file => matches(relative(folder, file)))
+  if (files.length === 0) throw new BuildError("no matching report paths found")
+  const all = files.flatMap(casesOf)
+  const count = (outcome: string) => all.filter(one => outcomeOf(one) === outcome).length
+  return `${all.length} test cases: ${count("succeeded")} succeeded, ${count("failure")} failed, ${count("error")} in error, ${count("skipped")} skipped`
 }
 
 type Node = { [name: string]: unknown }
 
-function cases(node: Node): Node[] {
-  const nested = ["testsuites", "testsuite"].flatMap(name => nodes(node[name]).flatMap(cases))
-  return [...nested, ...nodes(node.testcase)]
+/** A test case is always an object, and always in a list. */
+const parser = new XMLParser({ alwaysCreateTextNode: true, isArray: name => name === "testcase" })
+
+function casesOf(file: string): Node[] {
+  let root: Node
+  try {
+    root = parser.parse(readFileSync(file, "utf8"), true)
+  } catch (error) {
+    throw new BuildError(`report file ${file} is not XML: ${(error as Error).message}`)
+  }
+  if (!("testsuites" in root) && !("testsuite" in root))
+    throw new BuildError(`report file ${file} is not JUnit XML`)
+  return cases(root)
 }
 
-function nodes(value: unknown): Node[] {
-  return (Array.isArray(value) ? value : [value]).filter(one => typeof one === "object" && one !== null)
+function cases(node: unknown): Node[] {
+  if (Array.isArray(node)) return node.flatMap(cases)
+  if (typeof node !== "object" || node === null) return []
+  return Object.entries(node).flatMap(([name, value]) => (name === "testcase" ? value : cases(value)))
 }
 
-function outcome(testcase: Node): keyof ReportCounts {
-  if ("error" in testcase) return "error"
-  if ("failure" in testcase) return "failed"
-  return "skipped" in testcase ? "skipped" : "succeeded"
+function outcomeOf(testcase: Node): string {
+  return ["error", "failure", "skipped"].find(outcome => outcome in testcase) ?? "succeeded"
 }

@@ -2,13 +2,11 @@ import { cpSync, mkdirSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { beforeAll, describe, expect, test } from "vitest"
 import { config } from "../../infra/config.js"
-import { type Live, lookAt } from "../buildspec/live.js"
+import { type BuildResult, startBuild } from "../buildspec/build.js"
+import { documentText } from "../buildspec/document.js"
+import { eventOf } from "../buildspec/event.js"
 import { buildLog } from "../buildspec/log.js"
-import { type Rehearsal, rehearse } from "../buildspec/rehearsal.js"
-import { documentText } from "../buildspec/rehearsalDocument.js"
-import type { BuildResult } from "../buildspec/run.js"
-import { startBuild } from "../buildspec/start.js"
-import { eventOf } from "../buildspec/worktree.js"
+import { type Live, lookAt, type Rehearsal, rehearse } from "../buildspec/rehearsal.js"
 import { git, states, temporaryForAll } from "./codebuild.help.js"
 
 const PROJECT = join(import.meta.dirname, "../..")
@@ -64,19 +62,20 @@ describe("laptop and CodeBuild", { timeout: 60_000 }, () => {
     seen = await rehearse({
       ...common,
       source: repository(join(folder, "repository")),
-      visit: async (sandbox, source) => {
-        secrets = [sandbox.role.id, sandbox.role.secret, sandbox.role.token, sandbox.repository.token]
+      visit: async (world, source) => {
+        const { AWS_REGION, ...hidden } = world.env
+        secrets = Object.values(hidden)
         const { branch } = config.source
         const again = await startBuild({ ...common, source, event: await eventOf(source, "push", branch) })
         retry = again.result
-        afterRetry = await lookAt(sandbox)
+        afterRetry = await lookAt(world)
         const proposed = await startBuild({
           ...common,
           source,
           event: await eventOf(source, "pull_request", branch),
         })
         pullRequest = proposed.result
-        afterPullRequest = await lookAt(sandbox)
+        afterPullRequest = await lookAt(world)
       },
     })
   }, 900_000)
@@ -114,6 +113,7 @@ describe("laptop and CodeBuild", { timeout: 60_000 }, () => {
 
   test("no secret is in the log", () => {
     expect(log).toContain("CODEBUILD_SRC_DIR")
+    expect(secrets).toHaveLength(4)
     for (const secret of secrets) {
       expect(secret.length).toBeGreaterThan(8)
       expect(log.includes(secret)).toBe(false)

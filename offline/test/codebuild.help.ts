@@ -3,10 +3,10 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { afterAll, onTestFinished } from "vitest"
+import { type BuildResult, runBuild } from "../buildspec/build.js"
 import type { WebhookEvent } from "../buildspec/event.js"
 import { buildLog } from "../buildspec/log.js"
 import type { Project } from "../buildspec/project.js"
-import { type BuildResult, runBuild } from "../buildspec/run.js"
 
 /** A folder for one test. */
 export function temporary(): string {
@@ -46,7 +46,7 @@ export const PROJECT: Project = {
   privileged: true,
   cloneDepth: 0,
   timeoutMinutes: 1,
-  variables: [{ name: "GITHUB_TOKEN", type: "SECRETS_MANAGER", value: "hello/git-token" }],
+  variables: [{ name: "GITHUB_TOKEN", secret: true, value: "hello/git-token" }],
   filterGroups: [],
 }
 
@@ -56,7 +56,7 @@ const DOCKER = `#!/bin/sh
 echo "Docker 20.10"
 `
 
-/** What a build of a commit with these files gives: its result, its log, and its output folder. */
+/** What a build of a commit with these files gives: its result and its log. */
 export async function buildOf(
   files: Record<string, string>,
   options: {
@@ -66,11 +66,9 @@ export async function buildOf(
     secrets?: Record<string, string>
     signal?: AbortSignal
   } = {},
-): Promise<BuildResult & { log: string; output: string }> {
+): Promise<BuildResult & { log: string }> {
   const folder = temporary()
-  const [repository, checkout, output] = ["repository", "checkout", "output"].map(name =>
-    join(folder, name),
-  ) as [string, string, string]
+  const [repository, checkout] = [join(folder, "repository"), join(folder, "checkout")]
   write(repository, files)
   git(repository, "init", "--quiet")
   for (const message of ["feat: first", "feat: second"]) {
@@ -82,27 +80,29 @@ export async function buildOf(
     "node_modules/.keep": "",
     docker: DOCKER,
   })
-  const secret = {
-    role: "arn:aws:iam::111122223333:role/hello",
-    id: "ASIAROLE",
-    secret: "very-secret",
-    token: "role-token",
-    until: Date.UTC(2030, 0, 1),
+  const env = {
+    AWS_ACCESS_KEY_ID: "ASIAROLE",
+    AWS_SECRET_ACCESS_KEY: "very-secret",
+    AWS_SESSION_TOKEN: "role-token",
+    AWS_REGION: "eu-north-1",
   }
   let log = ""
   const result = await runBuild({
     checkout,
-    sandbox: {
+    world: {
       docker: { cli: join(checkout, "docker"), host: "unix:///there" },
-      endpoints: { awsPort: 1111, gitPort: 2222 },
-      accountId: "111122223333",
-      region: "eu-north-1",
-      appUrl: "http://127.0.0.1:3333",
-      repository: { url: `file://${repository}`, token: "clone-token" },
-      role: secret,
-      powerless: { ...secret, id: "ASIANORIGHTS" },
-      secrets: options.secrets ?? { "hello/git-token": "ghs_token" },
+      emulator: {
+        port: 1111,
+        region: "eu-north-1",
+        accountId: "111122223333",
+        appUrl: "http://127.0.0.1:3333",
+        env,
+      },
+      git: { port: 2222, path: "/hello.git", token: "clone-token" },
+      env: {},
     },
+    repository: { url: `file://${repository}`, token: "clone-token" },
+    secrets: options.secrets ?? { "hello/git-token": "ghs_token" },
     project: { ...PROJECT, ...options.project },
     event: {
       type: "PUSH",
@@ -110,14 +110,12 @@ export async function buildOf(
       commit: git(repository, "rev-parse", "HEAD"),
       ...options.event,
     },
-    number: 7,
-    output,
     log: buildLog(text => {
       log += text
     }),
     signal: options.signal ?? new AbortController().signal,
   })
-  return { ...result, log, output }
+  return { ...result, log }
 }
 
 /** The states of the phases that ran, as `INSTALL SUCCEEDED`. */

@@ -1,9 +1,7 @@
-import type { Live } from "./live.js"
-import type { Rehearsal } from "./rehearsal.js"
+import type { Live, Rehearsal } from "./rehearsal.js"
 
 /**
- * The rehearsal as a page of documentation, in Markdown. Ports, durations and the load balancer's number, which differ from run
- * to run, are left out.
+ * The rehearsal as a page of documentation, in Markdown. Ports and durations, which differ from run to run, are left out.
  *
  * @param pictureName file name of the page's picture, beside the document
  */
@@ -115,8 +113,5 @@ const short = (digest: string) => `${digest.slice(0, 19)}…`
 
 /** Without what differs from run to run though nothing changed. */
 function stable(text: string): string {
-  return text
-    .replace(/^time {2,}.*\n/gm, "")
-    .replace(/(127\.0\.0\.1|localhost):\d+/g, "$1:PORT")
-    .replace(/(:\/\/\w+)-\w+(\.[\w-]+\.elb\.)/g, "$1-NUMBER$2")
+  return text.replace(/^time {2,}.*\n/gm, "").replace(/(127\.0\.0\.1|localhost):\d+/g, "$1:PORT")
 }

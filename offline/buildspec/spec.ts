@@ -1,0 +1,100 @@
+import { parse } from "yaml"
+import { z } from "zod"
+import { BuildError } from "./command.js"
+
+/** The phases that a buildspec can have, in the order in which they run. */
+export const PHASES = ["install", "pre_build", "build", "post_build"] as const
+
+export type Phase = { commands: string[]; finally: string[] }
+
+/** JUnit XML files of a report group, relative to a folder of the source. */
+export type ReportFiles = { files: string[]; "base-directory": string }
+
+/** What this runner takes from a buildspec. */
+export interface Buildspec {
+  shell: "bash" | "/bin/sh"
+  variables: Record<string, string>
+  exported: string[]
+  phases: Partial<Record<(typeof PHASES)[number], Phase>>
+  /** By the name of the report group. */
+  reports: Record<string, ReportFiles>
+}
+
+/** CodeBuild takes a number or a truth value as a text. */
+const text = z.preprocess(
+  value => (typeof value === "number" || typeof value === "boolean" ? String(value) : value),
+  z.string(),
+)
+/** A text alone is a list of one. */
+const texts = z.preprocess(
+  value => (value === undefined || Array.isArray(value) ? value : [value]),
+  z.array(text).min(1),
+)
+const name = text.refine(value => /^[A-Za-z_]\w*$/.test(value), "this can't be the name of a variable")
+const phase = z.strictObject({ commands: texts, finally: texts.default([]) })
+
+const schema = z.strictObject({
+  version: text.refine(version => version === "0.2", "this runner knows version 0.2 alone"),
+  env: z
+    .strictObject({
+      shell: z.enum(["bash", "/bin/sh"]).default("/bin/sh"),
+      variables: z
+        .record(name, text)
+        .refine(
+          variables => !Object.keys(variables).some(key => key.startsWith("CODEBUILD_")),
+          "names that begin with CODEBUILD_ are CodeBuild's own",
+        )
+        .default({}),
+      "exported-variables": z
+        .array(name.refine(key => !key.startsWith("AWS_"), "AWS_ variables can't be exported"))
+        .default([]),
+    })
+    .prefault({}),
+  phases: z
+    .strictObject(Object.fromEntries(PHASES.map(key => [key, phase.optional()])))
+    .refine(phases => Object.keys(phases).length > 0, `holds none of ${PHASES.join(", ")}`),
+  reports: z
+    .record(
+      z.string(),
+      z.strictObject({
+        files: texts,
+        "base-directory": text.default("."),
+        "file-format": z.literal("JUNITXML").optional(),
+      }),
+    )
+    .default({}),
+})
+
+/**
+ * Reads a buildspec of version 0.2: the part of the build specification reference that a project like this one uses.
+ *
+ * @throws BuildError for all else, so that nothing is passed over
+ */
+export function parseBuildspec(source: string): Buildspec {
+  const { data, error } = schema.safeParse(read(source))
+  if (error) throw new BuildError(error.issues.map(explain).join("\n"))
+  const { env, phases, reports } = data
+  return {
+    shell: env.shell,
+    variables: env.variables,
+    exported: env["exported-variables"],
+    phases,
+    reports,
+  }
+}
+
+function read(source: string): unknown {
+  try {
+    return parse(source)
+  } catch (error) {
+    throw new BuildError(`The buildspec is not YAML: ${(error as Error).message.trim()}`)
+  }
+}
+
+function explain(issue: z.core.$ZodIssue): string {
+  const at = issue.path.join(".") || "buildspec"
+  if (issue.code === "unrecognized_keys")
+    return issue.keys.map(key => `${at}.${key} is not supported here.`).join("\n")
+  if (issue.code === "invalid_key") return `${at}: ${issue.issues[0]?.message}.`
+  return `${at}: ${issue.message}.`
+}
