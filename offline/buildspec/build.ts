@@ -5,8 +5,13 @@ import { config } from "../../infra/config.js"
 import { WORLD } from "../aws/names.js"
 import { gitUrl, type World, worldUp } from "../sandbox.js"
 import { BuildError } from "./command.js"
-import { type RoleCredentials, serveCredentials } from "./credentials.js"
-import { baseEnvironment, builtInVariables, projectVariables } from "./environment.js"
+import {
+  baseEnvironment,
+  builtInVariables,
+  projectVariables,
+  type RoleCredentials,
+  serveCredentials,
+} from "./environment.js"
 import type { WebhookEvent } from "./event.js"
 import type { BuildLog } from "./log.js"
 import { finished, type PhaseResult, runPhases, type State } from "./phases.js"
@@ -139,7 +144,7 @@ async function prepare(
       log: line => log.say(line),
     })),
     // The project's come second: they win if both define one.
-    ...spec.variables,
+    ...spec.env.variables,
     ...own,
     ...credentials,
     ...builtInVariables({
@@ -152,7 +157,7 @@ async function prepare(
     }),
   }
   const folder = join(workspace, "shell")
-  const shell = new BuildShell({ shell: spec.shell, folder, cwd: source, variables })
+  const shell = new BuildShell({ shell: spec.env.shell, folder, cwd: source, variables })
   return { spec, shell, source }
 }
 
@@ -164,7 +169,7 @@ async function build(
   const { log, signal, project } = options
   const { results, collect } = await runPhases({ spec, shell, log, signal })
   result.phases.push(...results)
-  result.exported = await shell.values(spec.exported)
+  result.exported = await shell.values(spec.env["exported-variables"])
   if (!collect) return
   await step("UPLOAD_ARTIFACTS", result, options, () => {
     for (const [name, group] of Object.entries(spec.reports)) {

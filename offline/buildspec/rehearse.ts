@@ -1,7 +1,6 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { basename, dirname, join, resolve } from "node:path"
-import { parseArgs } from "node:util"
+import { basename, join, resolve } from "node:path"
 import { checkoutHome, type Log } from "../machine/home.js"
 import { canInstall, installDebian } from "../machine/packages.js"
 import { run } from "../machine/process.js"
@@ -11,46 +10,24 @@ import { documentText } from "./document.js"
 import { buildLog } from "./log.js"
 import { rehearse } from "./rehearsal.js"
 
-const USAGE = `Usage: ./offline/rehearse [OPTIONS]
-
-Rehearses a push to release, in a sandbox of its own: releases HEAD, commits a change of the app, pushes it, and lets the
-webhook's event start the build that releases it. Writes what it saw to docs/demonstration.md, with the page's picture.
-
-Options:
-  --source DIR      Repository to rehearse with (default: this one). What is not committed is left out
-  --document FILE   Markdown file to write; the picture goes beside it (default: docs/demonstration.md)
-  -h, --help        Show this
-`
-
 const CHECKOUT = resolve(import.meta.dirname, "../..")
+const DOCUMENT = join(CHECKOUT, "docs/demonstration.md")
+const PICTURE = join(CHECKOUT, "docs/demonstration.png")
 
+/** `npm run rehearse`: rehearses a push to release with this repository's HEAD, and writes what it saw to the documentation. */
 async function main(signal: AbortSignal): Promise<number> {
-  const { values } = parseArgs({
-    options: {
-      source: { type: "string", default: CHECKOUT },
-      document: { type: "string", default: join(CHECKOUT, "docs/demonstration.md") },
-      help: { type: "boolean", short: "h" },
-    },
-  })
-  if (values.help) {
-    process.stdout.write(USAGE)
-    return 0
-  }
-  const document = resolve(values.document)
-  const png = document.replace(/(\.md)?$/, ".png")
-  mkdirSync(dirname(document), { recursive: true })
   const log = buildLog(text => process.stdout.write(text))
   const seen = await rehearse({
     checkout: CHECKOUT,
     stateDir: join(checkoutHome(CHECKOUT), "rehearsal"),
-    source: resolve(values.source),
+    source: CHECKOUT,
     log,
     signal,
-    visit: world => picture(world.emulator.appUrl, png, line => log.say(line)),
+    visit: world => picture(world.emulator.appUrl, PICTURE, line => log.say(line)),
   })
   process.stdout.write(`\n${summaryText(seen.project, seen.result)}`)
-  writeFileSync(document, documentText(seen, basename(png)))
-  process.stdout.write(`Written: ${document} and its picture\n`)
+  writeFileSync(DOCUMENT, documentText(seen, basename(PICTURE)))
+  process.stdout.write(`Written: ${DOCUMENT} and its picture\n`)
   return 0
 }
 

@@ -3,7 +3,7 @@ import { join, relative, resolve } from "node:path"
 import { XMLParser } from "fast-xml-parser"
 import picomatch from "picomatch"
 import { BuildError } from "./command.js"
-import type { ReportFiles } from "./spec.js"
+import type { ReportGroup } from "./spec.js"
 
 /**
  * Counts the test cases of a report group's JUnit XML files, as one line: what CodeBuild shows of a report. Suites may be
@@ -11,7 +11,7 @@ import type { ReportFiles } from "./spec.js"
  *
  * @throws BuildError if no file is there or one is not JUnit XML
  */
-export function countCases(group: ReportFiles, source: string): string {
+export function countCases(group: ReportGroup, source: string): string {
   const folder = resolve(source, group["base-directory"])
   if (!existsSync(folder))
     throw new BuildError(`no matching base directory path found for ${group["base-directory"]}`)

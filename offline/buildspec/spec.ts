@@ -5,21 +5,6 @@ import { BuildError } from "./command.js"
 /** The phases that a buildspec can have, in the order in which they run. */
 export const PHASES = ["install", "pre_build", "build", "post_build"] as const
 
-export type Phase = { commands: string[]; finally: string[] }
-
-/** JUnit XML files of a report group, relative to a folder of the source. */
-export type ReportFiles = { files: string[]; "base-directory": string }
-
-/** What this runner takes from a buildspec. */
-export interface Buildspec {
-  shell: "bash" | "/bin/sh"
-  variables: Record<string, string>
-  exported: string[]
-  phases: Partial<Record<(typeof PHASES)[number], Phase>>
-  /** By the name of the report group. */
-  reports: Record<string, ReportFiles>
-}
-
 /** CodeBuild takes a number or a truth value as a text. */
 const text = z.preprocess(
   value => (typeof value === "number" || typeof value === "boolean" ? String(value) : value),
@@ -32,6 +17,12 @@ const texts = z.preprocess(
 )
 const name = text.refine(value => /^[A-Za-z_]\w*$/.test(value), "this can't be the name of a variable")
 const phase = z.strictObject({ commands: texts, finally: texts.default([]) })
+/** JUnit XML files, relative to a folder of the source. */
+const reportGroup = z.strictObject({
+  files: texts,
+  "base-directory": text.default("."),
+  "file-format": z.literal("JUNITXML").optional(),
+})
 
 const schema = z.strictObject({
   version: text.refine(version => version === "0.2", "this runner knows version 0.2 alone"),
@@ -39,10 +30,9 @@ const schema = z.strictObject({
     .strictObject({
       shell: z.enum(["bash", "/bin/sh"]).default("/bin/sh"),
       variables: z
-        .record(name, text)
-        .refine(
-          variables => !Object.keys(variables).some(key => key.startsWith("CODEBUILD_")),
-          "names that begin with CODEBUILD_ are CodeBuild's own",
+        .record(
+          name.refine(key => !key.startsWith("CODEBUILD_"), "this name is CodeBuild's own"),
+          text,
         )
         .default({}),
       "exported-variables": z
@@ -53,17 +43,14 @@ const schema = z.strictObject({
   phases: z
     .strictObject(Object.fromEntries(PHASES.map(key => [key, phase.optional()])))
     .refine(phases => Object.keys(phases).length > 0, `holds none of ${PHASES.join(", ")}`),
-  reports: z
-    .record(
-      z.string(),
-      z.strictObject({
-        files: texts,
-        "base-directory": text.default("."),
-        "file-format": z.literal("JUNITXML").optional(),
-      }),
-    )
-    .default({}),
+  /** By the name of the report group. */
+  reports: z.record(z.string(), reportGroup).default({}),
 })
+
+/** What this runner takes from a buildspec. */
+export type Buildspec = z.output<typeof schema>
+export type Phase = z.output<typeof phase>
+export type ReportGroup = z.output<typeof reportGroup>
 
 /**
  * Reads a buildspec of version 0.2: the part of the build specification reference that a project like this one uses.
@@ -73,14 +60,7 @@ const schema = z.strictObject({
 export function parseBuildspec(source: string): Buildspec {
   const { data, error } = schema.safeParse(read(source))
   if (error) throw new BuildError(error.issues.map(explain).join("\n"))
-  const { env, phases, reports } = data
-  return {
-    shell: env.shell,
-    variables: env.variables,
-    exported: env["exported-variables"],
-    phases,
-    reports,
-  }
+  return data
 }
 
 function read(source: string): unknown {

@@ -25,7 +25,10 @@ test.each([
   [`version: 0.2\nartifacts: {files: [x]}\n${build}`, "buildspec.artifacts is not supported here"],
   [`version: 0.2\nenv: {secrets-manager: {A: b}}\n${build}`, "env.secrets-manager is not supported here"],
   [`version: 0.2\nenv: {shell: fish}\n${build}`, "env.shell: Invalid option"],
-  [`version: 0.2\nenv: {variables: {CODEBUILD_X: y}}\n${build}`, "CODEBUILD_ are CodeBuild's own"],
+  [
+    `version: 0.2\nenv: {variables: {CODEBUILD_X: y}}\n${build}`,
+    "env.variables.CODEBUILD_X: this name is CodeBuild's own",
+  ],
   [`version: 0.2\nenv: {variables: {a-b: y}}\n${build}`, "env.variables.a-b: this can't be the name"],
   [`version: 0.2\nenv: {exported-variables: [AWS_REGION]}\n${build}`, "can't be exported"],
   [`version: 0.2\nenv: {exported-variables: ["$(x)"]}\n${build}`, "can't be the name of a variable"],
@@ -39,7 +42,7 @@ test.each([
 test("the project's buildspec is one it knows", () => {
   const spec = parseBuildspec(BUILDSPEC)
   expect(Object.keys(spec.phases)).toEqual(["install", "pre_build", "build", "post_build"])
-  expect(spec.exported).toEqual(["VERSION", "IMAGE"])
+  expect(spec.env["exported-variables"]).toEqual(["VERSION", "IMAGE"])
 })
 
 test("secrets are masked also where a chunk ends in one", () => {
