@@ -47,7 +47,7 @@ function explain(reference: string, registry: string, answer: Exclude<Answer, { 
 }
 
 /** An image reference in its parts. */
-export interface Reference {
+interface Reference {
   /** Host of the registry, with its port if one is named. */
   registry: string
   /** The repository; without the prefixes under which Docker's official images are found. */
@@ -82,7 +82,7 @@ export function parseReference(reference: string): Reference {
 }
 
 /** What came of a pull: done, refused by the registry, or no answer from it. */
-export type Answer = { kind: "pulled" } | { kind: "refused"; why: string } | { kind: "silent"; why: string }
+type Answer = { kind: "pulled" } | { kind: "refused"; why: string } | { kind: "silent"; why: string }
 
 const PATIENCE_MS = 5_000
 const MEMORY_MS = 10 * 60_000
@@ -95,7 +95,7 @@ const REFUSALS =
  * Pulls an image. A registry that sends nothing for five seconds counts as silent, and that is remembered for ten
  * minutes, on disk too, so that a machine without registries doesn't wait for each image anew.
  */
-export async function askRegistry(
+async function askRegistry(
   docker: DockerTarget,
   registry: string,
   reference: string,
