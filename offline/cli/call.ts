@@ -4,15 +4,12 @@ import { Constructed } from "../session/module/constructed.js"
 import { sourcesHash } from "../session/module/keep.js"
 import type { FunctionDef } from "../session/module/types.js"
 import type { Api } from "./api.js"
-import { type Chain, parseChain } from "./chain.js"
+import { type Chain, parseChain } from "./commandLine.js"
+import { callFlags, type Globals, globalFlags, moduleFlags } from "./commands.js"
 import { CliError, errorText } from "./errors.js"
-import { callFlags, type Globals, globalFlags, moduleFlags } from "./globals.js"
 import { chainHelp, layoutOf } from "./help.js"
-import { onInterrupt } from "./interrupt.js"
-import { type Loaded, loadModule } from "./module.js"
-import { STATE_DIR } from "./place.js"
-import { resultText, Shown } from "./print.js"
-import { type Log, progressLog } from "./progress.js"
+import { type Loaded, type Log, loadModule, progressLog, STATE_DIR } from "./module.js"
+import { resultText, Shown } from "./queries.js"
 
 /** `dagger call`: runs a chain of functions and prints its result. Returns the exit code. Throws CliError. */
 export async function call(words: readonly string[], globals: Globals): Promise<number> {
@@ -66,7 +63,7 @@ async function run(
   const constructed = new Constructed(STATE_DIR, source.name, sourcesHash(source, sdk))
   const opening = import("./session.js").then(({ openSession }) => openSession(log, cwd))
   opening.catch(() => {})
-  const filled = import("./world.js").then(({ fillFromWorld }) =>
+  const filled = import("./sandbox.js").then(({ fillFromWorld }) =>
     fillFromWorld(source, chain, addresses, cwd, log),
   )
   filled.catch(() => {})
@@ -113,4 +110,23 @@ async function print(value: unknown, chain: Chain, globals: Globals): Promise<vo
   }
   const end = process.stdout.isTTY && !text.endsWith("\n") ? "\n" : ""
   await new Promise<void>(done => process.stdout.write(text + end, () => done()))
+}
+
+/** How long what runs is given to end, in milliseconds, before the command ends without it. */
+const PATIENCE = 700
+
+/**
+ * On Ctrl-C (or SIGTERM): says `Canceled.`, ends what runs by `close` and exits with 1, within a second whatever `close` does.
+ */
+export function onInterrupt(close: () => Promise<void>): void {
+  const cancel = () => {
+    process.stderr.write("Canceled.\n")
+    setTimeout(() => process.exit(1), PATIENCE).unref()
+    close().then(
+      () => process.exit(1),
+      () => process.exit(1),
+    )
+  }
+  process.once("SIGINT", cancel)
+  process.once("SIGTERM", cancel)
 }

@@ -1,20 +1,18 @@
+import { connect, createServer } from "node:net"
 import { type Call, FunctionError } from "../session/module/calls.js"
 import type { Constructed } from "../session/module/constructed.js"
 import { type Run, startRun } from "../session/module/run.js"
 import type { SdkFiles } from "../session/module/sdk.js"
 import type { ModuleSource } from "../session/module/source.js"
 import type { ArgumentDef, TypeRef } from "../session/module/types.js"
-import type { RunningSession } from "../session/server.js"
-import { type Api, isWorkspace } from "./api.js"
-import { loadAddress, loadDefaultPath } from "./arguments.js"
-import type { Step } from "./chain.js"
-import { ask, askFor } from "./client.js"
-import { apiError } from "./errors.js"
-import { typeName } from "./names.js"
-import { Shown } from "./print.js"
-import { coreQuery, type Selection } from "./query.js"
+import { openTerminal, type RunningSession } from "../session/server.js"
+import { type Api, isWorkspace, typeName } from "./api.js"
+import type { Step } from "./commandLine.js"
+import { apiError, CliError } from "./errors.js"
+import type { Log } from "./module.js"
+import { ask, askFor, coreQuery, type Selection, Shown } from "./queries.js"
 import type { Addresses } from "./userDefaults.js"
-import { isAddressed } from "./values.js"
+import { isAddressed, loadAddress, loadDefaultPath, nodeQuery } from "./values.js"
 
 /** All that a chain's execution needs. */
 export interface Context {
@@ -118,7 +116,6 @@ export class Executor {
     rest: readonly Step[],
   ): Promise<unknown> {
     const session = await this.context.session
-    const { terminal, up } = await import("./interactive.js")
     if (step.fn.name === "up") return up(session, id, args, this.context.log)
     return this.followCore("Container", await terminal(session, id, args.cmd as string[] | undefined), rest)
   }
@@ -192,4 +189,57 @@ export class Executor {
     }
     return count
   }
+}
+
+interface Forward {
+  frontend: number
+  backend: number
+}
+
+/**
+ * Container.terminal: a shell (or `cmd`) in the container, on this terminal. What it changes is dropped; gives the same container.
+ * Throws CliError where there is no terminal.
+ */
+export async function terminal(session: RunningSession, id: string, cmd?: string[]): Promise<string> {
+  if (!process.stdin.isTTY || !process.stdout.isTTY) {
+    throw new CliError(
+      "running shell without the TUI is not supported: it needs a terminal on standard input and output",
+    )
+  }
+  await openTerminal(session.session, id, cmd && cmd.length > 0 ? cmd : undefined)
+  return id
+}
+
+/**
+ * Service.up: starts the service and makes its ports the same ones (or those of `forwards`, or with `random` free ones) on this
+ * machine's loopback, until the command is canceled. Each is told through `log`.
+ */
+export async function up(
+  session: RunningSession,
+  id: string,
+  options: { ports?: Forward[]; random?: boolean },
+  log: Log,
+): Promise<never> {
+  await askFor(session, nodeQuery("Service", id, "start"))
+  const known = (await askFor(session, nodeQuery("Service", id, "ports { port }"))) as { port: number }[]
+  const all = known.map(({ port }) => ({ frontend: port, backend: port }))
+  for (const { frontend, backend } of options.ports?.length ? options.ports : all) {
+    const target = (await askFor(session, nodeQuery("Service", id, `endpoint(port: ${backend})`))) as string
+    const port = await listen(options.random ? 0 : frontend, target)
+    log(`tunnel: 127.0.0.1:${port} to the service's port ${backend}. Ctrl-C ends it.`)
+  }
+  return new Promise<never>(() => {})
+}
+
+function listen(port: number, target: string): Promise<number> {
+  const [, host = "", at = ""] = /^(.*):(\d+)$/.exec(target) ?? []
+  const server = createServer(socket => {
+    const onward = connect(Number(at), host)
+    socket.on("error", () => onward.destroy()).pipe(onward)
+    onward.on("error", () => socket.destroy()).pipe(socket)
+  })
+  return new Promise((resolve, reject) => {
+    server.once("error", error => reject(new CliError(`port ${port} can't be opened: ${error.message}`)))
+    server.listen(port, "127.0.0.1", () => resolve((server.address() as { port: number }).port))
+  })
 }

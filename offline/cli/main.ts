@@ -1,7 +1,14 @@
-import { commandHelp, isCommand, rootHelp, suggestions } from "./commands.js"
+import { type Flag, FlagError, takeFlags } from "./commandLine.js"
+import {
+  commandHelp,
+  defaultGlobals,
+  globalFlags,
+  isCommand,
+  moduleFlags,
+  rootHelp,
+  suggestions,
+} from "./commands.js"
 import { CliError, errorText } from "./errors.js"
-import { type Flag, FlagError, takeFlags } from "./flags.js"
-import { defaultGlobals, globalFlags, moduleFlags } from "./globals.js"
 import { layoutOf } from "./help.js"
 
 // Each command's own code is loaded when it is the one: what a command doesn't need shall not slow it down.
@@ -20,9 +27,9 @@ async function main(words: string[]): Promise<number> {
   }
   if (command === "call") return (await import("./call.js")).call(rest, globals)
   if (command === "run" ? isHelp(rest[0]) : rest.some(isHelp)) return print(commandHelp(command, layout))
-  if (command === "run") return (await import("./run.js")).run(rest, globals)
+  if (command === "run") return (await import("./session.js")).run(rest, globals)
   const names = takeInterspersed(rest, [...globalFlags(globals), ...moduleFlags(globals)])
-  if (command === "functions") return (await import("./functions.js")).functions(names, globals)
+  if (command === "functions") return (await import("./module.js")).functions(names, globals)
   if (names.length > 0)
     throw new CliError(`unknown command "${names[0]}" for "dagger ${command}"`, { bare: true })
   if (command === "version") {

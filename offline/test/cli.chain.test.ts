@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { Api } from "../cli/api.js"
-import { type Chain, parseChain } from "../cli/chain.js"
+import { type Chain, parseChain } from "../cli/commandLine.js"
 import { CliError } from "../cli/errors.js"
 import type { ArgumentDef, FunctionDef, Kind, TypeRef } from "../session/module/types.js"
 

@@ -1,8 +1,8 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { splitCsv } from "../cli/csv.js"
-import { type Flag, takeFlags } from "../cli/flags.js"
-import { kebab, pascal, typeName } from "../cli/names.js"
+import { kebab, pascal, typeName } from "../cli/api.js"
+import { type Flag, takeFlags } from "../cli/commandLine.js"
+import { splitCsv } from "../cli/values.js"
 
 function collect(words: string[]): { given: Record<string, string[]>; rest: string[] } {
   const given: Record<string, string[]> = {}

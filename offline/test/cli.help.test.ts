@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest"
 import { Api } from "../cli/api.js"
-import { parseChain } from "../cli/chain.js"
+import { parseChain } from "../cli/commandLine.js"
 import { chainHelp, functionList } from "../cli/help.js"
-import { resultText, Shown } from "../cli/print.js"
+import { resultText, Shown } from "../cli/queries.js"
 import type { ArgumentDef, FunctionDef, Kind, TypeRef } from "../session/module/types.js"
 
 const type = (kind: Kind, more: Partial<TypeRef> = {}): TypeRef => ({ kind, ...more })

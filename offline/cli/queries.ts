@@ -1,0 +1,156 @@
+import { createHash } from "node:crypto"
+import { request } from "node:http"
+import type { SessionAddress } from "../session/module/endpoint.js"
+import type { TypeRef } from "../session/module/types.js"
+import type { Api } from "./api.js"
+import type { Step } from "./commandLine.js"
+import { apiError } from "./errors.js"
+
+/** A core function to ask for, with its arguments ready: objects as IDs. */
+export interface Selection {
+  step: Step
+  args: Record<string, unknown>
+}
+
+/**
+ * The query for a chain of core functions from an object known by its ID, and how to read the answer. A chain that ends in an
+ * object is evaluated where the object can be (`sync`), and saved where `output` names a path.
+ */
+export function coreQuery(
+  api: Api,
+  type: string,
+  id: string,
+  chain: readonly Selection[],
+  output?: string,
+): { query: string; read: (data: unknown) => unknown } {
+  const last = chain.at(-1)?.step.fn.returns ?? { kind: "OBJECT", name: type }
+  const leaf = leafField(api, last, output)
+  const fields = [...chain.map(selectionText), ...(leaf ? [leaf] : [])]
+  const query = `{ node(id: ${JSON.stringify(id)}) { ... on ${type} { ${fields.join(" { ")} ${"} ".repeat(fields.length + 2)}`
+  const names = [...chain.map(({ step }) => step.fn.name), ...(leaf ? ["leaf"] : [])]
+  const read = (data: unknown) =>
+    show(last, follow((data as { node: unknown }).node, names), leaf?.startsWith("leaf: export") ?? false)
+  return { query, read }
+}
+
+/** The field that a chain ending in an object asks for; undefined for plain values. */
+function leafField(api: Api, type: TypeRef, output?: string): string | undefined {
+  const object = type.kind === "LIST" ? type.element : type
+  if (object?.kind !== "OBJECT") return undefined
+  const has = (name: string) => api.object(object.name)?.functions.find(fn => fn.name === name)
+  const save = has("export")
+  if (output !== undefined && save) {
+    const parents = save.args.some(arg => arg.name === "allowParentDirPath")
+      ? ", allowParentDirPath: true"
+      : ""
+    return `leaf: export(path: ${JSON.stringify(output)}${parents})`
+  }
+  return has("sync") ? "leaf: sync" : "leaf: id"
+}
+
+function selectionText({ step, args }: Selection): string {
+  const given = step.fn.args
+    .filter(arg => arg.name in args)
+    .map(arg => `${arg.name}: ${literal(arg.type, args[arg.name])}`)
+  return given.length > 0 ? `${step.fn.name}(${given.join(", ")})` : step.fn.name
+}
+
+/** A value in a query's text. */
+function literal(type: TypeRef, value: unknown): string {
+  if (type.kind === "ENUM") return String(value)
+  if (Array.isArray(value)) return `[${value.map(one => literal(type.element as TypeRef, one)).join(", ")}]`
+  if (value !== null && typeof value === "object") {
+    return `{${Object.entries(value)
+      .map(([name, one]) => `${name}: ${JSON.stringify(one)}`)
+      .join(", ")}}`
+  }
+  return JSON.stringify(value)
+}
+
+function follow(data: unknown, names: readonly string[]): unknown {
+  if (Array.isArray(data)) return data.map(one => follow(one, names))
+  const [name, ...rest] = names
+  return name === undefined || data === null ? data : follow((data as Record<string, unknown>)[name], rest)
+}
+
+function show(type: TypeRef, value: unknown, saved: boolean): unknown {
+  if (saved) return value
+  if (Array.isArray(value))
+    return value.map(one => show(type.kind === "LIST" ? (type.element as TypeRef) : type, one, saved))
+  return type.kind === "OBJECT" ? new Shown(type.name as string, value) : value
+}
+
+interface Answer {
+  data: Record<string, unknown> | null
+  errors?: { message: string; extensions?: Record<string, unknown> }[]
+}
+
+/** Asks a session a query. There is no time limit. Throws CliError with what the API said. */
+export async function ask(session: SessionAddress, query: string): Promise<Record<string, unknown>> {
+  const answer = await post(session, JSON.stringify({ query }))
+  const [error] = answer.errors ?? []
+  if (error) throw apiError(error.message, error.extensions)
+  return answer.data as Record<string, unknown>
+}
+
+/** As `ask`, for a query that goes down to one value: that value. */
+export async function askFor(session: SessionAddress, query: string): Promise<unknown> {
+  let found: unknown = await ask(session, query)
+  while (found !== null && typeof found === "object" && !Array.isArray(found)) found = Object.values(found)[0]
+  return found
+}
+
+function post(session: SessionAddress, body: string): Promise<Answer> {
+  const authorization = `Basic ${Buffer.from(`${session.token}:`).toString("base64")}`
+  const headers = { authorization, "content-type": "application/json" }
+  return new Promise((resolve, reject) => {
+    const call = request(
+      { host: "127.0.0.1", port: session.port, path: "/query", method: "POST", headers, agent: false },
+      response => {
+        let text = ""
+        response.setEncoding("utf8")
+        response.on("data", part => (text += part))
+        response.once("error", reject).once("end", () => resolve(JSON.parse(text) as Answer))
+      },
+    )
+    call.once("error", reject).end(body)
+  })
+}
+
+/** An object as the command line shows it: its type and a hash of what made it. */
+export class Shown {
+  constructor(
+    readonly type: string,
+    readonly made: unknown,
+  ) {}
+
+  toString(): string {
+    const hash = createHash("sha256").update(JSON.stringify(this.made)).digest("hex").slice(0, 16)
+    return `${this.type}@xxh3:${hash}`
+  }
+}
+
+/** The text that standard output gets for a result: nothing is added to a string. Objects look the same with `json`. */
+export function resultText(value: unknown, json: boolean): string {
+  if (value instanceof Shown) return `${value}\n`
+  if (Array.isArray(value) && value.length > 0 && value.every(one => one instanceof Shown)) {
+    return value.map(one => `- ${one}\n`).join("")
+  }
+  return json ? `${JSON.stringify(value ?? null, null, 4)}\n` : plainText(value)
+}
+
+function plainText(value: unknown): string {
+  if (Array.isArray(value)) return value.map(one => `${plainText(one)}\n`).join("")
+  if (value === null || value === undefined) return "<nil>"
+  if (typeof value === "number") return numberText(value)
+  if (typeof value === "object") return Object.values(value).map(plainText).join("")
+  return String(value)
+}
+
+/** A number as the real CLI prints it, for which all are floats: with an exponent from seven digits on. */
+function numberText(value: number): string {
+  const [mantissa = "", power = ""] = value.toExponential().split("e")
+  const exponent = Number(power)
+  if (value === 0 || (exponent >= -4 && exponent < 6)) return String(value)
+  return `${mantissa}e${exponent < 0 ? "-" : "+"}${`${Math.abs(exponent)}`.padStart(2, "0")}`
+}
