@@ -1,27 +1,16 @@
 import { createHash } from "node:crypto"
 import { mkdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import {
-  buildSchema,
-  type GraphQLArgument,
-  type GraphQLType,
-  isEnumType,
-  isInputObjectType,
-  isListType,
-  isNonNullType,
-  isObjectType,
-  isScalarType,
-} from "graphql"
 import { readKept, writeKept } from "../machine/kept.js"
 import type {
   ArgumentDef,
   EnumDef,
   FunctionDef,
+  Kind,
   ModuleDef,
   ObjectDef,
   TypeRef,
 } from "../session/module/types.js"
-import { isSupported } from "./values.js"
 
 /** Objects and enums of the core API, as far as the stand-in has them. */
 export interface CoreApi {
@@ -32,8 +21,10 @@ export interface CoreApi {
 /** What can be called: the module's types and the core's. */
 export class Api {
   readonly mainObject: ObjectDef
+  /** The constructor as a function: of no name, giving the main object. */
+  readonly create: FunctionDef
 
-  /** Throws where the module has no class of the module's name. */
+  /** Throws if the module has no class of the module's name. */
   constructor(
     readonly moduleName: string,
     readonly module: ModuleDef,
@@ -42,6 +33,8 @@ export class Api {
     const main = module.objects.find(object => object.name === pascal(moduleName))
     if (!main) throw new Error(`no class ${pascal(moduleName)} with @object() in the module ${moduleName}`)
     this.mainObject = main
+    const returns = { kind: "OBJECT", name: main.name } as const
+    this.create = { name: "", description: "", args: main.create?.args ?? [], returns }
   }
 
   /** The module's object of that name; undefined for one of the core. */
@@ -53,22 +46,19 @@ export class Api {
     return this.own(name) ?? this.core.objects.find(object => object.name === name)
   }
 
-  /** The functions and fields of an object that the command line can call, and the names of those it can't. */
-  functions(object: ObjectDef): { supported: FunctionDef[]; skipped: string[] } {
-    const fields = object.fields.map(field => ({
-      name: field.name,
-      description: field.description,
-      returns: field.type,
-      args: [],
-    }))
+  /** What can follow a function on the command line: the fields and functions of the object, or the list of objects, that it gives. */
+  following({ returns }: FunctionDef): FunctionDef[] {
+    const type = returns.kind === "LIST" ? returns.element : returns
+    const object = type?.kind === "OBJECT" ? this.object(type.name) : undefined
+    if (!object) return []
+    const fields = object.fields.map(({ type, ...field }) => ({ ...field, returns: type, args: [] }))
     const all: FunctionDef[] = [...fields, ...object.functions]
-    const can = (fn: FunctionDef) => fn.args.every(arg => !isRequired(arg) || isSupported(arg.type))
-    return { supported: all.filter(can), skipped: all.filter(fn => !can(fn)).map(fn => kebab(fn.name)) }
+    return all.filter(fn => fn.args.every(arg => !isRequired(arg) || isSupported(arg.type)))
   }
 
   /** The names that values of an enum have on the command line, sorted. */
   enumNames(name: string): string[] {
-    const found = this.findEnum(name)
+    const found = [...this.module.enums, ...this.core.enums].find(one => one.name === name)
     return (found?.members ?? []).map(member => memberName(member.name)).sort()
   }
 
@@ -77,32 +67,33 @@ export class Api {
     const members = this.module.enums.find(one => one.name === name)?.members ?? []
     return members.find(member => memberName(member.name) === shown)?.name ?? shown
   }
-
-  /** The name on the command line of a member named as in the code. */
-  enumShown(name: string, member: string): string {
-    return this.module.enums.some(one => one.name === name) ? memberName(member) : member
-  }
-
-  private findEnum(name: string): EnumDef | undefined {
-    return this.module.enums.find(one => one.name === name) ?? this.core.enums.find(one => one.name === name)
-  }
 }
 
-/** True where the argument is the caller's repository, which is never given but injected. */
+/** True if the argument is the caller's repository, which is never given but injected. */
 export function isWorkspace({ type }: ArgumentDef): boolean {
   return type.kind === "OBJECT" && type.name === "Workspace"
 }
 
-/** True where the function can't be called without the argument. */
+/** True if the function can't be called without the argument. */
 export function isRequired(arg: ArgumentDef): boolean {
-  return (
-    !isWorkspace(arg) && !arg.type.optional && !arg.defaultValue && !arg.defaultPath && !arg.defaultAddress
-  )
+  const hasDefault = arg.defaultValue || arg.defaultPath || arg.defaultAddress
+  return !isWorkspace(arg) && !arg.type.optional && !hasDefault
 }
 
-/** Members are shown in SCREAMING_SNAKE case. */
-function memberName(name: string): string {
-  return /^[A-Z0-9_]+$/.test(name) ? name : kebab(name).replaceAll("-", "_").toUpperCase()
+/** Core types that have a form on the command line: an address that the session turns into the object. */
+const ADDRESSED = ["Directory", "File", "Secret", "Service", "Container", "CacheVolume"]
+
+/** True for objects that are named by an address: a path, an image, `env://NAME`, `tcp://host:port`. */
+export function isAddressed(type: TypeRef): boolean {
+  return type.kind === "OBJECT" && ADDRESSED.includes(type.name ?? "")
+}
+
+/** True if an argument of this type can be given on the command line. */
+export function isSupported(type: TypeRef): boolean {
+  if (type.kind === "LIST") return type.element?.kind !== "LIST" && isSupported(type.element as TypeRef)
+  if (type.kind === "OBJECT") return isAddressed(type)
+  if (type.kind === "INPUT") return type.name === "PortForward"
+  return type.kind !== "INTERFACE" && type.kind !== "VOID"
 }
 
 /**
@@ -129,25 +120,88 @@ export function pascal(name: string): string {
     .join("")
 }
 
-/** `my-module` as a field is named: `myModule`. */
-export function camel(name: string): string {
-  const text = pascal(name)
-  return text.charAt(0).toLowerCase() + text.slice(1)
-}
-
 /** The API's name of a module's type: with the module's own name before it, unless it has it. */
 export function typeName(module: string, type: string): string {
   const main = pascal(module)
   return type.startsWith(main) ? type : main + type
 }
 
-const SCALARS: Record<string, TypeRef["kind"]> = {
+/** An enum's members are shown in SCREAMING_SNAKE case. */
+export function memberName(name: string): string {
+  return /^[A-Z0-9_]+$/.test(name) ? name : kebab(name).replaceAll("-", "_").toUpperCase()
+}
+
+const SCHEMA = new URL("../session/schema.graphql", import.meta.url)
+
+/** The core API's types. They are kept under the schema's hash, since to read a schema takes longer than the rest of a help page. */
+export async function coreApi(stateDir: string): Promise<CoreApi> {
+  const schema = readFileSync(SCHEMA, "utf8")
+  const reader = readFileSync(new URL(import.meta.url))
+  const hash = createHash("sha256").update(schema).update(reader).digest("hex")
+  const path = join(stateDir, "core", `${hash}.json`)
+  const kept = readKept<CoreApi>(path)
+  if (kept) return kept
+  const api = await readCoreApi(schema)
+  mkdirSync(join(stateDir, "core"), { recursive: true })
+  writeKept(path, api)
+  return api
+}
+
+async function readCoreApi(schema: string): Promise<CoreApi> {
+  const { buildSchema, isEnumType, isInputObjectType, isObjectType } = await import("graphql")
+  const types = Object.values(buildSchema(schema).getTypeMap()).filter(type => !type.name.startsWith("__"))
+  const kinds = new Map<string, Kind>(Object.entries(SCALARS))
+  for (const type of types) {
+    if (isObjectType(type)) kinds.set(type.name, "OBJECT")
+    if (isEnumType(type)) kinds.set(type.name, "ENUM")
+    if (isInputObjectType(type)) kinds.set(type.name, "INPUT")
+  }
+  const objects = types.filter(isObjectType).map((object): ObjectDef => {
+    // An ID is of no use on the command line.
+    const fields = Object.values(object.getFields()).filter(field => field.name !== "id")
+    const functions = fields.map((field): FunctionDef => {
+      // These act on the object they are asked of, which is what the command line gives back.
+      const acts = ["sync", "start", "stop"].includes(field.name)
+      const args = field.args.map(({ name, description, type, defaultValue }): ArgumentDef => {
+        const hasDefault = defaultValue !== undefined
+        const optional = hasDefault || !`${type}`.endsWith("!")
+        const argument = {
+          name,
+          description: description ?? "",
+          type: { ...typeOf(`${type}`, kinds), optional },
+        }
+        return hasDefault ? { ...argument, defaultValue: JSON.stringify(defaultValue) } : argument
+      })
+      const returns: TypeRef = acts ? { kind: "OBJECT", name: object.name } : typeOf(`${field.type}`, kinds)
+      return { name: field.name, description: field.description ?? "", returns, args }
+    })
+    return { name: object.name, fields: [], functions: [...functions, ...(INTERACTIVE[object.name] ?? [])] }
+  })
+  const enums = types.filter(isEnumType).map(type => ({
+    name: type.name,
+    members: type.getValues().map(({ name }) => ({ name })),
+  }))
+  return { objects, enums }
+}
+
+const SCALARS: Record<string, Kind> = {
   String: "STRING",
   ID: "STRING",
   Int: "INTEGER",
   Float: "FLOAT",
   Boolean: "BOOLEAN",
   Void: "VOID",
+}
+
+/** A type from its text in the schema: `[String!]!`. */
+function typeOf(text: string, kinds: Map<string, Kind>): TypeRef {
+  const [, element] = /^\[(.*)]!?$/.exec(text) ?? []
+  if (element) return { kind: "LIST", element: typeOf(element, kinds) }
+  const name = text.replace("!", "")
+  const kind = kinds.get(name)
+  if (kind) return name in SCALARS ? { kind } : { kind, name }
+  if (name.endsWith("ID")) return { kind: "OBJECT", name: name.slice(0, -2) }
+  return { kind: "SCALAR", name }
 }
 
 /** What is between the command line and the terminal or the machine's ports, and so not the session's. */
@@ -171,84 +225,7 @@ const INTERACTIVE: Record<string, FunctionDef[]> = {
           type: { kind: "LIST", optional: true, element: { kind: "INPUT", name: "PortForward" } },
           description: "Ports, as FRONTEND:BACKEND",
         },
-        { name: "random", type: { kind: "BOOLEAN", optional: true }, description: "Take free ports" },
       ],
     },
   ],
-}
-
-/** The core API's types, from the text of the schema that sessions serve. */
-export function readCoreApi(schema: string): CoreApi {
-  const types = Object.values(buildSchema(schema).getTypeMap())
-  const objects = types
-    .filter(type => isObjectType(type) && !type.name.startsWith("__"))
-    .map((type): ObjectDef => {
-      const fields = Object.values((isObjectType(type) && type.getFields()) || {})
-      return {
-        name: type.name,
-        description: type.description ?? "",
-        fields: [],
-        functions: fields.filter(isCallable).map(field => ({
-          name: field.name,
-          description: field.description ?? "",
-          // These act on the object they are asked of, which is what the command line gives back.
-          returns: ["sync", "start", "stop"].includes(field.name)
-            ? { kind: "OBJECT", name: type.name }
-            : typeOf(field.type),
-          args: field.args.map(argumentOf),
-        })),
-      }
-    })
-    .map(object => ({ ...object, functions: [...object.functions, ...(INTERACTIVE[object.name] ?? [])] }))
-  const enums = types.filter(isEnumType).map(
-    (type): EnumDef => ({
-      name: type.name,
-      members: type.getValues().map(value => ({ name: value.name })),
-    }),
-  )
-  return { objects, enums }
-}
-
-/** An ID is of no use on the command line, nor is a function that takes one of its own. */
-function isCallable(field: { name: string }): boolean {
-  return field.name !== "id"
-}
-
-function argumentOf(arg: GraphQLArgument): ArgumentDef {
-  const hasDefault = arg.defaultValue !== undefined
-  return {
-    name: arg.name,
-    description: arg.description ?? "",
-    type: { ...typeOf(arg.type), optional: !isNonNullType(arg.type) || hasDefault },
-    ...(hasDefault ? { defaultValue: JSON.stringify(arg.defaultValue) } : {}),
-  }
-}
-
-function typeOf(type: GraphQLType): TypeRef {
-  if (isNonNullType(type)) return typeOf(type.ofType)
-  if (isListType(type)) return { kind: "LIST", element: typeOf(type.ofType) }
-  if (isEnumType(type)) return { kind: "ENUM", name: type.name }
-  if (isInputObjectType(type)) return { kind: "INPUT", name: type.name }
-  if (isObjectType(type)) return { kind: "OBJECT", name: type.name }
-  if (!isScalarType(type)) return { kind: "INTERFACE", name: `${type}` }
-  const kind = SCALARS[type.name]
-  if (kind) return { kind }
-  if (type.name.endsWith("ID")) return { kind: "OBJECT", name: type.name.slice(0, -2) }
-  return { kind: "SCALAR", name: type.name }
-}
-
-const SCHEMA = new URL("../session/schema.graphql", import.meta.url)
-const READER = new URL("api.ts", import.meta.url)
-
-/** The core API's types. They are kept under the schema's hash, since to read a schema takes longer than the rest of a help page. */
-export async function coreApi(stateDir: string): Promise<CoreApi> {
-  const schema = readFileSync(SCHEMA, "utf8")
-  const hash = createHash("sha256").update(schema).update(readFileSync(READER)).digest("hex")
-  const path = join(stateDir, "core", `${hash}.json`)
-  const kept = readKept<CoreApi>(path)
-  if (kept) return kept
-  const api = readCoreApi(schema)
-  mkdirSync(join(stateDir, "core"), { recursive: true })
-  writeKept(path, api)
-  return api
 }

@@ -2,13 +2,13 @@ import { mkdirSync, writeFileSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import { Constructed } from "../session/module/constructed.js"
 import { sourcesHash } from "../session/module/keep.js"
-import type { FunctionDef } from "../session/module/types.js"
+import type { TypeRef } from "../session/module/types.js"
 import type { Api } from "./api.js"
-import { type Chain, parseChain } from "./commandLine.js"
-import { callFlags, type Globals, globalFlags, moduleFlags } from "./commands.js"
-import { CliError, errorText } from "./errors.js"
-import { chainHelp, layoutOf } from "./help.js"
-import { type Loaded, type Log, loadModule, progressLog, STATE_DIR } from "./module.js"
+import { type Chain, parseChain, type Step } from "./commandLine.js"
+import { callFlags, type Globals, globalFlags, moduleFlags, takeEarly } from "./commands.js"
+import { errorText } from "./errors.js"
+import { chainHelp } from "./help.js"
+import { type Loaded, type Log, loadModule, progressLog, stateDir } from "./module.js"
 import { resultText, Shown } from "./queries.js"
 
 /** `dagger call`: runs a chain of functions and prints its result. Returns the exit code. Throws CliError. */
@@ -16,86 +16,55 @@ export async function call(words: readonly string[], globals: Globals): Promise<
   takeEarly(words, globals)
   const log = progressLog(globals)
   const loaded = await loadModule(globals, log)
-  const create = constructorOf(loaded.api)
+  for (const line of loaded.announcements) process.stderr.write(`${line}\n`)
   const flags = [...globalFlags(globals), ...moduleFlags(globals), ...callFlags(globals)]
-  const chain = parseChain(loaded.api, create, words, flags)
+  const chain = parseChain(loaded.api, words, flags)
   if (chain.help) return showHelp(loaded.api, chain)
-  const value = await run(loaded, chain, globals, log)
-  await print(value, chain, globals)
+  const value = await run(loaded, chain.steps, globals, log)
+  await print(value, (chain.steps.at(-1) as Step).fn.returns, globals)
   return 0
 }
 
-/** Which module is meant, and whether to be silent, must be known before the functions are: these flags are taken wherever they stand. */
-function takeEarly(words: readonly string[], globals: Globals): void {
-  words.forEach((word, at) => {
-    const [, value] = /^(?:--mod|-m)=(.*)$/.exec(word) ?? []
-    if (value !== undefined) globals.mod = value
-    else if (word === "--mod" || word === "-m") globals.mod = words[at + 1]
-    if (word === "-s" || word === "--silent") globals.silent = true
-  })
-}
-
-/** The constructor as a function: of no name, giving the main object. */
-export function constructorOf(api: Api): FunctionDef {
-  const args = api.mainObject.create?.args ?? []
-  return { name: "", description: "", args, returns: { kind: "OBJECT", name: api.mainObject.name } }
-}
-
 function showHelp(api: Api, chain: Chain): number {
-  const help = chainHelp(api, chain, layoutOf(process.stdout))
-  if (!chain.error) {
-    process.stdout.write(help)
-    return 0
-  }
-  process.stderr.write(errorText(new CliError(chain.error.message)))
-  process.stdout.write(`\n${help}`)
-  return 1
+  const help = chainHelp(api, chain)
+  if (chain.error) process.stderr.write(errorText(new Error(chain.error.message)))
+  process.stdout.write(chain.error ? `\n${help}` : help)
+  return chain.error ? 1 : 0
 }
 
-async function run(
-  { source, sdk, api, addresses }: Loaded,
-  chain: Chain,
-  globals: Globals,
-  log: Log,
-): Promise<unknown> {
+async function run(loaded: Loaded, steps: Step[], globals: Globals, log: Log): Promise<unknown> {
+  const { source, sdk, api, addresses } = loaded
   const cwd = resolve(globals.workdir ?? ".")
+  const kept = stateDir()
   const { Executor } = await import("./execute.js")
-  const constructed = new Constructed(STATE_DIR, source.name, sourcesHash(source, sdk))
+  const constructed = new Constructed(kept, source.name, sourcesHash(source, sdk))
   const opening = import("./session.js").then(({ openSession }) => openSession(log, cwd))
-  opening.catch(() => {})
-  const filled = import("./sandbox.js").then(({ fillFromWorld }) =>
-    fillFromWorld(source, chain, addresses, cwd, log),
-  )
-  filled.catch(() => {})
-  const session = Promise.all([opening, filled]).then(([one]) => one)
+  const fill = async () => {
+    const { fillFromWorld } = await import("./sandbox.js")
+    const { given } = steps[0] as Step
+    const filled = await fillFromWorld({ source, args: api.create.args, given, addresses, cwd, log })
+    for (const [name, value] of filled) given.set(name, value)
+  }
+  const session = Promise.all([opening, fill()]).then(([opened]) => opened)
   session.catch(() => {})
-  const output = globals.output === undefined ? undefined : resolve(cwd, globals.output)
-  const executor = new Executor({
-    api,
-    source,
-    sdk,
-    constructed,
-    session,
-    ready: filled,
-    addresses,
-    cwd,
-    output,
-    log,
-  })
+  const output = globals.output && resolve(cwd, globals.output)
+  const executor = new Executor({ api, source, sdk, constructed, session, addresses, cwd, output, log })
   const close = async () => {
     executor.kill()
     await (await opening).close()
   }
-  onInterrupt(close)
+  const removeHandler = onInterrupt(close)
+  const sayOfReal = globals.silent ? () => {} : (await import("./realEngine.js")).lookForReal(kept)
   try {
-    return await executor.execute(chain.steps)
+    return await executor.execute(steps)
   } finally {
     await close().catch(() => {})
+    removeHandler()
+    sayOfReal()
   }
 }
 
-async function print(value: unknown, chain: Chain, globals: Globals): Promise<void> {
-  const type = (chain.steps.at(-1) as Chain["steps"][number]).fn.returns
+async function print(value: unknown, type: TypeRef, globals: Globals): Promise<void> {
   if (type.kind === "VOID") return
   if (globals.output !== undefined && type.kind === "OBJECT" && typeof value === "string") {
     process.stderr.write(`Saved to ${JSON.stringify(value)}.\n`)
@@ -117,16 +86,15 @@ const PATIENCE = 700
 
 /**
  * On Ctrl-C (or SIGTERM): says `Canceled.`, ends what runs by `close` and exits with 1, within a second whatever `close` does.
+ * Gives what ends this.
  */
-export function onInterrupt(close: () => Promise<void>): void {
+function onInterrupt(close: () => Promise<void>): () => void {
+  const exit = () => process.exit(1)
   const cancel = () => {
     process.stderr.write("Canceled.\n")
-    setTimeout(() => process.exit(1), PATIENCE).unref()
-    close().then(
-      () => process.exit(1),
-      () => process.exit(1),
-    )
+    setTimeout(exit, PATIENCE).unref()
+    close().then(exit, exit)
   }
-  process.once("SIGINT", cancel)
-  process.once("SIGTERM", cancel)
+  process.once("SIGINT", cancel).once("SIGTERM", cancel)
+  return () => process.off("SIGINT", cancel).off("SIGTERM", cancel)
 }

@@ -1,7 +1,63 @@
+import { parseArgs } from "node:util"
 import type { FunctionDef } from "../session/module/types.js"
-import { type Api, isRequired, kebab } from "./api.js"
+import { type Api, isRequired, isSupported, kebab } from "./api.js"
 import { CliError } from "./errors.js"
-import { isSupported, parseValue } from "./values.js"
+import { parseValue } from "./values.js"
+
+/** A flag of one command. `set` takes each value given, as text, and throws if it is wrong. */
+export interface Flag {
+  name: string
+  short?: string
+  /** What the flag means without a value; a flag without this takes the next word. */
+  alone?: string
+  set(value: string): void
+}
+
+/** A mistake in the command line. */
+export class FlagError extends CliError {}
+
+/**
+ * Takes the flags at the front of `words` until the first word that isn't one, as the real CLI does: `--name=v`, `--name v`,
+ * `-n v`, `-nv`, several short ones in one word; `--` ends them. A long flag may be written as in code (`--dryRun`).
+ * Returns the words left. Throws FlagError.
+ */
+export function takeFlags(words: readonly string[], flags: readonly Flag[]): string[] {
+  const named = (name: string) => flags.find(flag => flag.name === kebab(name))
+  const type = (flag: Flag) => (flag.alone === undefined ? "string" : "boolean")
+  const options: Record<string, { type: "string" | "boolean"; short?: string }> = {}
+  for (const flag of flags) {
+    options[flag.name] = { type: type(flag), ...(flag.short && { short: flag.short }) }
+  }
+  for (const [, written = ""] of words.map(word => /^--([^=]+)/.exec(word) ?? [])) {
+    const flag = named(written)
+    if (flag) options[written] ??= { type: type(flag) }
+  }
+  const { tokens } = parseArgs({ args: [...words], options, strict: false, tokens: true })
+  for (const token of tokens) {
+    if (token.kind === "positional") return words.slice(token.index)
+    if (token.kind === "option-terminator") return words.slice(token.index + 1)
+    const isLong = token.rawName.startsWith("--")
+    const flag = named(token.name)
+    const written = isLong ? token.rawName : `'${token.rawName.slice(1)}' in ${words[token.index]}`
+    if (!flag) throw new FlagError(`unknown ${isLong ? "flag" : "shorthand flag"}: ${written}`)
+    const value = (isLong ? token.value : token.value?.replace(/^=/, "")) ?? flag.alone
+    if (value === undefined) throw new FlagError(`flag needs an argument: ${written}`)
+    try {
+      flag.set(value)
+    } catch (error) {
+      const shown = flag.short ? `-${flag.short}, --${flag.name}` : `--${flag.name}`
+      const why = (error as Error).message
+      throw new FlagError(`invalid argument ${JSON.stringify(value)} for "${shown}" flag: ${why}`)
+    }
+  }
+  return []
+}
+
+/** Takes flags anywhere among the words; returns the other words. */
+export function takeFlagsAnywhere(words: readonly string[], flags: readonly Flag[]): string[] {
+  const [name, ...rest] = takeFlags(words, flags)
+  return name === undefined ? [] : [name, ...takeFlagsAnywhere(rest, flags)]
+}
 
 /** One function of a chain with what was given to it, by the arguments' names. */
 export interface Step {
@@ -15,7 +71,7 @@ export interface Step {
 export interface Chain {
   steps: Step[]
   help: boolean
-  /** What went wrong after the last step, where help was asked for: shown with that step's help. */
+  /** What went wrong after the last step if help was asked for: shown with that step's help. */
   error?: CliError
 }
 
@@ -23,145 +79,51 @@ export interface Chain {
  * Reads a chain of functions, each with its own flags after its name; `globals` are taken anywhere. What can follow a function is
  * what its result has. Throws CliError with the command whose help shows the way out.
  */
-export function parseChain(
-  api: Api,
-  create: FunctionDef,
-  words: readonly string[],
-  globals: readonly Flag[],
-): Chain {
-  const help = words.includes("--help") || words.includes("-h")
-  let rest = words.filter(word => word !== "--help" && word !== "-h")
-  const steps: Step[] = []
-  let fn: FunctionDef | undefined = create
+export function parseChain(api: Api, words: readonly string[], globals: readonly Flag[]): Chain {
+  const isHelp = (word: string) => word === "--help" || word === "-h"
+  const chain: Chain = { steps: [], help: words.some(isHelp) }
+  let rest = words.filter(word => !isHelp(word))
   let command = "dagger call"
-  while (fn) {
-    const step: Step = { fn, given: new Map(), command }
-    steps.push(step)
-    try {
+  try {
+    for (let fn: FunctionDef | undefined = api.create; ; ) {
+      const step: Step = { fn, given: new Map(), command }
+      chain.steps.push(step)
       rest = takeFlags(rest, [...argumentFlags(api, step), ...globals])
-      if (!help) requireFlags(step)
-    } catch (error) {
-      if (!(error instanceof FlagError)) throw error
-      const failure = new CliError(error.message, { usage: command })
-      if (help) return { steps, help, error: failure }
-      throw failure
+      if (!chain.help) requireFlags(step)
+      const [name, ...others] = rest
+      if (name === undefined) return chain
+      fn = api.following(fn).find(one => kebab(one.name) === name)
+      if (!fn) throw new FlagError(`unknown command ${JSON.stringify(name)} for "${command}"`)
+      rest = others
+      command += ` ${name}`
     }
-    const name = rest[0]
-    if (name === undefined) return { steps, help }
-    fn = nextFunction(api, fn, name)
-    if (!fn) break
-    rest = rest.slice(1)
-    command += ` ${name}`
+  } catch (error) {
+    if (!(error instanceof FlagError)) throw error
+    const failure = new CliError(error.message, { usage: command })
+    if (chain.help) return { ...chain, error: failure }
+    throw failure
   }
-  const error = new CliError(`unknown command ${JSON.stringify(rest[0])} for "${command}"`, {
-    usage: command,
-  })
-  if (help) return { steps, help, error }
-  throw error
 }
 
-/** The functions that can follow one, by its result. */
-export function following(api: Api, fn: FunctionDef): FunctionDef[] {
-  const type = fn.returns.kind === "LIST" ? fn.returns.element : fn.returns
-  const object = type?.kind === "OBJECT" ? api.object(type.name) : undefined
-  return object ? api.functions(object).supported : []
-}
-
-function nextFunction(api: Api, fn: FunctionDef, name: string): FunctionDef | undefined {
-  return following(api, fn).find(one => kebab(one.name) === name)
-}
-
-function argumentFlags(api: Api, step: Step): Flag[] {
-  return step.fn.args
+/** The flags of a step's arguments, which write what is given into the step. */
+export function argumentFlags(api: Api, { fn, given }: Step): Flag[] {
+  return fn.args
     .filter(arg => isSupported(arg.type))
     .map(arg => ({
       name: kebab(arg.name),
       alone: arg.type.kind === "BOOLEAN" ? "true" : undefined,
       set: text => {
         const value = parseValue(arg.type, text, api)
-        const before = step.given.get(arg.name)
-        step.given.set(
-          arg.name,
-          Array.isArray(value) && Array.isArray(before) ? [...before, ...value] : value,
-        )
+        const before = given.get(arg.name)
+        const isMore = Array.isArray(value) && Array.isArray(before)
+        given.set(arg.name, isMore ? [...before, ...value] : value)
       },
     }))
 }
 
-function requireFlags(step: Step): void {
-  const missing = step.fn.args.filter(
-    arg => isRequired(arg) && isSupported(arg.type) && !step.given.has(arg.name),
-  )
+function requireFlags({ fn, given }: Step): void {
+  const missing = fn.args.filter(arg => isRequired(arg) && isSupported(arg.type) && !given.has(arg.name))
   if (missing.length === 0) return
   const names = missing.map(arg => `"${kebab(arg.name)}"`).sort()
   throw new FlagError(`required flag(s) ${names.join(", ")} not set`)
-}
-
-/** A flag of one command. `set` takes each value given, as text, and throws where it can't be. */
-export interface Flag {
-  name: string
-  short?: string
-  /** What the flag means without a value; a flag without this takes the next word. */
-  alone?: string
-  set(value: string): void
-}
-
-/** A mistake in the command line. */
-export class FlagError extends Error {}
-
-/**
- * Takes the flags at the front of `words` until the first word that is none, as the real CLI does: `--name=v`, `--name v`,
- * `-n v`, `-nv`, several short ones in one word; `--` ends them. A long flag may be written as in code (`--dryRun`).
- * Returns the words left. Throws FlagError.
- */
-export function takeFlags(words: readonly string[], flags: readonly Flag[]): string[] {
-  const rest = [...words]
-  while (rest.length > 0) {
-    const word = rest[0] as string
-    if (word === "--") return rest.slice(1)
-    if (!word.startsWith("-") || word === "-") return rest
-    rest.shift()
-    if (word.startsWith("--")) takeLong(word, rest, flags)
-    else takeShort(word, rest, flags)
-  }
-  return rest
-}
-
-function takeLong(word: string, rest: string[], flags: readonly Flag[]): void {
-  const [, written = "", , value] = /^--([^=]*)(=([\s\S]*))?$/.exec(word) ?? []
-  const name = kebab(written)
-  const flag = flags.find(one => one.name === name)
-  if (!flag) throw new FlagError(`unknown flag: --${written}`)
-  apply(flag, value ?? flag.alone ?? rest.shift(), `--${name}`)
-}
-
-function takeShort(word: string, rest: string[], flags: readonly Flag[]): void {
-  for (let letters = word.slice(1); letters !== ""; letters = letters.slice(1)) {
-    const letter = letters.charAt(0)
-    const flag = flags.find(one => one.short === letter)
-    if (!flag) throw new FlagError(`unknown shorthand flag: '${letter}' in ${word}`)
-    const attached = letters.slice(1)
-    const given = attached.startsWith("=") ? attached.slice(1) : undefined
-    if (given === undefined && flag.alone !== undefined) {
-      apply(flag, flag.alone, `-${letter}`)
-      continue
-    }
-    apply(flag, given ?? (attached || rest.shift()), `-${letter}`)
-    return
-  }
-}
-
-function apply(flag: Flag, value: string | undefined, written: string): void {
-  if (value === undefined) {
-    const hint = flag.short && !written.startsWith("--") ? `'${flag.short}' in ${written}` : written
-    throw new FlagError(`flag needs an argument: ${hint}`)
-  }
-  try {
-    flag.set(value)
-  } catch (error) {
-    const shown = flag.short ? `-${flag.short}, --${flag.name}` : `--${flag.name}`
-    throw new FlagError(
-      `invalid argument ${JSON.stringify(value)} for "${shown}" flag: ${(error as Error).message}`,
-    )
-  }
 }

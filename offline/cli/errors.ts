@@ -1,27 +1,21 @@
-import { randomBytes } from "node:crypto"
 import { RESET } from "../machine/kept.js"
+
+interface Details {
+  /** The command whose help is pointed at, after a mistake in the command line. */
+  usage?: string
+  exitCode?: number
+  /** Of a failed command: what it printed. */
+  stdout?: string
+  stderr?: string
+}
 
 /** An error of whoever typed the command, or of what it ran: a message for them, without a stack. */
 export class CliError extends Error {
-  /** The command whose help is pointed at, after a mistake in the command line. */
-  readonly usage?: string
-  readonly exitCode: number
-  /** Of a failed command: what it printed. */
-  readonly stdout?: string
-  readonly stderr?: string
-  /** Said as it is, without a trace to look for: it never got as far as the engine. */
-  readonly bare: boolean
-
   constructor(
     message: string,
-    options: { usage?: string; exitCode?: number; stdout?: string; stderr?: string; bare?: boolean } = {},
+    readonly details: Details = {},
   ) {
     super(message)
-    this.usage = options.usage
-    this.exitCode = options.exitCode ?? 1
-    this.stdout = options.stdout
-    this.stderr = options.stderr
-    this.bare = options.bare ?? false
   }
 }
 
@@ -31,21 +25,18 @@ export class CliError extends Error {
  */
 export function apiError(message: string, extensions: Record<string, unknown> = {}): CliError {
   if (extensions._type !== "EXEC_ERROR") return new CliError(message)
-  return new CliError(message, {
-    exitCode: Number(extensions.exitCode) || 1,
-    stdout: extensions.stdout as string | undefined,
-    stderr: extensions.stderr as string | undefined,
-  })
+  const { exitCode, stdout, stderr } = extensions as Details
+  return new CliError(message, { exitCode: Number(exitCode) || 1, stdout, stderr })
 }
 
-/** What standard error gets for an error: the real CLI's form, line for line. */
+/** What standard error gets for an error: in the real CLI's form, but without the trace's number, which no one could look up. */
 export function errorText(error: unknown): string {
-  const message = explained((error as Error)?.message ?? String(error))
-  if (!(error instanceof CliError)) return `Error: ${traced(message)}\n`
-  const lines = [`Error: ${error.bare ? message : traced(message)}`]
-  if (error.usage) lines.push(`Run '${error.usage} --help' for usage.`)
-  if (error.stdout) lines.push("Stdout:", error.stdout)
-  if (error.stderr) lines.push("Stderr:", error.stderr)
+  const message = (error as Error)?.message ?? String(error)
+  const lines = [`Error: ${explained(message.replace(/ \[traceparent:[\da-f-]+]/, ""))}`]
+  const { usage, stdout, stderr } = error instanceof CliError ? error.details : {}
+  if (usage) lines.push(`Run '${usage} --help' for usage.`)
+  if (stdout) lines.push("Stdout:", stdout)
+  if (stderr) lines.push("Stderr:", stderr)
   return `${lines.join("\n")}\n`
 }
 
@@ -53,9 +44,4 @@ export function errorText(error: unknown): string {
 function explained(message: string): string {
   if (!/ENOSPC|EDQUOT|no space left on device|disk quota exceeded/i.test(message)) return message
   return `the disk is full: ${message}\nFree some space and run this again; or make room: ${RESET}`
-}
-
-function traced(message: string): string {
-  if (message.includes("[traceparent:")) return message
-  return `${message} [traceparent:${randomBytes(16).toString("hex")}-${randomBytes(8).toString("hex")}]`
 }

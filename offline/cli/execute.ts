@@ -5,28 +5,26 @@ import { type Run, startRun } from "../session/module/run.js"
 import type { SdkFiles } from "../session/module/sdk.js"
 import type { ModuleSource } from "../session/module/source.js"
 import type { ArgumentDef, TypeRef } from "../session/module/types.js"
-import { openTerminal, type RunningSession } from "../session/server.js"
-import { type Api, isWorkspace, typeName } from "./api.js"
+import type { RunningSession } from "../session/server.js"
+import { type Api, isAddressed, isWorkspace, typeName } from "./api.js"
 import type { Step } from "./commandLine.js"
 import { apiError, CliError } from "./errors.js"
 import type { Log } from "./module.js"
-import { ask, askFor, coreQuery, type Selection, Shown } from "./queries.js"
+import { ask, askFor, coreQuery, nodeQuery, type Selection, Shown } from "./queries.js"
 import type { Addresses } from "./userDefaults.js"
-import { isAddressed, loadAddress, loadDefaultPath, nodeQuery } from "./values.js"
+import { loadAddress, loadDefaultPath } from "./values.js"
 
-/** All that a chain's execution needs. */
-export interface Context {
+interface Context {
   api: Api
   source: ModuleSource
   sdk: SdkFiles
   constructed: Constructed
+  /** Settles when the constructor's step has all its arguments, too. */
   session: Promise<RunningSession>
-  /** Settles when the constructor's step has all its arguments. */
-  ready: Promise<void>
   addresses: Addresses
   cwd: string
   output?: string
-  log: (line: string) => void
+  log: Log
 }
 
 interface Waiting {
@@ -45,11 +43,13 @@ export class Executor {
   /** The result of a chain: a plain value, or Shown for an object. Throws CliError. */
   async execute(steps: readonly Step[]): Promise<unknown> {
     const [create, ...rest] = steps as [Step, ...Step[]]
-    const { constructed, ready, api } = this.context
+    const { constructed, session, api } = this.context
     const constructs = api.mainObject.create && !constructed.any ? 1 : 0
     // The processes of a chain start together, while the session starts.
-    for (let count = constructs + this.ownCalls(rest); count > 0; count--) this.waiting.push(this.start())
-    await ready
+    const own = api.module.objects.flatMap(object => object.functions)
+    const calls = rest.filter(step => own.includes(step.fn)).length
+    for (let count = constructs + calls; count > 0; count--) this.waiting.push(this.start())
+    await session
     const state = api.mainObject.create ? await this.construct(await this.arguments(create)) : {}
     return this.follow({ kind: "OBJECT", name: api.mainObject.name }, state, rest)
   }
@@ -88,13 +88,17 @@ export class Executor {
 
   private async followCore(type: string, id: string, steps: readonly Step[]): Promise<unknown> {
     const chain: Selection[] = []
-    for (const [at, step] of steps.entries()) {
-      const args = await this.arguments(step, true)
-      if (step.fn.name === "terminal" || step.fn.name === "up") {
-        const reached = await this.coreId(type, id, chain)
-        return this.interact(step, reached, args, steps.slice(at + 1))
+    for (const [at, { fn, given }] of steps.entries()) {
+      const args = await this.arguments({ fn, given }, true)
+      if (fn.name !== "terminal" && fn.name !== "up") {
+        chain.push({ fn, args })
+        continue
       }
-      chain.push({ step, args })
+      const session = await this.context.session
+      const reached = await this.coreId(type, id, chain)
+      if (fn.name === "up") return up(session, reached, args.ports as Forward[] | undefined, this.context.log)
+      await terminal(session, reached, args.cmd as string[] | undefined)
+      return this.followCore("Container", reached, steps.slice(at + 1))
     }
     const { query, read } = coreQuery(this.context.api, type, id, chain, this.context.output)
     return read(await ask(await this.context.session, query))
@@ -103,25 +107,14 @@ export class Executor {
   /** The ID of what a chain of core functions gives. */
   private async coreId(type: string, id: string, chain: readonly Selection[]): Promise<string> {
     if (chain.length === 0) return id
-    const { query } = coreQuery(this.context.api, type, id, chain)
-    let found: unknown = await ask(await this.context.session, query)
-    while (found !== null && typeof found === "object") found = Object.values(found)[0]
-    return found as string
-  }
-
-  private async interact(
-    step: Step,
-    id: string,
-    args: Record<string, unknown>,
-    rest: readonly Step[],
-  ): Promise<unknown> {
-    const session = await this.context.session
-    if (step.fn.name === "up") return up(session, id, args, this.context.log)
-    return this.followCore("Container", await terminal(session, id, args.cmd as string[] | undefined), rest)
+    return (await askFor(
+      await this.context.session,
+      coreQuery(this.context.api, type, id, chain).query,
+    )) as string
   }
 
   /** The arguments to send: what was given, then the user's and the code's defaults. The core API has its own defaults. */
-  private async arguments(step: Step, core = false): Promise<Record<string, unknown>> {
+  private async arguments(step: Pick<Step, "fn" | "given">, core = false): Promise<Record<string, unknown>> {
     const args: Record<string, unknown> = {}
     for (const arg of step.fn.args) {
       const value = await this.argument(arg, step.given.get(arg.name), core)
@@ -157,9 +150,9 @@ export class Executor {
       await waiting.run.ended
       return value
     } catch (error) {
-      if (error instanceof FunctionError) await waiting.run.ended
-      if (error instanceof FunctionError) throw apiError(error.message, error.extensions)
-      throw error
+      if (!(error instanceof FunctionError)) throw error
+      await waiting.run.ended
+      throw apiError(error.message, error.extensions)
     } finally {
       this.runs.delete(waiting.run)
     }
@@ -169,25 +162,10 @@ export class Executor {
     if (this.killed) throw new Error("canceled")
     const { source, sdk, session, log } = this.context
     let give: (call: Call) => void = () => {}
-    const call = new Promise<Call>(resolve => {
-      give = resolve
-    })
-    const run = startRun(source, sdk, call, session, log)
+    const given = new Promise<Call>(resolve => (give = resolve))
+    const run = startRun(source, sdk, given, session, log)
     this.runs.add(run)
     return { run, call: give }
-  }
-
-  /** How many of the steps after the constructor's run the module's code, where no lists are in between. */
-  private ownCalls(steps: readonly Step[]): number {
-    let type: TypeRef = { kind: "OBJECT", name: this.context.api.mainObject.name }
-    let count = 0
-    for (const step of steps) {
-      const own = type.kind === "OBJECT" ? this.context.api.own(type.name) : undefined
-      if (!own) break
-      if (own.functions.some(fn => fn.name === step.fn.name)) count++
-      type = step.fn.returns
-    }
-    return count
   }
 }
 
@@ -196,42 +174,32 @@ interface Forward {
   backend: number
 }
 
-/**
- * Container.terminal: a shell (or `cmd`) in the container, on this terminal. What it changes is dropped; gives the same container.
- * Throws CliError where there is no terminal.
- */
-export async function terminal(session: RunningSession, id: string, cmd?: string[]): Promise<string> {
+/** Container.terminal: a shell (or `cmd`) in the container, on this terminal. What it changes is dropped. */
+async function terminal({ session }: RunningSession, id: string, cmd: string[] = []): Promise<void> {
   if (!process.stdin.isTTY || !process.stdout.isTTY) {
-    throw new CliError(
-      "running shell without the TUI is not supported: it needs a terminal on standard input and output",
-    )
+    throw new CliError("terminal needs a terminal on standard input and output")
   }
-  await openTerminal(session.session, id, cmd && cmd.length > 0 ? cmd : undefined)
-  return id
+  const { openTerminal } = await import("../session/server.js")
+  await openTerminal(session, id, cmd.length > 0 ? cmd : undefined)
 }
 
 /**
- * Service.up: starts the service and makes its ports the same ones (or those of `forwards`, or with `random` free ones) on this
- * machine's loopback, until the command is canceled. Each is told through `log`.
+ * Service.up: starts the service and opens its ports (or those of `forwards`) on this machine's loopback, until the command is
+ * canceled.
  */
-export async function up(
-  session: RunningSession,
-  id: string,
-  options: { ports?: Forward[]; random?: boolean },
-  log: Log,
-): Promise<never> {
-  await askFor(session, nodeQuery("Service", id, "start"))
-  const known = (await askFor(session, nodeQuery("Service", id, "ports { port }"))) as { port: number }[]
-  const all = known.map(({ port }) => ({ frontend: port, backend: port }))
-  for (const { frontend, backend } of options.ports?.length ? options.ports : all) {
-    const target = (await askFor(session, nodeQuery("Service", id, `endpoint(port: ${backend})`))) as string
-    const port = await listen(options.random ? 0 : frontend, target)
-    log(`tunnel: 127.0.0.1:${port} to the service's port ${backend}. Ctrl-C ends it.`)
+async function up(session: RunningSession, id: string, forwards: Forward[] = [], log: Log): Promise<never> {
+  const ask = (field: string) => askFor(session, nodeQuery("Service", id, field))
+  await ask("start")
+  const ports = (await ask("ports { port }")) as { port: number }[]
+  const own = ports.map(({ port }) => ({ frontend: port, backend: port }))
+  for (const { frontend, backend } of forwards.length > 0 ? forwards : own) {
+    await listen(frontend, (await ask(`endpoint(port: ${backend})`)) as string)
+    log(`tunnel: 127.0.0.1:${frontend} to the service's port ${backend}. Ctrl-C ends it.`)
   }
   return new Promise<never>(() => {})
 }
 
-function listen(port: number, target: string): Promise<number> {
+function listen(port: number, target: string): Promise<void> {
   const [, host = "", at = ""] = /^(.*):(\d+)$/.exec(target) ?? []
   const server = createServer(socket => {
     const onward = connect(Number(at), host)
@@ -240,6 +208,6 @@ function listen(port: number, target: string): Promise<number> {
   })
   return new Promise((resolve, reject) => {
     server.once("error", error => reject(new CliError(`port ${port} can't be opened: ${error.message}`)))
-    server.listen(port, "127.0.0.1", () => resolve((server.address() as { port: number }).port))
+    server.listen(port, "127.0.0.1", () => resolve())
   })
 }

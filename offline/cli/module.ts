@@ -4,12 +4,19 @@ import { checkoutHome } from "../machine/home.js"
 import { moduleTypes } from "../session/module/keep.js"
 import { type SdkFiles, sdkFiles } from "../session/module/sdk.js"
 import { findModule, type ModuleSource } from "../session/module/source.js"
-import type { ObjectDef } from "../session/module/types.js"
 import { Api, coreApi, kebab } from "./api.js"
 import type { Globals } from "./commands.js"
 import { CliError } from "./errors.js"
-import { functionList, layoutOf } from "./help.js"
+import { functionList } from "./help.js"
 import { type Addresses, withUserDefaults } from "./userDefaults.js"
+
+/** The checkout's folder. */
+export const CHECKOUT = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "")
+
+/** Where this checkout keeps what it makes offline: emulator, git remote, sessions' contents, modules' types. */
+export function stateDir(): string {
+  return checkoutHome(CHECKOUT)
+}
 
 /** A module ready to be called. */
 export interface Loaded {
@@ -17,21 +24,20 @@ export interface Loaded {
   sdk: SdkFiles
   api: Api
   addresses: Addresses
+  /** What is said about the user's defaults on standard error, even with --silent, as the real CLI does. */
+  announcements: string[]
 }
 
-/**
- * Loads the module that the flags name, with the user's defaults, which are announced on standard error (even with --silent, as
- * the real CLI does). Throws CliError.
- */
+/** Loads the module that the flags name, with the user's defaults. Throws CliError. */
 export async function loadModule(globals: Globals, log: Log): Promise<Loaded> {
   const cwd = resolve(globals.workdir ?? ".")
+  const kept = stateDir()
   try {
     const source = findModule(globals.mod, cwd)
-    const sdk = await sdkFiles(STATE_DIR)
-    const types = await moduleTypes(source, sdk, STATE_DIR, log)
-    const { module, addresses, announcements } = withUserDefaults(source.name, types, source.dir, cwd)
-    for (const line of announcements) process.stderr.write(`${line}\n`)
-    return { source, sdk, api: new Api(source.name, module, await coreApi(STATE_DIR)), addresses }
+    const sdk = await sdkFiles(kept)
+    const types = await moduleTypes(source, sdk, kept, log)
+    const { module, ...defaults } = withUserDefaults(source.name, types, source.dir, cwd)
+    return { source, sdk, api: new Api(source.name, module, await coreApi(kept)), ...defaults }
   } catch (error) {
     throw error instanceof CliError ? error : new CliError((error as Error).message)
   }
@@ -39,44 +45,27 @@ export async function loadModule(globals: Globals, log: Log): Promise<Loaded> {
 
 /** `dagger functions [function]...`: lists the functions of the module, or of what a chain of functions returns. */
 export async function functions(names: readonly string[], globals: Globals): Promise<number> {
-  const { api } = await loadModule(globals, progressLog(globals))
-  let object: ObjectDef = api.mainObject
+  const { api, announcements } = await loadModule(globals, progressLog(globals))
+  for (const line of announcements) process.stderr.write(`${line}\n`)
+  let fn = api.create
   for (const name of names) {
-    const { supported, skipped } = api.functions(object)
-    const fn = supported.find(one => one.name === name || kebab(one.name) === name)
-    if (!fn && skipped.includes(kebab(name))) {
-      throw new CliError(`function "${name}" in type "${object.name}" is not supported`, { bare: true })
-    }
-    if (!fn) throw new CliError(`no function "${name}" in type "${object.name}"`, { bare: true })
-    const type = fn.returns.kind === "LIST" ? fn.returns.element : fn.returns
-    const next = type?.kind === "OBJECT" ? api.object(type.name) : undefined
-    if (!next) {
-      const message = `function "${name}" returns type "${fn.returns.kind}_KIND" with no further functions available`
-      throw new CliError(message, { bare: true })
-    }
-    object = next
+    const next = api.following(fn).find(one => one.name === name || kebab(one.name) === name)
+    if (!next) throw new CliError(`no function "${name}" in type "${fn.returns.name ?? fn.returns.kind}"`)
+    fn = next
   }
-  const { supported, skipped } = api.functions(object)
-  if (supported.length === 0) process.stderr.write("No functions found.\n")
-  else process.stdout.write(functionList(supported, skipped, layoutOf(process.stdout)))
+  process.stdout.write(functionList(api.following(fn)))
   return 0
 }
-
-/** The checkout's folder. */
-export const CHECKOUT = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "")
-/** Where this checkout keeps what it makes offline: emulator, git remote, sessions' contents, modules' types. */
-export const STATE_DIR = checkoutHome(CHECKOUT)
 
 /** Takes one line of progress; `detail` marks the commands in containers and their output. */
 export type Log = (line: string, detail?: boolean) => void
 
 /**
  * Progress goes to standard error line by line as it happens, and nowhere with --silent. Details are shown with --verbose.
- * Of a script its first line is told.
+ * Of a script its first line is shown.
  */
-export function progressLog(globals: Globals): Log {
+export function progressLog({ silent, verbose }: Globals): Log {
   return (line, detail = false) => {
-    if (!globals.silent && (!detail || globals.verbose > 0))
-      process.stderr.write(`${line.replace(/\s*\n[\s\S]*$/, " …")}\n`)
+    if (!silent && (!detail || verbose)) process.stderr.write(`${line.replace(/\s*\n[\s\S]*$/, " …")}\n`)
   }
 }

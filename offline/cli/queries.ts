@@ -1,84 +1,9 @@
 import { createHash } from "node:crypto"
 import { request } from "node:http"
 import type { SessionAddress } from "../session/module/endpoint.js"
-import type { TypeRef } from "../session/module/types.js"
+import type { FunctionDef, TypeRef } from "../session/module/types.js"
 import type { Api } from "./api.js"
-import type { Step } from "./commandLine.js"
 import { apiError } from "./errors.js"
-
-/** A core function to ask for, with its arguments ready: objects as IDs. */
-export interface Selection {
-  step: Step
-  args: Record<string, unknown>
-}
-
-/**
- * The query for a chain of core functions from an object known by its ID, and how to read the answer. A chain that ends in an
- * object is evaluated where the object can be (`sync`), and saved where `output` names a path.
- */
-export function coreQuery(
-  api: Api,
-  type: string,
-  id: string,
-  chain: readonly Selection[],
-  output?: string,
-): { query: string; read: (data: unknown) => unknown } {
-  const last = chain.at(-1)?.step.fn.returns ?? { kind: "OBJECT", name: type }
-  const leaf = leafField(api, last, output)
-  const fields = [...chain.map(selectionText), ...(leaf ? [leaf] : [])]
-  const query = `{ node(id: ${JSON.stringify(id)}) { ... on ${type} { ${fields.join(" { ")} ${"} ".repeat(fields.length + 2)}`
-  const names = [...chain.map(({ step }) => step.fn.name), ...(leaf ? ["leaf"] : [])]
-  const read = (data: unknown) =>
-    show(last, follow((data as { node: unknown }).node, names), leaf?.startsWith("leaf: export") ?? false)
-  return { query, read }
-}
-
-/** The field that a chain ending in an object asks for; undefined for plain values. */
-function leafField(api: Api, type: TypeRef, output?: string): string | undefined {
-  const object = type.kind === "LIST" ? type.element : type
-  if (object?.kind !== "OBJECT") return undefined
-  const has = (name: string) => api.object(object.name)?.functions.find(fn => fn.name === name)
-  const save = has("export")
-  if (output !== undefined && save) {
-    const parents = save.args.some(arg => arg.name === "allowParentDirPath")
-      ? ", allowParentDirPath: true"
-      : ""
-    return `leaf: export(path: ${JSON.stringify(output)}${parents})`
-  }
-  return has("sync") ? "leaf: sync" : "leaf: id"
-}
-
-function selectionText({ step, args }: Selection): string {
-  const given = step.fn.args
-    .filter(arg => arg.name in args)
-    .map(arg => `${arg.name}: ${literal(arg.type, args[arg.name])}`)
-  return given.length > 0 ? `${step.fn.name}(${given.join(", ")})` : step.fn.name
-}
-
-/** A value in a query's text. */
-function literal(type: TypeRef, value: unknown): string {
-  if (type.kind === "ENUM") return String(value)
-  if (Array.isArray(value)) return `[${value.map(one => literal(type.element as TypeRef, one)).join(", ")}]`
-  if (value !== null && typeof value === "object") {
-    return `{${Object.entries(value)
-      .map(([name, one]) => `${name}: ${JSON.stringify(one)}`)
-      .join(", ")}}`
-  }
-  return JSON.stringify(value)
-}
-
-function follow(data: unknown, names: readonly string[]): unknown {
-  if (Array.isArray(data)) return data.map(one => follow(one, names))
-  const [name, ...rest] = names
-  return name === undefined || data === null ? data : follow((data as Record<string, unknown>)[name], rest)
-}
-
-function show(type: TypeRef, value: unknown, saved: boolean): unknown {
-  if (saved) return value
-  if (Array.isArray(value))
-    return value.map(one => show(type.kind === "LIST" ? (type.element as TypeRef) : type, one, saved))
-  return type.kind === "OBJECT" ? new Shown(type.name as string, value) : value
-}
 
 interface Answer {
   data: Record<string, unknown> | null
@@ -117,6 +42,66 @@ function post(session: SessionAddress, body: string): Promise<Answer> {
   })
 }
 
+/** A query for one field of an object known by its ID. */
+export function nodeQuery(type: string, id: string, field: string): string {
+  return `{ node(id: ${JSON.stringify(id)}) { ... on ${type} { ${field} } } }`
+}
+
+/** A core function to ask for, with its arguments ready: objects as IDs. */
+export interface Selection {
+  fn: FunctionDef
+  args: Record<string, unknown>
+}
+
+/**
+ * The query for a chain of core functions from an object known by its ID, and how to read the answer. A chain that ends in an
+ * object is evaluated if the object can be (`sync`), and saved if `output` names a path.
+ */
+export function coreQuery(
+  api: Api,
+  type: string,
+  id: string,
+  chain: readonly Selection[],
+  output?: string,
+): { query: string; read: (data: unknown) => unknown } {
+  const last = chain.at(-1)?.fn.returns ?? { kind: "OBJECT", name: type }
+  const leaf = leafField(api, last, output)
+  const fields = [...chain.map(selectionText), ...(leaf ? [leaf] : [])]
+  const query = nodeQuery(type, id, fields.join(" { ") + " }".repeat(fields.length - 1))
+  const isSaved = leaf?.startsWith("leaf: export") ?? false
+  const read = (data: unknown): unknown => {
+    if (Array.isArray(data)) return data.map(read)
+    if (data !== null && typeof data === "object") return read(Object.values(data)[0])
+    const { kind, name } = last.kind === "LIST" ? (last.element as TypeRef) : last
+    return kind === "OBJECT" && !isSaved && data !== null ? new Shown(name as string, data) : data
+  }
+  return { query, read }
+}
+
+/** The field that a chain ending in an object asks for; undefined for plain values. */
+function leafField(api: Api, type: TypeRef, output?: string): string | undefined {
+  const object = type.kind === "LIST" ? type.element : type
+  if (object?.kind !== "OBJECT") return undefined
+  const find = (name: string) => api.object(object.name)?.functions.find(fn => fn.name === name)
+  const save = find("export")
+  if (output === undefined || !save) return find("sync") ? "leaf: sync" : "leaf: id"
+  const parents = save.args.some(arg => arg.name === "allowParentDirPath") ? ", allowParentDirPath: true" : ""
+  return `leaf: export(path: ${JSON.stringify(output)}${parents})`
+}
+
+function selectionText({ fn, args }: Selection): string {
+  const given = fn.args
+    .filter(arg => arg.name in args)
+    .map(arg => `${arg.name}: ${literal(arg.type, args[arg.name])}`)
+  return given.length > 0 ? `${fn.name}(${given.join(", ")})` : fn.name
+}
+
+/** A value in a query's text. */
+function literal(type: TypeRef, value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(one => literal(type.element as TypeRef, one)).join(", ")}]`
+  return type.kind === "ENUM" ? String(value) : JSON.stringify(value)
+}
+
 /** An object as the command line shows it: its type and a hash of what made it. */
 export class Shown {
   constructor(
@@ -142,15 +127,6 @@ export function resultText(value: unknown, json: boolean): string {
 function plainText(value: unknown): string {
   if (Array.isArray(value)) return value.map(one => `${plainText(one)}\n`).join("")
   if (value === null || value === undefined) return "<nil>"
-  if (typeof value === "number") return numberText(value)
   if (typeof value === "object") return Object.values(value).map(plainText).join("")
   return String(value)
-}
-
-/** A number as the real CLI prints it, for which all are floats: with an exponent from seven digits on. */
-function numberText(value: number): string {
-  const [mantissa = "", power = ""] = value.toExponential().split("e")
-  const exponent = Number(power)
-  if (value === 0 || (exponent >= -4 && exponent < 6)) return String(value)
-  return `${mantissa}e${exponent < 0 ? "-" : "+"}${`${Math.abs(exponent)}`.padStart(2, "0")}`
 }

@@ -2,9 +2,7 @@ import { readFileSync, statSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { type Engine, engineVersion } from "../session/engine.js"
 import type { ArgumentDef, FunctionDef, ModuleDef, ObjectDef } from "../session/module/types.js"
-import { camel, kebab, pascal } from "./api.js"
-import { CliError } from "./errors.js"
-import { isAddressed } from "./values.js"
+import { isAddressed, kebab, pascal } from "./api.js"
 
 /** A value from `.env` for an object argument, by the argument's definition: an address, or several. */
 export type Addresses = Map<ArgumentDef, string | string[]>
@@ -20,7 +18,7 @@ export interface WithDefaults {
 /**
  * Works the user's defaults into a module's types. They stand in `.env` beside dagger.json (`ARG=` for the constructor,
  * `FN_ARG=` for a function) and in the nearest `.env` from the working directory upward, where the module's name must come first;
- * the latter wins. Lists are comma-separated, to engine v0.20.0 JSON. Throws CliError for a value that doesn't fit or names an
+ * the latter wins. Lists are comma-separated, to engine v0.20.0 JSON. Throws for a value that doesn't fit or names an
  * unset variable.
  */
 export function withUserDefaults(
@@ -36,8 +34,7 @@ export function withUserDefaults(
   }
   const inner = readVariables(join(moduleDir, ".env"))
   const outer = readVariables(findUp(cwd))
-  const named = under(inner, name)
-  const variables = new Map([...inner, ...named, ...under(outer, name)])
+  const variables = new Map([...inner, ...under(inner, name), ...under(outer, name)])
   const context = new Map([...outer, ...variables])
   const addresses: Addresses = new Map()
   const announcements: string[] = []
@@ -45,7 +42,7 @@ export function withUserDefaults(
     const key = [...scope.keys()].reverse().find(one => one.toLowerCase() === arg.name.toLowerCase())
     if (key === undefined) return undefined
     const full = new Map([...context, ["", scope.get(key) as string]])
-    return wrapErrors(() => expand("", full, process.env))
+    return expand("", full, process.env)
   }
   const apply = (fn: FunctionDef, scope: Variables): FunctionDef => {
     const args = fn.args.map(arg => {
@@ -81,18 +78,12 @@ function withDefault(
   const { kind, element } = arg.type
   const isSplit = kind === "LIST" && engine !== "v0.20.0"
   const optional = { ...arg, type: { ...arg.type, optional: true } }
-  if (isAddressed(arg.type)) {
-    addresses.set(optional, value)
+  const split = value.split(",").map(part => part.trim())
+  if (isAddressed(arg.type) || (isSplit && element && isAddressed(element))) {
+    addresses.set(optional, isSplit ? split : value)
     return optional
   }
-  if (isSplit && element && isAddressed(element)) {
-    addresses.set(
-      optional,
-      value.split(",").map(part => part.trim()),
-    )
-    return optional
-  }
-  const wrong = (why: string) => new CliError(`user defaults ${module}.${fn.name}(${arg.name}=...): ${why}`)
+  const wrong = (why: string) => new Error(`user defaults ${module}.${fn.name}(${arg.name}=...): ${why}`)
   if (kind === "STRING") return { ...arg, defaultValue: JSON.stringify(value) }
   if (isSplit) return { ...arg, defaultValue: JSON.stringify(value.split(",")) }
   if (kind === "INTEGER" && !/^[+-]?\d+$/.test(value))
@@ -111,9 +102,7 @@ function display(arg: ArgumentDef, value: string): string {
 
 /** The variables whose names start with a prefix, as `myApp_`, `my_app_` in any case, without it. */
 function stripPrefix(variables: Variables, prefix: string): Variables {
-  const forms = [`${camel(prefix)}_`, `${kebab(prefix).replaceAll("-", "_")}_`].map(form =>
-    form.toLowerCase(),
-  )
+  const forms = ["", "_"].map(between => `${kebab(prefix).replaceAll("-", between)}_`)
   const found: Variables = new Map()
   for (const [name, value] of variables) {
     const form = forms.find(one => name.toLowerCase().startsWith(one))
@@ -124,33 +113,22 @@ function stripPrefix(variables: Variables, prefix: string): Variables {
 
 /** Engine v0.20.0 expands a value each time it takes a prefix off, so once more than others: quotes go twice. */
 function expandAll(found: Variables, from: Variables): Variables {
-  const expanded = ([key, value]: [string, string]): [string, string] => [
-    key,
-    wrapErrors(() => expand("", new Map([...from, ["", value]]), process.env)),
-  ]
-  return new Map([...found].map(expanded))
+  const expanded = (value: string) => expand("", new Map([...from, ["", value]]), process.env)
+  return new Map([...found].map(([key, value]) => [key, expanded(value)]))
 }
 
 function readVariables(path: string | undefined): Variables {
-  return path && statSync(path, { throwIfNoEntry: false })?.isFile()
-    ? parseDotenv(readFileSync(path, "utf8"))
-    : new Map()
+  return path && isFile(path) ? parseDotenv(readFileSync(path, "utf8")) : new Map()
 }
 
 function findUp(from: string): string | undefined {
-  for (let folder = from; ; folder = dirname(folder)) {
-    const path = join(folder, ".env")
-    if (statSync(path, { throwIfNoEntry: false })?.isFile()) return path
-    if (folder === dirname(folder)) return undefined
-  }
+  const path = join(from, ".env")
+  if (isFile(path)) return path
+  return from === dirname(from) ? undefined : findUp(dirname(from))
 }
 
-function wrapErrors<T>(make: () => T): T {
-  try {
-    return make()
-  } catch (error) {
-    throw new CliError((error as Error).message)
-  }
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
 }
 
 /** Variables of a `.env` file, not yet expanded. */

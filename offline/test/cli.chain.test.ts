@@ -40,21 +40,22 @@ const hello = {
 }
 const release = { name: "HelloRelease", fields: [{ name: "version", type: text }], functions: [] }
 const levels = { name: "Level", members: [{ name: "Low" }, { name: "veryHigh" }] }
-const api = new Api("hello", { objects: [hello, release], enums: [levels] }, { objects: [], enums: [] })
 const create = fn("", type("OBJECT", { name: "Hello" }), [
   arg("region", text, { defaultValue: '"eu"' }),
   arg("source", type("OBJECT", { name: "Directory" }), { defaultPath: "/" }),
 ])
+const module = { objects: [{ ...hello, create }, release], enums: [levels] }
+const api = new Api("hello", module, { objects: [], enums: [] })
 
-const parse = (line: string): Chain => parseChain(api, create, line.split(" ").filter(Boolean), [])
+const parse = (line: string): Chain => parseChain(api, line.split(" ").filter(Boolean), [])
 const given = (chain: Chain) => chain.steps.map(step => [step.fn.name, Object.fromEntries(step.given)])
 
 function failure(line: string): string {
   try {
     parse(line)
   } catch (error) {
-    const { message, usage } = error as CliError
-    return usage ? `${message} | ${usage}` : message
+    const { message, details } = error as CliError
+    return details.usage ? `${message} | ${details.usage}` : message
   }
   return "no error"
 }
@@ -74,7 +75,7 @@ describe("a chain", () => {
 
   it.each([
     ["many --tags a,b --tags c", { tags: ["a", "b", "c"] }],
-    ["many --numbers 0x10,1_000", { numbers: [16, 1000] }],
+    ["many --numbers 16,-1000", { numbers: [16, -1000] }],
     ["many --level VERY_HIGH", { level: "VERY_HIGH" }],
     ["many --level low", { level: "LOW" }],
     ["many --share 1.5", { share: 1.5 }],
@@ -98,6 +99,10 @@ describe("a chain", () => {
     [
       "greet --count=abc",
       'invalid argument "abc" for "--count" flag: strconv.ParseInt: parsing "abc": invalid syntax | dagger call greet',
+    ],
+    [
+      "greet --count=010",
+      'invalid argument "010" for "--count" flag: strconv.ParseInt: parsing "010": invalid syntax | dagger call greet',
     ],
     [
       "release --dry-run=x",

@@ -1,0 +1,107 @@
+import { execFile } from "node:child_process"
+import { accessSync, constants, existsSync, realpathSync, statSync, writeFileSync } from "node:fs"
+import { delimiter, dirname, join, resolve } from "node:path"
+import { promisify } from "node:util"
+import { kebab } from "./api.js"
+import { type Globals, takeEarly } from "./commands.js"
+import { CliError } from "./errors.js"
+import { loadModule, progressLog } from "./module.js"
+import { fillFromWorld } from "./sandbox.js"
+import { runCommand } from "./session.js"
+
+const execute = promisify(execFile)
+
+/** The real `dagger` on PATH: the first that isn't a stand-in, whether this one, linked there, or another checkout's. */
+export function realDagger(): string | undefined {
+  const folders = (process.env.PATH ?? "").split(delimiter)
+  return folders.map(folder => resolve(folder, "dagger")).find(isReal)
+}
+
+function isReal(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK)
+    return statSync(file).isFile() && !existsSync(join(dirname(realpathSync(file)), "cli/main.ts"))
+  } catch {
+    return false
+  }
+}
+
+/**
+ * Runs a command line on the real `dagger`. A call gets, right after the word `call`, the sandbox's endpoints as those constructor
+ * arguments that aren't given, and its credentials in the environment: what `up` prints. All other words are passed on as they
+ * are. `rest` is what follows the command in `words`. Gives its exit code. Throws CliError if there is no real `dagger`.
+ */
+export async function runReal(
+  words: readonly string[],
+  command: string,
+  rest: readonly string[],
+  globals: Globals,
+): Promise<number> {
+  const dagger = realDagger()
+  if (!dagger) {
+    throw new CliError(
+      "--engine real: there is no dagger on PATH but the stand-in. Install it (https://docs.dagger.io/install), or leave the option out.",
+    )
+  }
+  const front = words.slice(0, words.length - rest.length)
+  const before = front.filter((word, at) => !/^--engine(=|$)/.test(word) && front[at - 1] !== "--engine")
+  const isCall = command === "call" && !rest.includes("--help") && !rest.includes("-h")
+  const endpoints = isCall ? await sandboxArguments(rest, globals) : []
+  return runCommand(dagger, [...before, ...endpoints, ...rest], {})
+}
+
+/** Brings the sandbox up, and its credentials into the environment. A module that takes no endpoints needs none. */
+async function sandboxArguments(words: readonly string[], globals: Globals): Promise<string[]> {
+  takeEarly(words, globals)
+  const log = progressLog(globals)
+  const { source, api, addresses } = await loadModule(globals, log)
+  // What the real command line will make of the words is its own business: here it only matters which arguments are there.
+  const given = new Map<string, unknown>()
+  for (const [at, word] of words.entries()) {
+    const [, written, , value] = /^--([^=]+)(=([\s\S]*))?$/.exec(word) ?? []
+    const arg = written && api.create.args.find(({ name }) => kebab(name) === kebab(written))
+    if (arg) given.set(arg.name, value ?? words[at + 1])
+  }
+  const cwd = resolve(globals.workdir ?? ".")
+  const filled = await fillFromWorld({ source, args: api.create.args, given, addresses, cwd, log })
+  return [...filled].map(([name, value]) => `--${kebab(name)}=${value}`)
+}
+
+/**
+ * Asks, while a call runs, whether a real `dagger` on PATH has an engine that answers. What this returns is to be called at the
+ * call's end and says so, if that is known by then and this checkout hasn't said it before. Nothing waits for the answer, and
+ * no engine is started for it: only one that already runs is asked.
+ */
+export function lookForReal(stateDir: string): () => void {
+  const said = join(stateDir, "real-engine-said")
+  const dagger = existsSync(said) ? undefined : realDagger()
+  if (!dagger) return () => {}
+  const asking = new AbortController()
+  let version: string | undefined
+  answeringVersion(dagger, asking.signal).then(
+    found => (version = found),
+    () => {},
+  )
+  return () => {
+    asking.abort()
+    if (!version) return
+    process.stderr.write(
+      `note: ${dagger} (${version}) and its engine answer: ./offline/dagger --engine real call … runs the same call on it, against the same sandbox.\n`,
+    )
+    writeFileSync(said, "")
+  }
+}
+
+/** The version of a `dagger` if its engine runs and answers; undefined if not. Throws if one can't be asked. */
+async function answeringVersion(dagger: string, signal: AbortSignal): Promise<string | undefined> {
+  const ask = async (file: string, ...args: string[]) => (await execute(file, args, { signal })).stdout
+  const said = await ask(dagger, "version")
+  const [version] = /v\d+\.\d+\.\d+\S*/.exec(said) ?? []
+  if (!version || said.includes("offline")) return undefined
+  // To ask a command line whose engine doesn't run would start one.
+  const runner = process.env._EXPERIMENTAL_DAGGER_RUNNER_HOST ?? "docker-image:"
+  const running = ["ps", "--quiet", "--filter", `name=^dagger-engine-${version}$`]
+  if (runner.startsWith("docker-image:") && !(await ask("docker", ...running))) return undefined
+  await ask(dagger, "--silent", "core", "version")
+  return version
+}
