@@ -10,6 +10,10 @@ export interface Flag {
   short?: string
   /** What the flag means without a value; a flag without this takes the next word. */
   alone?: string
+  /** What the help says of it; without this it isn't shown. */
+  text?: string
+  /** The help's word for its value. */
+  word?: string
   set(value: string): void
 }
 

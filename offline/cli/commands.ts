@@ -18,72 +18,70 @@ export function defaultGlobals(): Globals {
   return { silent, verbose: false, json: false, engine: "stand-in" }
 }
 
-/** A flag as the help shows it. */
-export interface FlagHelp {
-  name: string
-  short?: string
-  /** The word for its value; none for a switch. */
-  word?: string
-  text: string
-}
-
-/** The options that stand before the command alone. */
-export const OWN_OPTIONS: FlagHelp[] = [
-  {
-    name: "engine",
-    word: "stand-in|real",
-    text: "Who runs the call: this stand-in, or the dagger on PATH against the same sandbox",
-  },
-]
-
-/** The options that all commands have. */
-export const COMMON_OPTIONS: FlagHelp[] = [
-  { name: "silent", short: "s", text: "Do not show progress at all" },
-  { name: "verbose", short: "v", text: "Show the commands in containers and their output" },
-  { name: "workdir", word: "string", text: "Run as if started in this folder" },
-]
-
-/** The options of `call` alone. */
-export const CALL_OPTIONS: FlagHelp[] = [
-  { name: "json", short: "j", text: "Present result as JSON" },
-  {
-    name: "mod",
-    short: "m",
-    word: "string",
-    text: "Path of the module to load (defaults to the one around the current directory)",
-  },
-  { name: "output", short: "o", word: "string", text: "Save the result to a local file or directory" },
-]
-
-/** The flag that stands before the command alone. */
+/** The flags that stand before the command alone. */
 export function ownFlags(globals: Globals): Flag[] {
-  const setEngine = (text: string) => {
+  const set = (text: string) => {
     if (text !== "real" && text !== "stand-in") throw new Error("it is stand-in or real")
     globals.engine = text
   }
-  return [{ name: "engine", set: setEngine }]
+  const text = "Who runs the call: this stand-in, or the dagger on PATH against the same sandbox"
+  return [{ name: "engine", word: "stand-in|real", text, set }]
 }
 
 /** The flags that every command takes; each is written into `globals`. Those of the real CLI that mean nothing here are let pass. */
 export function globalFlags(globals: Globals): Flag[] {
-  const set = () => {}
-  const idle = ["debug", "interactive", "web", "no-exit", "auto-apply"]
-  const letters: Record<string, string> = { "no-exit": "E", "auto-apply": "y" }
+  const idle = { alone: "true", set: () => {} }
   return [
-    { name: "silent", short: "s", alone: "true", set: text => (globals.silent = text !== "false") },
-    { name: "verbose", short: "v", alone: "+1", set: () => (globals.verbose = true) },
-    { name: "workdir", set: text => (globals.workdir = text) },
+    {
+      ...{ name: "silent", short: "s", alone: "true", text: "Do not show progress at all" },
+      set: text => (globals.silent = text !== "false"),
+    },
+    {
+      ...{
+        name: "verbose",
+        short: "v",
+        alone: "+1",
+        text: "Show the commands in containers and their output",
+      },
+      set: () => (globals.verbose = true),
+    },
+    {
+      ...{ name: "workdir", word: "string", text: "Run as if started in this folder" },
+      set: text => (globals.workdir = text),
+    },
     { name: "progress", set: checkProgress },
-    { name: "quiet", short: "q", alone: "+1", set },
-    ...idle.map(name => ({ name, short: letters[name] ?? name.charAt(0), alone: "true", set })),
-    { name: "interactive-command", set },
-    { name: "lock", set },
+    { name: "quiet", short: "q", ...idle },
+    { name: "debug", short: "d", ...idle },
+    { name: "interactive", short: "i", ...idle },
+    { name: "web", short: "w", ...idle },
+    { name: "no-exit", short: "E", ...idle },
+    { name: "auto-apply", short: "y", ...idle },
+    { name: "interactive-command", set: idle.set },
+    { name: "lock", set: idle.set },
   ]
 }
 
 /** The flags of the commands that load a module. */
 export function moduleFlags(globals: Globals): Flag[] {
-  return [{ name: "mod", short: "m", set: text => (globals.mod = text) }]
+  const text = "Path of the module to load (defaults to the one around the current directory)"
+  return [{ name: "mod", short: "m", word: "string", text, set: path => (globals.mod = path) }]
+}
+
+/** The flags of `call` alone. */
+export function callFlags(globals: Globals): Flag[] {
+  const text = "Save the result to a local file or directory"
+  return [
+    { name: "output", short: "o", word: "string", text, set: path => (globals.output = path) },
+    {
+      ...{ name: "json", short: "j", alone: "true", text: "Present result as JSON" },
+      set: text => (globals.json = text !== "false"),
+    },
+  ]
+}
+
+function checkProgress(text: string): void {
+  const known = ["auto", "plain", "tty", "dots", "logs", "report"]
+  if (!known.includes(text)) throw new FlagError(`unknown progress type ${JSON.stringify(text)}`)
 }
 
 /**
@@ -99,43 +97,25 @@ export function takeEarly(words: readonly string[], globals: Globals): void {
   }
 }
 
-/** The flags of `call` alone. */
-export function callFlags(globals: Globals): Flag[] {
-  return [
-    { name: "output", short: "o", set: text => (globals.output = text) },
-    { name: "json", short: "j", alone: "true", set: text => (globals.json = text !== "false") },
-  ]
+/** The commands of the real CLI that there are here, with what each does. */
+export const COMMANDS: Record<string, string> = {
+  call: "Call one or more functions, interconnected into a pipeline",
+  functions: "List available functions",
+  run: "Run a command in a session of the Dagger API",
+  version: "Print the version",
 }
 
-function checkProgress(text: string): void {
-  const known = ["auto", "plain", "tty", "dots", "logs", "report"]
-  if (!known.includes(text)) throw new FlagError(`unknown progress type ${JSON.stringify(text)}`)
+/** The commands of the sandbox. */
+export const SANDBOX: Record<string, string> = {
+  up: "Bring up the sandbox (AWS emulator, git remote) and print how a real engine uses it",
+  down: "End what runs for this checkout; nothing is forgotten",
+  reset: "End what runs for this checkout and forget all of it",
+  logs: "Show the sandbox's logs, or one: emulator, git, docker",
 }
 
-/** The commands of the real CLI that there are here, by name. */
-export const COMMANDS: Record<string, { text: string; usage: string }> = {
-  call: {
-    text: "Call one or more functions, interconnected into a pipeline",
-    usage: "dagger call [options] [arguments] <function>",
-  },
-  functions: { text: "List available functions", usage: "dagger functions [options] [function]..." },
-  run: { text: "Run a command in a session of the Dagger API", usage: "dagger run [options] <command>..." },
-  version: { text: "Print the version", usage: "dagger version" },
-}
-
-/** The commands of the sandbox, by name. */
-export const SANDBOX: typeof COMMANDS = {
-  up: {
-    text: "Bring up the sandbox (AWS emulator, git remote) and print how a real engine uses it",
-    usage: "dagger up [options]",
-  },
-  down: {
-    text: "End what runs for this checkout; nothing is forgotten",
-    usage: "dagger down [options]",
-  },
-  reset: { text: "End what runs for this checkout and forget all of it", usage: "dagger reset [options]" },
-  logs: {
-    text: "Show the sandbox's logs, or one: emulator, git, docker",
-    usage: "dagger logs [emulator | git | docker]",
-  },
+/** What follows the options of a command but `call`. */
+export const WORDS: Record<string, string> = {
+  functions: " [function]...",
+  run: " <command>...",
+  logs: " [emulator | git | docker]",
 }

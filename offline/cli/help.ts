@@ -1,26 +1,42 @@
 import type { ArgumentDef, FunctionDef, TypeRef } from "../session/module/types.js"
 import { type Api, isRequired, isSupported, kebab, memberName } from "./api.js"
-import type { Chain } from "./commandLine.js"
-import { CALL_OPTIONS, COMMANDS, COMMON_OPTIONS, type FlagHelp, OWN_OPTIONS, SANDBOX } from "./commands.js"
+import type { Chain, Flag } from "./commandLine.js"
+import {
+  COMMANDS,
+  callFlags,
+  defaultGlobals,
+  globalFlags,
+  moduleFlags,
+  ownFlags,
+  SANDBOX,
+  WORDS,
+} from "./commands.js"
+
+/** The flags, to show them: nothing is set. */
+const globals = defaultGlobals()
+const COMMON = globalFlags(globals)
 
 /** The help of `dagger` itself. */
 export function rootHelp(): string {
   const list = (commands: typeof COMMANDS) =>
-    table(Object.entries(commands).map(([name, { text }]) => [`  ${name}`, text]))
+    table(Object.entries(commands).map(([name, text]) => [`  ${name}`, text]))
   return page([
     "Runs Dagger functions without an engine: on Docker, against a sandbox of AWS and git",
     "USAGE\n  dagger [options] [subcommand]",
     `DAGGER COMMANDS\n${list(COMMANDS)}`,
     `SANDBOX COMMANDS\n${list(SANDBOX)}`,
-    `OPTIONS\n${flagTable([...OWN_OPTIONS, ...COMMON_OPTIONS])}`,
+    `OPTIONS\n${flagTable([...ownFlags(globals), ...COMMON])}`,
     'Use "dagger [command] --help" for more information about a command.',
   ])
 }
 
 /** The help of a command other than `call`. */
 export function commandHelp(name: string): string {
-  const { text, usage } = (COMMANDS[name] ?? SANDBOX[name]) as (typeof COMMANDS)[string]
-  return page([text, `USAGE\n  ${usage}`, `INHERITED OPTIONS\n${flagTable(COMMON_OPTIONS)}`])
+  return page([
+    COMMANDS[name] ?? SANDBOX[name] ?? "",
+    `USAGE\n  dagger ${name} [options]${WORDS[name] ?? ""}`,
+    `INHERITED OPTIONS\n${flagTable(COMMON)}`,
+  ])
 }
 
 /** The help of a chain's last function, or of `dagger call` if no function was named. */
@@ -38,12 +54,12 @@ export function chainHelp(api: Api, chain: Chain): string {
     functions.length > 0 && "<function>",
   ]
   return page([
-    isRoot ? (COMMANDS.call?.text ?? "") : (fn.description || "-").trimEnd(),
+    isRoot ? (COMMANDS.call ?? "") : (fn.description || "-").trimEnd(),
     `USAGE\n  ${usage.filter(Boolean).join(" ")}`,
     functions.length > 0 && `FUNCTIONS\n${table(functionRows(functions, "  "))}`,
     args.length > 0 && `ARGUMENTS\n${flagTable(required, others)}`,
-    isRoot && `OPTIONS\n${flagTable(CALL_OPTIONS)}`,
-    isRoot && `INHERITED OPTIONS\n${flagTable(COMMON_OPTIONS)}`,
+    isRoot && `OPTIONS\n${flagTable([...callFlags(globals), ...moduleFlags(globals)])}`,
+    isRoot && `INHERITED OPTIONS\n${flagTable(COMMON)}`,
     functions.length > 0 && `Use "${command} [command] --help" for more information about a command.`,
   ])
 }
@@ -77,12 +93,15 @@ function functionRows(functions: readonly FunctionDef[], margin = ""): Row[] {
   return rows.sort(([a], [b]) => (a < b ? -1 : 1))
 }
 
-/** Flags, each group by name. */
+type FlagHelp = Pick<Flag, "name" | "short" | "word" | "text">
+
+/** The flags that have a text, each group by name. */
 function flagTable(...groups: FlagHelp[][]): string {
   const rows = groups.flatMap(flags =>
-    [...flags]
+    flags
+      .filter(({ text }) => text !== undefined)
       .sort((a, b) => (a.name < b.name ? -1 : 1))
-      .map(({ short, name, word, text }): Row => {
+      .map(({ short, name, word, text = "" }): Row => {
         return [`  ${short ? `-${short}, ` : "    "}--${name}${word ? ` ${word}` : ""}`, text]
       }),
   )

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process"
-import { accessSync, constants, existsSync, realpathSync, statSync, writeFileSync } from "node:fs"
-import { delimiter, dirname, join, resolve } from "node:path"
+import { accessSync, closeSync, constants, existsSync, openSync, readSync, writeFileSync } from "node:fs"
+import { delimiter, join, resolve } from "node:path"
 import { promisify } from "node:util"
 import { kebab } from "./api.js"
 import { type Globals, takeEarly } from "./commands.js"
@@ -11,16 +11,20 @@ import { runCommand } from "./session.js"
 
 const execute = promisify(execFile)
 
-/** The real `dagger` on PATH: the first that isn't a stand-in, whether this one, linked there, or another checkout's. */
+/** The real `dagger` on PATH: the first that isn't this stand-in or a script that calls one. */
 export function realDagger(): string | undefined {
   const folders = (process.env.PATH ?? "").split(delimiter)
   return folders.map(folder => resolve(folder, "dagger")).find(isReal)
 }
 
-function isReal(file: string): boolean {
+function isReal(path: string): boolean {
   try {
-    accessSync(file, constants.X_OK)
-    return statSync(file).isFile() && !existsSync(join(dirname(realpathSync(file)), "cli/main.ts"))
+    accessSync(path, constants.X_OK)
+    const start = Buffer.alloc(1024)
+    const file = openSync(path, "r")
+    readSync(file, start)
+    closeSync(file)
+    return !start.includes("offline/dagger")
   } catch {
     return false
   }
@@ -97,7 +101,7 @@ async function answeringVersion(dagger: string, signal: AbortSignal): Promise<st
   const ask = async (file: string, ...args: string[]) => (await execute(file, args, { signal })).stdout
   const said = await ask(dagger, "version")
   const [version] = /v\d+\.\d+\.\d+\S*/.exec(said) ?? []
-  if (!version || said.includes("offline")) return undefined
+  if (!version) return undefined
   // To ask a command line whose engine doesn't run would start one.
   const runner = process.env._EXPERIMENTAL_DAGGER_RUNNER_HOST ?? "docker-image:"
   const running = ["ps", "--quiet", "--filter", `name=^dagger-engine-${version}$`]

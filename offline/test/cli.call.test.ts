@@ -7,16 +7,23 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { copyOf, dagger } from "./cli.help.js"
 
 // What a real engine and its command line do with such a module was recorded; each test here is one of those records.
-const TRACE = /\[traceparent:[0-9a-f]{32}-[0-9a-f]{16}\]/
 let module: ReturnType<typeof copyOf>
-const call = (...args: string[]) =>
-  dagger(module.dir, ["-s", "call", ...args], { HELLO_TOKEN: "s3cr3t-value", AWS_PROFILE: "mine" })
+/** A folder outside the module: what is written there does not change the module, whose constructor would run again. */
+let work: string
+const environment = { HELLO_TOKEN: "s3cr3t-value", AWS_PROFILE: "mine" }
+const call = (...args: string[]) => dagger(module.dir, ["-s", "call", ...args], environment)
+const callFrom = (cwd: string, ...args: string[]) =>
+  dagger(cwd, ["-s", "-m", module.dir, "call", ...args], environment)
 
 describe("dagger call", { timeout: 240_000 }, () => {
   beforeAll(() => {
     module = copyOf("hello")
+    work = mkdtempSync(join(tmpdir(), "work-"))
   })
-  afterAll(() => module.remove())
+  afterAll(() => {
+    module.remove()
+    rmSync(work, { recursive: true })
+  })
 
   it("prints a string as it is, without a newline, with the flags and defaults of code and .env", async () => {
     const { stdout, errors, exitCode } = await call("greet", "--count", "2", "--loudness=high")
@@ -30,16 +37,12 @@ describe("dagger call", { timeout: 240_000 }, () => {
     )
   })
 
-  it("says which defaults the user has set, secrets by where they come from", async () => {
-    const { stderr } = await call("nothing")
-    expect(stderr).toContain('user default: hello(region="xx")\n')
-    expect(stderr).toContain('user default: hello(token="env://HELLO_TOKEN")\n')
-    expect(stderr).toContain('user default: hello.greet(name="world")\n')
-    expect(stderr).not.toContain("s3cr3t")
-  })
-
-  it("shows what the module prints, line by line, as progress", async () => {
-    const loud = await dagger(module.dir, ["call", "greet"])
+  it("shows the user's defaults, secrets by where they come from, and what the module prints", async () => {
+    const loud = await dagger(module.dir, ["call", "greet"], environment)
+    expect(loud.stderr).toContain('user default: hello(region="xx")\n')
+    expect(loud.stderr).toContain('user default: hello(token="env://HELLO_TOKEN")\n')
+    expect(loud.stderr).toContain('user default: hello.greet(name="world")\n')
+    expect(loud.stderr).not.toContain("s3cr3t")
     expect(loud.stderr).toContain("greeting world\n")
     expect(loud.stderr).toContain("on standard error\n")
     expect(loud.stdout).toBe("hello world from xx (low)")
@@ -70,28 +73,26 @@ describe("dagger call", { timeout: 240_000 }, () => {
   it("ends with 1 and the error's message where a function throws", async () => {
     const { stdout, errors, exitCode } = await call("fail")
     expect({ stdout, exitCode }).toEqual({ stdout: "", exitCode: 1 })
-    expect(errors.replace(TRACE, "T")).toBe("Error: no commits: make one first T\n")
+    expect(errors).toBe("Error: no commits: make one first\n")
   })
 
   it("ends with a failed command's own code and its output", async () => {
     const { stdout, errors, exitCode } = await call("bad-exec")
     expect({ stdout, exitCode }).toEqual({ stdout: "", exitCode: 3 })
-    expect(errors.replace(TRACE, "T")).toBe("Error: exit code: 3 T\nStdout:\nout\nStderr:\nerr\n")
+    expect(errors).toBe("Error: exit code: 3\nStdout:\nout\nStderr:\nerr\n")
   })
 
   it("takes wrong command lines as the real one does", async () => {
     const nope = await call("nope")
     expect(nope).toMatchObject({ stdout: "", exitCode: 1 })
-    expect(nope.errors.replace(TRACE, "T")).toBe(
-      'Error: unknown command "nope" for "dagger call" T\nRun \'dagger call --help\' for usage.\n',
+    expect(nope.errors).toBe(
+      'Error: unknown command "nope" for "dagger call"\nRun \'dagger call --help\' for usage.\n',
     )
     const flag = await call("release", "--nope")
-    expect(flag.errors.replace(TRACE, "T")).toBe(
-      "Error: unknown flag: --nope T\nRun 'dagger call release --help' for usage.\n",
-    )
+    expect(flag.errors).toBe("Error: unknown flag: --nope\nRun 'dagger call release --help' for usage.\n")
     const missing = await call("text")
-    expect(missing.errors.replace(TRACE, "T")).toBe(
-      "Error: required flag(s) \"file\" not set T\nRun 'dagger call text --help' for usage.\n",
+    expect(missing.errors).toBe(
+      "Error: required flag(s) \"file\" not set\nRun 'dagger call text --help' for usage.\n",
     )
   })
 
@@ -105,20 +106,20 @@ describe("dagger call", { timeout: 240_000 }, () => {
     expect(bad).toMatchObject({ stdout: "", exitCode: 4 })
     const fatal = await call("base", "with-exec", "--args=sh,-c,exit 128", "--expect=ANY", "exit-code")
     expect(fatal).toMatchObject({ stdout: "", exitCode: 128 })
-    expect(fatal.errors.replace(TRACE, "T")).toBe("Error: exit code: 128 T\n")
+    expect(fatal.errors).toBe("Error: exit code: 128\n")
   })
 
   it("saves what is asked for", async () => {
-    const file = await call("base", "file", "--path=/etc/debian_version", "-o", "saved/version")
+    const file = await callFrom(work, "base", "file", "--path=/etc/debian_version", "-o", "saved/version")
     expect(file.stdout).toBe("")
-    expect(file.errors).toBe(`Saved to ${JSON.stringify(join(module.dir, "saved/version"))}.\n`)
-    expect(readFileSync(join(module.dir, "saved/version"), "utf8")).toMatch(/^\d+/)
-    const text = await call("greet", "-o", "saved/text")
+    expect(file.errors).toBe(`Saved to ${JSON.stringify(join(work, "saved/version"))}.\n`)
+    expect(readFileSync(join(work, "saved/version"), "utf8")).toMatch(/^\d+/)
+    const text = await callFrom(work, "greet", "-o", "saved/text")
     expect(text.stdout).toBe("hello world from xx (low)")
-    expect(text.errors).toBe(`Saved output to ${JSON.stringify(join(module.dir, "saved/text"))}.\n`)
-    expect(readFileSync(join(module.dir, "saved/text"), "utf8")).toBe(text.stdout)
-    const path = join(module.dir, "image.tar")
-    expect((await call("base", "as-tarball", "export", "--path=image.tar")).stdout).toBe(path)
+    expect(text.errors).toBe(`Saved output to ${JSON.stringify(join(work, "saved/text"))}.\n`)
+    expect(readFileSync(join(work, "saved/text"), "utf8")).toBe(text.stdout)
+    const path = join(work, "image.tar")
+    expect((await callFrom(work, "base", "as-tarball", "export", "--path=image.tar")).stdout).toBe(path)
     expect(existsSync(path)).toBe(true)
   })
 
@@ -156,21 +157,18 @@ describe("dagger call", { timeout: 240_000 }, () => {
   })
 
   it("reads files", async () => {
-    writeFileSync(join(module.dir, "note.txt"), "a note\n")
-    expect((await call("text", "--file=note.txt")).stdout).toBe("a note\n")
+    writeFileSync(join(work, "note.txt"), "a note\n")
+    expect((await callFrom(work, "text", "--file=note.txt")).stdout).toBe("a note\n")
   })
 
   it("gives secrets from the environment, files and commands; an unset one fails when it is read", async () => {
     expect((await call("secret-length")).stdout).toBe("12")
-    writeFileSync(join(module.dir, "secret.txt"), "12345")
-    expect((await call("--token=file://secret.txt", "secret-length")).stdout).toBe("5")
-    expect((await call("--token=cmd://printf abc", "secret-length")).stdout).toBe("3")
-    expect((await call("--token=env://NOT_SET_AT_ALL", "secret-length")).stdout).toContain(
-      "secret env var not found",
-    )
-    expect((await call("--token=vault://x", "secret-length")).errors).toContain(
-      "offline has no secrets from vault://",
-    )
+    writeFileSync(join(work, "secret.txt"), "12345")
+    const length = async (uri: string) => callFrom(work, "secret-length", `--of=${uri}`)
+    expect((await length("file://secret.txt")).stdout).toBe("5")
+    expect((await length("cmd://printf abc")).stdout).toBe("3")
+    expect((await length("env://NOT_SET_AT_ALL")).stdout).toContain("secret env var not found")
+    expect((await length("vault://x")).errors).toContain("offline has no secrets from vault://")
   })
 
   it("reaches a server of the host through a Service", async () => {
@@ -184,9 +182,8 @@ describe("dagger call", { timeout: 240_000 }, () => {
     } finally {
       server.close()
     }
-    expect((await call("--endpoint=http://127.0.0.1", "fetch")).errors).toContain(
-      "unsupported service address",
-    )
+    const wrong = await call("--endpoint=http://127.0.0.1", "fetch")
+    expect(wrong.errors).toContain("unsupported service address")
   })
 
   it("shows help on standard output without running anything", async () => {
@@ -200,11 +197,11 @@ describe("dagger call", { timeout: 240_000 }, () => {
         "  dagger call release [arguments] <function>",
         "",
         "FUNCTIONS",
-        "  summary       Version and region in one line.",
-        "  version       The released version.",
+        "  summary   Version and region in one line.",
+        "  version   The released version.",
         "",
         "ARGUMENTS",
-        '      --version string    (default "1.2.3")',
+        '      --version string   (default "1.2.3")',
         "",
         'Use "dagger call release [command] --help" for more information about a command.',
         "",
