@@ -1,40 +1,40 @@
 import { existsSync } from "node:fs"
 import { resolve } from "node:path"
-import type { World } from "../machine/world.js"
+import type { World } from "../sandbox.js"
 import { findModule, type ModuleSource } from "../session/module/source.js"
 import type { ArgumentDef } from "../session/module/types.js"
 import { kebab } from "./api.js"
 import type { Globals } from "./commands.js"
 import { CliError } from "./errors.js"
-import { CHECKOUT, type Log, progressLog } from "./module.js"
+import { CHECKOUT, type Log, progressLog, stateDir } from "./module.js"
 import type { Addresses } from "./userDefaults.js"
 
 /** `up`: brings the sandbox up and prints how a real engine's `dagger call` rehearses against it. */
 export async function up(globals: Globals): Promise<number> {
-  const { worldUp } = await import("../machine/world.js")
-  const world = await worldUp(CHECKOUT, findModule(globals.mod, CHECKOUT).root, progressLog(globals))
+  const { worldUp } = await import("../sandbox.js")
+  const world = await worldUp(stateDir(), findModule(globals.mod, CHECKOUT).root, progressLog(globals))
   process.stdout.write(instructions(world))
   return 0
 }
 
 /** `down`: ends what runs for this checkout; nothing is forgotten. */
 export async function down(globals: Globals): Promise<number> {
-  const { worldDown } = await import("../machine/world.js")
-  await worldDown(CHECKOUT, progressLog(globals))
+  const { worldDown } = await import("../sandbox.js")
+  await worldDown(stateDir(), progressLog(globals))
   return 0
 }
 
 /** `reset`: ends what runs for this checkout and forgets all of it. */
 export async function reset(globals: Globals): Promise<number> {
-  const { worldReset } = await import("../machine/world.js")
-  await worldReset(CHECKOUT, progressLog(globals))
+  const { worldReset } = await import("../sandbox.js")
+  await worldReset(stateDir(), progressLog(globals))
   return 0
 }
 
 /** `logs [name]`: the last lines of each log, or of one. */
 export async function logs([wanted]: readonly string[]): Promise<number> {
-  const { worldLogs } = await import("../machine/world.js")
-  const all = worldLogs(CHECKOUT, 100)
+  const { worldLogs } = await import("../sandbox.js")
+  const all = worldLogs(stateDir(), 100)
   const found = all.filter(({ name }) => !wanted || name === wanted)
   if (wanted && found.length === 0) {
     const known = all.map(log => log.name).join(", ") || "none yet"
@@ -85,8 +85,8 @@ export async function fillFromWorld({ source, args, given, addresses, cwd, log }
     !given.has(arg.name) && !addresses.has(arg) && !arg.defaultValue?.match(/[^"]/)
   const open = new Set(args.filter(isOpen).map(arg => arg.name))
   if (!open.has("awsEndpoint") && !open.has("gitEndpoint")) return filled
-  const { worldUp } = await import("../machine/world.js")
-  const world = await worldUp(CHECKOUT, sourceFolder(given.get("source"), source, cwd), log)
+  const { worldUp } = await import("../sandbox.js")
+  const world = await worldUp(stateDir(), sourceFolder(given.get("source"), source, cwd), log)
   for (const [name, value] of Object.entries(endpoints(world))) {
     if (!open.has(name) || (name === "gitRemote" && !open.has("gitEndpoint"))) continue
     filled.set(name, value)
