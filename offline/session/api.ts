@@ -1,10 +1,8 @@
 import { readFileSync } from "node:fs"
 import {
   buildASTSchema,
-  concatAST,
   execute,
   type GraphQLError,
-  type GraphQLFieldResolver,
   type GraphQLResolveInfo,
   type GraphQLSchema,
   getNamedType,
@@ -23,15 +21,6 @@ import { keepSecret } from "./secret.js"
 import type { Session } from "./session.js"
 import { findWorkspace } from "./workspace.js"
 
-// biome-ignore lint/suspicious/noExplicitAny: resolvers have the types that the schema gives them
-export type Resolvers = Record<string, Record<string, GraphQLFieldResolver<any, Session>>>
-
-/** More fields and types for the schema. An object type that implements Node has recipes for IDs, as the core's do. */
-export interface Extension {
-  typeDefs: string
-  resolvers: Resolvers
-}
-
 /** An answer to a query, and its HTTP status. */
 export interface Answer {
   status: number
@@ -41,13 +30,10 @@ export interface Answer {
 /** The API: a schema, and how its fields are resolved. */
 export class Api {
   private readonly schema: GraphQLSchema
-  private readonly resolvers: Resolvers
 
-  constructor(extension?: Extension) {
+  constructor() {
     const core = parse(readFileSync(new URL("schema.graphql", import.meta.url), "utf8"))
-    const own = extension ? [parse(extension.typeDefs)] : []
-    this.schema = buildASTSchema(extendInPlace(concatAST([core, ...own])))
-    this.resolvers = extension?.resolvers ?? {}
+    this.schema = buildASTSchema(core)
     for (const type of Object.values(this.schema.getTypeMap())) {
       if (isScalarType(type) && /.ID$/.test(type.name)) useRecipes(type)
       if (isInterfaceType(type)) type.resolveType = (value: Recipe) => value.type
@@ -63,7 +49,7 @@ export class Api {
       return unreadable(error as GraphQLError)
     }
     const mistakes = validate(this.schema, document)
-    if (mistakes.length > 0) return refused(mistakes, query)
+    if (mistakes.length > 0) return refused(mistakes)
     const { data, errors } = await execute({
       schema: this.schema,
       document,
@@ -82,8 +68,6 @@ export class Api {
     info: GraphQLResolveInfo,
   ): unknown {
     const { fieldName: field, parentType, returnType } = info
-    const resolver = this.resolvers[parentType.name]?.[field]
-    if (resolver) return resolver(source, args, session, info)
     if (parentType.name === "Query") {
       if (field === "node") return decodeId(args.id as string)
       if (field === "setSecret") return keepSecret(session, args.name as string, args.plaintext as string)
@@ -131,22 +115,12 @@ function unreadable({ message, locations }: GraphQLError): Answer {
   return { status: 422, body: { errors: [{ message: bare, locations, extensions }], data: null } }
 }
 
-function refused(errors: readonly GraphQLError[], query: string): Answer {
+function refused(errors: readonly GraphQLError[]): Answer {
   const bad = errors.find(error => error.originalError instanceof BadId)
-  if (bad) return { status: 422, body: { errors: [{ message: badId(bad, query) }] } }
+  if (bad) return { status: 422, body: { errors: [{ message: bad.message }] } }
   const extensions = { code: "GRAPHQL_VALIDATION_FAILED" }
   const shown = errors.map(({ message, locations }) => ({ message, locations, extensions }))
   return { status: 422, body: { errors: shown, data: null } }
-}
-
-/** A wrong ID as the engine words it, with the query and the argument. */
-function badId(error: GraphQLError, query: string): string {
-  const [, before = ""] = [error, query.slice(0, error.nodes?.[0]?.loc?.start)]
-  const [, field = "", arg = ""] = /(\w+)\s*\([^()]*?(\w+)\s*:\s*\[?\s*$/.exec(before) ?? []
-  const type = /"(\w+)ID!?"/.exec(error.message)?.[1] ?? ""
-  const dagql = `dagql.ID[*github.com/dagger/dagger/core.${type}]`
-  const where = `parse selections: parse field "${field}": init arg "${arg}" value as ${dagql} (${type}ID!) using ${dagql}`
-  return `query:\n${query}\n\nerror: ${where}: ${error.originalError?.message}`
 }
 
 function failed(error: GraphQLError): object {
@@ -154,17 +128,4 @@ function failed(error: GraphQLError): object {
   const extensions = original?.extensions
   const path = error.path?.filter(part => typeof part === "string")
   return { message: traced(error.message), path, ...(extensions ? { extensions } : {}) }
-}
-
-/** The document with each `extend type X` made part of X, as a schema wants it. */
-function extendInPlace(document: ReturnType<typeof parse>): ReturnType<typeof parse> {
-  const extensions = document.definitions.filter(one => one.kind === Kind.OBJECT_TYPE_EXTENSION)
-  const definitions = document.definitions
-    .filter(one => one.kind !== Kind.OBJECT_TYPE_EXTENSION)
-    .map(one => {
-      if (one.kind !== Kind.OBJECT_TYPE_DEFINITION) return one
-      const more = extensions.filter(extension => extension.name.value === one.name.value)
-      return { ...one, fields: [...(one.fields ?? []), ...more.flatMap(extension => extension.fields ?? [])] }
-    })
-  return { ...document, definitions }
 }

@@ -1,12 +1,11 @@
 import { inContainer } from "./containerFiles.js"
 import { UserError } from "./errors.js"
-import { variable, withExec } from "./exec.js"
+import { expanded, withExec } from "./exec.js"
 import { from } from "./from.js"
 import { settle } from "./rootfs.js"
 import type { Args, Field, Fields, Session } from "./session.js"
 import { keyOf } from "./store.js"
-import { expand } from "./text.js"
-import type { ContainerValue, ImageConfig, Outcome, Port } from "./values.js"
+import type { ContainerValue, ImageConfig, Outcome } from "./values.js"
 
 /** Query.container: an empty one. */
 export const container: Field = async (session, _, { platform }): Promise<ContainerValue> => ({
@@ -44,11 +43,6 @@ function ofLast(part: keyof Outcome): Field {
   }
 }
 
-/** A text with variables of the container replaced, if that was asked for. */
-export function expanded(container: ContainerValue, text: string, wanted: boolean): string {
-  return wanted ? expand(text, name => variable(container, name)) : text
-}
-
 function withoutVariable(env: string[] | undefined, name: string): string[] {
   return (env ?? []).filter(entry => !entry.startsWith(`${name}=`))
 }
@@ -58,12 +52,6 @@ function withVariable(env: string[] | undefined, name: string, value: string): s
   const known = env?.some(one => one.startsWith(`${name}=`))
   return known ? (env ?? []).map(one => (one.startsWith(`${name}=`) ? entry : one)) : [...(env ?? []), entry]
 }
-
-const without = (ports: Port[], { port, protocol }: Args) =>
-  ports.filter(one => one.port !== port || one.protocol !== protocol)
-
-const withoutLabel = (labels: ImageConfig["Labels"], name: string) =>
-  Object.fromEntries(Object.entries(labels ?? {}).filter(([key]) => key !== name))
 
 /** Fields of Container about its image's configuration and its commands; containerFiles and others have the rest. */
 export const containerFields: Fields[string] = {
@@ -75,15 +63,9 @@ export const containerFields: Fields[string] = {
   exitCode: ofLast("exitCode"),
   sync: async (session, container: ContainerValue) => void (await settle(session, container)),
   platform: (_, { platform }: ContainerValue) => platform,
-  imageRef: (_, { imageRef }: ContainerValue) => {
-    if (imageRef) return imageRef
-    throw new UserError(
-      "Image reference can only be retrieved immediately after the 'Container.From' call. Error in fetching imageRef as the container image is changed",
-    )
-  },
 
   withEnvVariable: configure(({ Env }, args, container) => ({
-    Env: withVariable(Env, args.name, expanded(container, args.value, args.expand)),
+    Env: withVariable(Env, args.name, args.expand ? expanded(container, args.value) : args.value),
   })),
   withoutEnvVariable: configure(({ Env }, { name }) => ({ Env: withoutVariable(Env, name) })),
   envVariable: (_, { config }: ContainerValue, { name }) =>
@@ -96,17 +78,12 @@ export const containerFields: Fields[string] = {
     secretEnv: secretEnv.filter(one => one.name !== name),
   })),
 
-  withWorkdir: configure((_, { path, expand }, container) => ({
-    WorkingDir: inContainer(container, expanded(container, path, expand)),
-  })),
-  withoutWorkdir: configure(() => ({ WorkingDir: "" })),
+  withWorkdir: configure((_, { path }, container) => ({ WorkingDir: inContainer(container, path) })),
   workdir: (_, { config }: ContainerValue) => config.WorkingDir ?? "",
   withUser: configure((_, { name }) => ({ User: name })),
-  withoutUser: configure(() => ({ User: "" })),
   user: (_, { config }: ContainerValue) => config.User ?? "",
 
   withLabel: configure(({ Labels }, { name, value }) => ({ Labels: { ...Labels, [name]: value } })),
-  withoutLabel: configure(({ Labels }, { name }) => ({ Labels: withoutLabel(Labels, name) })),
   label: (_, { config }: ContainerValue, { name }) => config.Labels?.[name] ?? null,
   labels: (_, { config }: ContainerValue) =>
     Object.entries(config.Labels ?? {}).map(([name, value]) => ({ name, value })),
@@ -114,16 +91,14 @@ export const containerFields: Fields[string] = {
   withEntrypoint: configure(({ Cmd }, { args, keepDefaultArgs }) => ({
     ...{ Entrypoint: args, Cmd: keepDefaultArgs ? Cmd : null },
   })),
-  withoutEntrypoint: configure(({ Cmd }, { keepDefaultArgs }) => ({
-    ...{ Entrypoint: null, Cmd: keepDefaultArgs ? Cmd : null },
-  })),
   entrypoint: (_, { config }: ContainerValue) => config.Entrypoint ?? [],
   withDefaultArgs: change(({ config }, { args }) => ({ config: { ...config, Cmd: args }, ownArgs: true })),
   withoutDefaultArgs: change(({ config }) => ({ config: { ...config, Cmd: null }, ownArgs: false })),
   defaultArgs: (_, { config }: ContainerValue) => config.Cmd ?? [],
 
-  withExposedPort: change(({ ports }, port) => ({ ports: [...without(ports, port), port] })),
-  withoutExposedPort: change(({ ports }, port) => ({ ports: without(ports, port) })),
+  withExposedPort: change(({ ports }, { port, protocol }) => ({
+    ports: [...ports.filter(one => one.port !== port || one.protocol !== protocol), { port, protocol }],
+  })),
   exposedPorts: (_, { ports }: ContainerValue) => ports,
   withServiceBinding: change(({ services }, binding) => ({
     services: [...services.filter(one => one.alias !== binding.alias), binding],

@@ -1,5 +1,5 @@
 import { posix } from "node:path"
-import { notFound, UserError } from "./errors.js"
+import { UserError } from "./errors.js"
 import { directoryIn, fileIn } from "./lookUp.js"
 import { clean } from "./manifest.js"
 import { readDirectory, readFile } from "./rootfs.js"
@@ -15,15 +15,14 @@ export function inContainer(container: ContainerValue, path: string): string {
 export function changeFiles(session: Session, container: ContainerValue, edit: Edit): ContainerValue {
   const path = "remove" in edit ? edit.remove : edit.at
   const mount = mountAt(container, path)
-  const changed = { ...container, imageRef: undefined }
-  if (!mount) return { ...changed, edits: [...container.edits, edit] }
+  if (!mount) return { ...container, edits: [...container.edits, edit] }
   if (mount.kind !== "directory")
     throw new UserError(`${path}: files can't be changed in a mounted ${mount.kind}`)
   const inside = clean(path.slice(mount.path.length))
   const { manifest } = mount
   const entries = "remove" in edit ? manifest.without(inside) : manifest.with(inside, edit.put)
   const after: Mount = { ...mount, manifest: session.store.putManifest(entries) }
-  return { ...changed, mounts: container.mounts.map(one => (one === mount ? after : one)) }
+  return { ...container, mounts: container.mounts.map(one => (one === mount ? after : one)) }
 }
 
 /** The file at a path of a container. Throws where there is none. */
@@ -31,7 +30,6 @@ export async function readAt(session: Session, container: ContainerValue, path: 
   const absolute = inContainer(container, path)
   const mount = mountAt(container, absolute)
   if (!mount) return readFile(session, container, absolute)
-  if (mount.kind === "file" && mount.path === absolute) return mount.file
   return fileIn(
     mountedDirectory(mount, absolute).manifest,
     clean(absolute.slice(mount.path.length)),
@@ -55,7 +53,6 @@ export function directoryAt(session: Session, container: ContainerValue, path: s
 
 function mountedDirectory(mount: Mount, path: string) {
   if (mount.kind === "directory") return mount
-  if (mount.kind === "file") throw notFound(path)
   throw new UserError(`${path}: files can't be read from a mounted ${mount.kind}`)
 }
 

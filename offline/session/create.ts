@@ -1,7 +1,5 @@
-import { chmodSync, chownSync, rmSync, writeFileSync } from "node:fs"
 import { bareImage } from "./image.js"
 import type { Manifest } from "./manifest.js"
-import { ownerIds } from "./owner.js"
 import { idleName, startService } from "./service.js"
 import type { Session } from "./session.js"
 import type { ContainerValue } from "./values.js"
@@ -12,20 +10,16 @@ export interface CreateOptions {
   stdin?: boolean
   /** True for a terminal. */
   tty?: boolean
-  /** True for all of root's capabilities. */
-  privileged?: boolean
 }
 
 /** A container that has not run yet. */
 export interface Created {
   id: string
-  /** Where the host keeps a copy of each mounted file, by its path in the container. */
-  files: Map<string, string>
   /** The mounted directories, by their path in the container. */
   volumes: Map<string, FilledVolume>
   /** "host" or "bridge". */
   network: string
-  /** Removes the container, its anonymous volumes and the copies. */
+  /** Removes the container and its anonymous volumes. */
   remove(): Promise<void>
 }
 
@@ -48,11 +42,7 @@ export async function createContainer(
     })),
   )
   const network = services.some(service => service.network === "host") ? "host" : "bridge"
-  const { stdin = false, tty = false, privileged = false } = options
-  const files = await mountedFiles(session, container)
-  const removeFiles = () => {
-    for (const path of files.values()) rmSync(path, { force: true })
-  }
+  const { stdin = false, tty = false } = options
   const json = {
     Image: await bareImage(session, container.layers, container.platform),
     Cmd: args,
@@ -71,29 +61,24 @@ export async function createContainer(
     HostConfig: {
       NetworkMode: network,
       ExtraHosts: services.flatMap(({ names, address }) => names.map(name => `${name}:${address}`)),
-      Privileged: privileged,
       LogConfig: { Type: "none" },
-      Mounts: mounts(container, files),
-      Tmpfs: Object.fromEntries(temporaries(container).map(path => [path, "rw,exec,nosuid,nodev,mode=1777"])),
+      Mounts: mounts(container),
+      Tmpfs: Object.fromEntries(
+        container.mounts
+          .filter(mount => mount.kind === "temp")
+          .map(mount => [mount.path, "rw,exec,nosuid,nodev,mode=1777"]),
+      ),
     },
   }
+  const { Id: id } = await session.docker.json("POST", "/containers/create", { json })
+  const remove = async () => {
+    const query = { force: true, v: true }
+    await session.docker.json("DELETE", `/containers/${id}`, { query }).catch(() => {})
+  }
   try {
-    const { Id: id } = await session.docker.json("POST", "/containers/create", { json })
-    const remove = async () => {
-      await session.docker
-        .json("DELETE", `/containers/${id}`, { query: { force: true, v: true } })
-        .catch(() => {})
-      removeFiles()
-    }
-    try {
-      const volumes = await fillVolumes(session, id, directories(container))
-      return { id, files, volumes, network, remove }
-    } catch (error) {
-      await remove()
-      throw error
-    }
+    return { id, volumes: await fillVolumes(session, id, directories(container)), network, remove }
   } catch (error) {
-    removeFiles()
+    await remove()
     throw error
   }
 }
@@ -103,44 +88,13 @@ async function environment(container: ContainerValue): Promise<string[]> {
   return [...(container.config.Env ?? []), ...(await Promise.all(secrets))]
 }
 
-/** Writes mounted files and secrets where only this user can read them; gives their paths by that in the container. */
-async function mountedFiles(session: Session, container: ContainerValue): Promise<Map<string, string>> {
-  const files = new Map<string, string>()
-  for (const mount of container.mounts) {
-    if (mount.kind !== "file" && mount.kind !== "secret") continue
-    const path = session.store.temporary()
-    if (mount.kind === "file") {
-      session.store.copyBlob(mount.file.entry.sha, path)
-      setOwner(path, mount.file.entry.mode, mount.file.entry)
-    } else {
-      writeFileSync(path, await mount.secret.plaintext(), { mode: 0o600 })
-      setOwner(path, mount.mode, await ownerIds(session, container, mount.owner))
-    }
-    files.set(mount.path, path)
-  }
-  return files
-}
-
-/** Gives a file its owner, where this user may (root may), and its permissions. */
-function setOwner(path: string, mode: number, owner: { uid: number; gid: number }): void {
-  if (process.getuid?.() === 0) chownSync(path, owner.uid, owner.gid)
-  chmodSync(path, mode)
-}
-
-function mounts(container: ContainerValue, files: Map<string, string>): object[] {
+function mounts(container: ContainerValue): object[] {
   return container.mounts.flatMap((mount): object[] => {
     const volume = { Type: "volume", Target: mount.path, VolumeOptions: { NoCopy: true } }
     if (mount.kind === "directory") return [volume]
     if (mount.kind === "cache") return [{ ...volume, Source: mount.volume }]
-    if (mount.kind === "temp") return []
-    return [
-      { Type: "bind", Target: mount.path, Source: files.get(mount.path), ReadOnly: mount.kind === "secret" },
-    ]
+    return []
   })
-}
-
-function temporaries(container: ContainerValue): string[] {
-  return container.mounts.filter(mount => mount.kind === "temp").map(mount => mount.path)
 }
 
 function directories(container: ContainerValue): Map<string, Manifest> {

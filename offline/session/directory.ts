@@ -4,10 +4,10 @@ import { directoryAt, readAt } from "./containerFiles.js"
 import { UserError } from "./errors.js"
 import { exportDirectory } from "./export.js"
 import { directoryIn, fileIn } from "./lookUp.js"
-import { clean, directoryEntry, type Entry, Manifest } from "./manifest.js"
+import { clean, directoryEntry, type Entry, type Manifest } from "./manifest.js"
 import { glob } from "./patterns.js"
 import type { Args, Field, Fields, Session } from "./session.js"
-import type { DirectoryValue, FileValue } from "./values.js"
+import type { DirectoryValue } from "./values.js"
 
 /** Query.directory: an empty one. */
 export const directory: Field = (session): DirectoryValue => made(session, [])
@@ -44,8 +44,6 @@ function withFile(manifest: Manifest, path: string, entry: Omit<Entry, "path">):
   return manifest.with(posix.dirname(`/${target}`), [{ ...entry, path: basename(target) }])
 }
 
-const modeOf = (permissions: number | null | undefined, otherwise: number) => permissions ?? otherwise
-
 /** Fields of Directory. */
 export const directoryFields: Fields[string] = {
   dockerBuild,
@@ -76,51 +74,22 @@ export const directoryFields: Fields[string] = {
     return { name: basename(clean(path)), load }
   },
   filter: (session, parent: DirectoryValue, args) => filtered(session, parent, args),
-  diff: async (session, parent: DirectoryValue, { other }: { other: DirectoryValue }) => {
-    const mine = await parent.load()
-    const theirs = (await other.load()).entries.filter(({ type }) => type !== "directory")
-    return made(
-      session,
-      theirs.filter(entry => new Manifest([entry]).digest !== same(mine, entry.path)),
-    )
-  },
   withNewFile: change((manifest, { path, contents, permissions }, session) => {
     const blob = session.store.putBuffer(contents)
-    return withFile(manifest, path, {
-      ...blob,
-      type: "file",
-      mode: modeOf(permissions, 0o644),
-      uid: 0,
-      gid: 0,
-    })
+    return withFile(manifest, path, { ...blob, type: "file", mode: permissions ?? 0o644, uid: 0, gid: 0 })
   }),
   withFile: change((manifest, { path, source, permissions }) => {
     const to = path.endsWith("/") ? posix.join(path, source.name) : path
-    return withFile(manifest, to, { ...source.entry, mode: modeOf(permissions, source.entry.mode) })
+    return withFile(manifest, to, { ...source.entry, mode: permissions ?? source.entry.mode })
   }),
-  withFiles: change((manifest, { path, sources, permissions }) =>
-    manifest.with(
-      path,
-      sources.map(({ name, entry }: FileValue) => ({
-        ...entry,
-        path: name,
-        mode: modeOf(permissions, entry.mode),
-      })),
-    ),
-  ),
   withNewDirectory: change((manifest, { path, permissions }) => {
     const target = clean(path)
     if (target === "") return [...manifest.entries]
-    return manifest.with("", [directoryEntry(target, modeOf(permissions, 0o755))])
+    return manifest.with("", [directoryEntry(target, permissions ?? 0o755)])
   }),
   withDirectory: change(async (manifest, args, session) =>
     manifest.with(args.path, (await filtered(session, args.source, args).load()).entries),
   ),
   withoutFile: change((manifest, { path }) => manifest.without(path)),
   withoutDirectory: change((manifest, { path }) => manifest.without(path)),
-}
-
-function same(manifest: Manifest, path: string): string | undefined {
-  const entry = manifest.find(path)
-  return entry && new Manifest([entry]).digest
 }

@@ -1,5 +1,5 @@
 import { posix } from "node:path"
-import { changeFiles, inContainer, readAt } from "./containerFiles.js"
+import { changeFiles, inContainer } from "./containerFiles.js"
 import { createContainer } from "./create.js"
 import { DockerError, readFrames } from "./docker.js"
 import { ExecError, UserError } from "./errors.js"
@@ -8,18 +8,15 @@ import { settle } from "./rootfs.js"
 import type { Field, Session } from "./session.js"
 import { type Kept, mountsAfter, snapshot } from "./snapshot.js"
 import { keyOf } from "./store.js"
-import { expand, LineLog, Scrubber, toText } from "./text.js"
+import { expand, LineLog, Scrubber } from "./text.js"
 import type { ContainerValue, Mount, Outcome } from "./values.js"
 
 interface ExecArgs {
   args: string[]
   useEntrypoint: boolean
   stdin: string
-  redirectStdin: string
   redirectStdout: string
-  redirectStderr: string
   expect: "SUCCESS" | "FAILURE" | "ANY"
-  insecureRootCapabilities: boolean
   expand: boolean
 }
 
@@ -38,15 +35,10 @@ const ACCEPTED: Record<ExecArgs["expect"], [first: number, last: number][]> = {
 
 /** Container.withExec: the container after a command, which runs unless the same ran before on the same state. */
 export const withExec: Field = async (session, parent: ContainerValue, options: ExecArgs) => {
-  if (options.stdin && options.redirectStdin) throw new UserError("cannot set both stdin and redirectStdin")
   const container = await settle(session, parent)
   const args = commandOf(container, options)
-  const input = options.redirectStdin
-    ? session.store.read((await readAt(session, container, options.redirectStdin)).entry.sha)
-    : Buffer.from(options.stdin)
-  const key = keyOf("exec", await identity(container), args, input.toString("base64"), {
-    ...{ accepted: ACCEPTED[options.expect], privileged: options.insecureRootCapabilities },
-  })
+  const input = Buffer.from(options.stdin)
+  const key = keyOf("exec", await identity(container), args, options.stdin, ACCEPTED[options.expect])
   const record = await session.once(`exec ${key}`, async () => {
     const known = session.store.get<Kept>("execs", key)
     if (known && (await hasLayers(session, known.layers, container.platform))) return known
@@ -54,8 +46,9 @@ export const withExec: Field = async (session, parent: ContainerValue, options: 
     session.store.put("execs", key, made)
     return made
   })
-  const after = { ...container, layers: record.layers, mounts: mountsAfter(session, container, record) }
-  return redirect(session, { ...after, last: record.outcome, imageRef: undefined }, options)
+  const mounts = mountsAfter(session, container, record)
+  const after = { ...container, layers: record.layers, mounts, last: record.outcome }
+  return options.redirectStdout ? redirected(session, after, options.redirectStdout) : after
 }
 
 /** The command line of an exec: the given arguments or the container's, after its entrypoint if wanted. */
@@ -63,21 +56,21 @@ export function commandOf(
   container: ContainerValue,
   options: Pick<ExecArgs, "args" | "useEntrypoint" | "expand">,
 ): string[] {
-  const given = options.args.map(arg =>
-    options.expand ? expand(arg, name => variable(container, name)) : arg,
-  )
+  const given = options.args.map(arg => (options.expand ? expanded(container, arg) : arg))
   const args = given.length > 0 ? given : (container.config.Cmd ?? [])
   const command = options.useEntrypoint ? [...(container.config.Entrypoint ?? []), ...args] : args
   if (command.length === 0) throw new UserError("no command has been set")
   return command
 }
 
-/** The value of a container's environment variable. A secret one can't be expanded. */
-export function variable(container: ContainerValue, name: string): string | undefined {
-  if (container.secretEnv.some(secret => secret.name === name)) {
-    throw new UserError(`expand cannot be used with secret env variable "${name}"`)
-  }
-  return container.config.Env?.find(entry => entry.startsWith(`${name}=`))?.slice(name.length + 1)
+/** A text with variables of the container replaced. Secret ones can't be. */
+export function expanded(container: ContainerValue, text: string): string {
+  return expand(text, name => {
+    if (container.secretEnv.some(secret => secret.name === name)) {
+      throw new UserError(`expand cannot be used with secret env variable "${name}"`)
+    }
+    return container.config.Env?.find(entry => entry.startsWith(`${name}=`))?.slice(name.length + 1)
+  })
 }
 
 /** What a command's result can depend on, secrets by fingerprint. */
@@ -85,25 +78,20 @@ export async function identity(container: ContainerValue): Promise<unknown[]> {
   const { layers, platform, config, mounts, secretEnv, services } = container
   return [
     ...[layers, platform, config.Env ?? [], config.WorkingDir ?? "", config.User ?? ""],
-    await Promise.all(mounts.map(mountIdentity)),
+    mounts.map(mountIdentity),
     await Promise.all(secretEnv.map(async ({ name, secret }) => [name, await secret.fingerprint()])),
     services.map(({ alias, service }) => [alias, service.key]),
   ]
 }
 
-async function mountIdentity(mount: Mount): Promise<unknown[]> {
+function mountIdentity(mount: Mount): unknown[] {
   if (mount.kind === "directory") return [mount.path, mount.manifest.digest]
-  if (mount.kind === "file") return [mount.path, mount.file.entry]
-  if (mount.kind === "cache") return [mount.path, mount.volume]
-  if (mount.kind === "temp") return [mount.path]
-  return [mount.path, await mount.secret.fingerprint(), mount.mode, mount.owner]
+  return [mount.path, mount.kind === "cache" ? mount.volume : null]
 }
 
 /** A scrubber of the secrets that a container is given. */
 export async function scrubberOf(container: ContainerValue): Promise<Scrubber> {
-  const mounted = container.mounts.flatMap(mount => (mount.kind === "secret" ? [mount.secret] : []))
-  const secrets = [...container.secretEnv.map(({ secret }) => secret), ...mounted]
-  return new Scrubber(await Promise.all(secrets.map(secret => secret.plaintext())))
+  return new Scrubber(await Promise.all(container.secretEnv.map(({ secret }) => secret.plaintext())))
 }
 
 async function run(
@@ -115,8 +103,7 @@ async function run(
 ): Promise<Kept> {
   const scrubber = await scrubberOf(container)
   session.log(`exec ${scrubber.text(args.join(" "))}`, true)
-  const privileged = options.insecureRootCapabilities
-  const created = await createContainer(session, container, args, { stdin: input.length > 0, privileged })
+  const created = await createContainer(session, container, args, { stdin: input.length > 0 })
   try {
     const outcome = await outcomeOf(session, created.id, args, input, scrubber)
     const { exitCode } = outcome
@@ -159,7 +146,7 @@ async function outcomeOf(
   const { StatusCode } = await session.docker.json("POST", `/containers/${id}/wait`)
   const text = (from?: string) => {
     const chosen = parts.filter(one => !from || one.from === from)
-    return toText(scrubber.bytes(Buffer.concat(chosen.map(one => one.part))))
+    return scrubber.bytes(Buffer.concat(chosen.map(one => one.part))).toString()
   }
   return { exitCode: StatusCode, stdout: text("stdout"), stderr: text("stderr"), combined: text() }
 }
@@ -175,22 +162,10 @@ function cannotStart([command = ""]: string[], message: string): string | undefi
   return `exec: "${command}": executable file not found in $PATH\n`
 }
 
-async function redirect(
-  session: Session,
-  container: ContainerValue,
-  options: ExecArgs,
-): Promise<ContainerValue> {
-  let after = container
-  const outputs = [
-    [options.redirectStdout, container.last?.stdout],
-    [options.redirectStderr, container.last?.stderr],
-  ]
-  for (const [to, text = ""] of outputs) {
-    if (!to) continue
-    const path = inContainer(after, to)
-    const blob = session.store.putBuffer(text)
-    const entry = { ...blob, path: posix.basename(path), type: "file", mode: 0o644, uid: 0, gid: 0 } as const
-    after = changeFiles(session, after, { at: posix.dirname(path), put: [entry] })
-  }
-  return after
+/** The container with a command's output in a file. */
+function redirected(session: Session, container: ContainerValue, to: string): ContainerValue {
+  const path = inContainer(container, to)
+  const blob = session.store.putBuffer(container.last?.stdout ?? "")
+  const entry = { ...blob, path: posix.basename(path), type: "file", mode: 0o644, uid: 0, gid: 0 } as const
+  return changeFiles(session, container, { at: posix.dirname(path), put: [entry] })
 }

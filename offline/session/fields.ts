@@ -36,7 +36,7 @@ export const fields: Fields = {
   Service: serviceFields,
   EnvVariable: parts("name", "value"),
   Label: parts("name", "value"),
-  Port: parts("port", "protocol", "description", "experimentalSkipHealthcheck"),
+  Port: parts("port", "protocol"),
 }
 
 /** Fields that are parts of the value. */

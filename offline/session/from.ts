@@ -7,8 +7,7 @@ import type { ContainerValue, ImageConfig } from "./values.js"
 
 /** Container.from: the image's files and configuration; variables, labels and ports add to those that the container has. */
 export const from: Field = async (session, parent: ContainerValue, { address }): Promise<ContainerValue> => {
-  const image = await resolved(session, parent, address)
-  return { ...withImage(parent, image), imageRef: image.digests[0] ?? `${normalised(address)}@${image.id}` }
+  return withImage(parent, await resolved(session, parent, address))
 }
 
 /** The container with an image's files, configuration and platform in place of its own. */

@@ -11,8 +11,6 @@ export interface Image {
   platform: string
   config: ImageConfig
   ports: Port[]
-  /** Addresses with digests under which it was pulled or pushed. */
-  digests: string[]
 }
 
 /** A layer that the daemon may not have yet. */
@@ -52,7 +50,6 @@ export async function inspectImage(session: Session, name: string): Promise<Imag
     platform: `${found.Os}/${found.Architecture}${variant}`,
     config: Object.fromEntries(known),
     ports: Object.keys(found.Config?.ExposedPorts ?? {}).map(portOf),
-    digests: found.RepoDigests ?? [],
   }
 }
 
@@ -129,9 +126,5 @@ async function loadImage(
 
 function portOf(text: string): Port {
   const [port, protocol] = text.split("/")
-  return {
-    port: Number(port),
-    protocol: protocol === "udp" ? "UDP" : "TCP",
-    experimentalSkipHealthcheck: false,
-  }
+  return { port: Number(port), protocol: protocol === "udp" ? "UDP" : "TCP" }
 }

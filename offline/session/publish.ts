@@ -84,7 +84,7 @@ const importTarball: Field = async (session, parent: ContainerValue, { source }:
   const name = /Loaded image(?: ID)?: (\S+)/.exec(said)?.[1]
   const loaded = name && (await inspectImage(session, name))
   if (!loaded) throw new UserError(`import: the archive holds no image (${said.trim()})`)
-  return { ...withImage(parent, loaded), imageRef: undefined }
+  return withImage(parent, loaded)
 }
 
 /** Fields of Container that move images in and out. */

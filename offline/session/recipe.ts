@@ -47,14 +47,9 @@ export function encodeId(recipe: Recipe): string {
 }
 
 /**
- * The recipe an ID holds. With `type`, an object of another type is refused. Throws BadId, worded as the engine does for
- * text that is no base64.
+ * The recipe an ID holds. With `type`, an object of another type is refused. Throws BadId.
  */
 export function decodeId(id: string, type?: string): Recipe {
-  const illegal = illegalBase64At(id)
-  if (illegal !== undefined) {
-    throw new BadId(`failed to decode base64: illegal base64 data at input byte ${illegal}`)
-  }
   let recipe: Recipe | undefined
   try {
     const made: Recipe[] = []
@@ -73,7 +68,7 @@ export function decodeId(id: string, type?: string): Recipe {
   } catch {
     recipe = undefined
   }
-  if (!recipe) throw new BadId("failed to decode ID: it holds no chain of calls")
+  if (!recipe) throw new BadId(`this is no ID, it holds no chain of calls: ${id.slice(0, 100)}`)
   if (type && recipe.type !== type)
     throw new BadId(`expected the ID of a ${type}, got that of a ${recipe.type}`)
   return recipe
@@ -81,7 +76,7 @@ export function decodeId(id: string, type?: string): Recipe {
 
 function at(made: Recipe[], place: number): Recipe {
   const recipe = made[place]
-  if (!recipe) throw new BadId("failed to decode ID: a call is missing")
+  if (!recipe) throw new BadId("a call is missing")
   return recipe
 }
 
@@ -92,11 +87,4 @@ function flatten(value: Argument | undefined, replace: (recipe: Recipe) => unkno
   if (value === null || typeof value !== "object") return value
   const names = Object.keys(value).sort()
   return Object.fromEntries(names.map(name => [name, flatten(value[name], replace)]))
-}
-
-/** Where Go's decoder stops at text that is no padded base64, or undefined. */
-function illegalBase64At(text: string): number | undefined {
-  const data = /^[A-Za-z0-9+/]*/.exec(text)?.[0].length ?? 0
-  if (/^=?=?$/.test(text.slice(data)) && text.length % 4 === 0 && text !== "") return undefined
-  return data < text.length ? data : data - (data % 4)
 }

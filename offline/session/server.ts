@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net"
 import { resolve } from "node:path"
 import type { DockerTarget } from "../machine/docker.js"
-import { Api, type Extension } from "./api.js"
+import { Api } from "./api.js"
 import { endSession, forget, removeLeftovers } from "./cleanup.js"
 import { DockerApi, readAll } from "./docker.js"
 import { UserError } from "./errors.js"
@@ -13,7 +13,6 @@ import { enter } from "./keptImages.js"
 import { Session } from "./session.js"
 import { Store } from "./store.js"
 
-export type { Extension, Resolvers } from "./api.js"
 export { decodeId, encodeId, Recipe } from "./recipe.js"
 export { hostServiceId } from "./service.js"
 export { openTerminal } from "./terminal.js"
@@ -26,8 +25,6 @@ export interface SessionOptions {
   resolveImage?: (reference: string) => Promise<string>
   /** The caller's folder, which its workspace is around. Without it: this process's. */
   workdir?: string
-  /** Adds types and fields to the API. */
-  extension?: Extension
   /** Takes progress, line by line, without secrets: commands, their output, builds. */
   log?: (line: string, detail?: boolean) => void
 }
@@ -63,7 +60,7 @@ export async function startSession(options: SessionOptions): Promise<RunningSess
   )
   await enter(session)
   await removeLeftovers(session)
-  const api = new Api(options.extension)
+  const api = new Api()
   const token = randomUUID()
   const expected = `Basic ${Buffer.from(`${token}:`).toString("base64")}`
 

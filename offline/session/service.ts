@@ -42,8 +42,7 @@ export const hostService: Field = (_, __, { host, ports }): ServiceValue => {
     },
   )
   if (forwards.length === 0) throw new UserError("host.service: no ports specified")
-  const shown = forwards.map(port => ({ ...port, experimentalSkipHealthcheck: true }))
-  return { key: keyOf("host service", host, shown), ports: shown, run: { host } }
+  return { key: keyOf("host service", host, forwards), ports: forwards, run: { host } }
 }
 
 /** Container.asService: the given command, or the container's own with its entrypoint. */
@@ -58,7 +57,7 @@ export const asService: Field = async (_, container: ContainerValue, options): P
   return {
     key,
     ports: container.ports,
-    run: { container, args, privileged: options.insecureRootCapabilities },
+    run: { container, args },
   }
 }
 
@@ -100,12 +99,12 @@ async function onHost(host: string): Promise<Running> {
 async function inDocker(
   session: Session,
   service: ServiceValue,
-  run: { container: ContainerValue; args: string[]; privileged: boolean },
+  run: { container: ContainerValue; args: string[] },
 ): Promise<Running> {
   const container = await settle(session, run.container)
   const scrubber = await scrubberOf(container)
   session.log(`service ${scrubber.text(run.args.join(" "))}`)
-  const created = await createContainer(session, container, run.args, { privileged: run.privileged })
+  const created = await createContainer(session, container, run.args)
   try {
     const output: string[] = []
     const lines = new LineLog(line => {
@@ -120,7 +119,7 @@ async function inDocker(
     await session.docker.json("POST", `/containers/${created.id}/start`)
     const address = await addressOf(session, created)
     for (const port of service.ports) {
-      if (port.experimentalSkipHealthcheck || port.protocol === "UDP") continue
+      if (port.protocol === "UDP") continue
       await open(session, created, address, port.port, { args: run.args, output })
     }
     return { address, network: created.network, stop: () => stop(session, created) }

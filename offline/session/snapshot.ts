@@ -1,7 +1,7 @@
 import type { Created } from "./create.js"
 import { bareImage } from "./image.js"
 import type { Session } from "./session.js"
-import type { ContainerValue, FileValue, Mount, Outcome } from "./values.js"
+import type { ContainerValue, Mount, Outcome } from "./values.js"
 
 /** What is kept of a command that ran. */
 export interface Kept {
@@ -9,10 +9,9 @@ export interface Kept {
   layers: string[]
   /** Digests of the mounted directories, by path. */
   directories: { [path: string]: string }
-  files: { [path: string]: FileValue }
 }
 
-/** Keeps what a command changed: the root file system as a layer, mounted directories and files in the store. */
+/** Keeps what a command changed: the root file system as a layer, mounted directories in the store. */
 export async function snapshot(
   session: Session,
   container: ContainerValue,
@@ -22,14 +21,7 @@ export async function snapshot(
     changedLayers(session, container, created.id),
     ...[...created.volumes].map(async ([path, volume]) => [path, (await volume.read()).digest] as const),
   ])
-  const files: Kept["files"] = {}
-  for (const mount of container.mounts) {
-    const path = mount.kind === "file" && created.files.get(mount.path)
-    if (!path) continue
-    const entry = { ...mount.file.entry, ...(await session.store.putFile(path)) }
-    files[mount.path] = { ...mount.file, entry }
-  }
-  return { layers, directories: Object.fromEntries(directories), files }
+  return { layers, directories: Object.fromEntries(directories) }
 }
 
 /**
@@ -52,11 +44,7 @@ async function changedLayers(session: Session, container: ContainerValue, id: st
 /** A container's mounts as the command left them. */
 export function mountsAfter(session: Session, container: ContainerValue, record: Kept): Mount[] {
   return container.mounts.map(mount => {
-    if (mount.kind === "directory") {
-      const manifest = session.store.getManifest(record.directories[mount.path] ?? "")
-      return manifest ? { ...mount, manifest } : mount
-    }
-    const file = mount.kind === "file" && record.files[mount.path]
-    return file ? { ...mount, file } : mount
+    const left = mount.kind === "directory" && session.store.getManifest(record.directories[mount.path] ?? "")
+    return left ? { ...mount, manifest: left } : mount
   })
 }

@@ -56,7 +56,7 @@ export class Store {
     }
     await pipeline(counted, fs.createWriteStream(path))
     const sha = hash.digest("hex")
-    this.moveIn(path, this.blobPath(sha))
+    fs.renameSync(path, this.blobPath(sha))
     return { sha, size }
   }
 
@@ -123,11 +123,7 @@ export class Store {
   private place(path: string, write: (path: string) => void): void {
     const temporary = this.temporary()
     write(temporary)
-    this.moveIn(temporary, path)
-  }
-
-  private moveIn(from: string, to: string): void {
-    fs.renameSync(from, to)
+    fs.renameSync(temporary, path)
   }
 
   private folder(...parts: string[]): string {
@@ -141,14 +137,9 @@ export class Store {
 
   private readSalt(): string {
     const path = join(this.dir, "salt")
-    const temporary = this.temporary()
-    fs.writeFileSync(temporary, randomBytes(32).toString("hex"), { mode: 0o600 })
-    try {
-      fs.linkSync(temporary, path)
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error
+    if (!fs.existsSync(path)) {
+      this.place(path, aside => fs.writeFileSync(aside, randomBytes(32).toString("hex"), { mode: 0o600 }))
     }
-    fs.rmSync(temporary)
     return fs.readFileSync(path, "utf8")
   }
 }

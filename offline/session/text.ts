@@ -1,25 +1,4 @@
-import { isUtf8 } from "node:buffer"
 import { StringDecoder } from "node:string_decoder"
-
-/** Bytes as text, as Go's JSON encoder shows them: every byte that is no part of valid UTF-8 becomes U+FFFD. */
-export function toText(bytes: Buffer): string {
-  if (isUtf8(bytes)) return bytes.toString()
-  let text = ""
-  for (let at = 0; at < bytes.length; ) {
-    const length = sequenceLength(bytes[at] ?? 0)
-    const sequence = bytes.subarray(at, at + length)
-    const valid = length > 0 && sequence.length === length && isUtf8(sequence)
-    text += valid ? sequence.toString() : "\ufffd"
-    at += valid ? length : 1
-  }
-  return text
-}
-
-function sequenceLength(first: number): number {
-  if (first < 0x80) return 1
-  if (first < 0xc0) return 0
-  return first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4
-}
 
 /** Replaces secrets' values by `***`, each as it is and without the white space around it, longest first. */
 export class Scrubber {
@@ -46,7 +25,7 @@ export class Scrubber {
   }
 
   text(output: string): string {
-    return this.values.length === 0 ? output : toText(this.bytes(Buffer.from(output)))
+    return this.values.length === 0 ? output : this.bytes(Buffer.from(output)).toString()
   }
 
   /** For single lines of an output: a secret of several lines is looked for line by line. */

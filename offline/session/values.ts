@@ -21,14 +21,10 @@ export type Edit = { put: Entry[]; at: string } | { remove: string }
 export interface Port {
   port: number
   protocol: "TCP" | "UDP"
-  description?: string | null
-  experimentalSkipHealthcheck: boolean
 }
 
 export type Mount = { path: string } & (
   | { kind: "directory"; manifest: Manifest }
-  | { kind: "file"; file: FileValue }
-  | { kind: "secret"; secret: SecretValue; mode: number; owner: string }
   | { kind: "cache"; volume: string }
   | { kind: "temp" }
 )
@@ -56,8 +52,6 @@ export interface ContainerValue {
   auths: { address: string; username: string; secret: SecretValue }[]
   /** Of the last command. */
   last?: Outcome
-  /** Set as long as the container is what `from` gave. */
-  imageRef?: string
   /** True once withDefaultArgs was called. */
   ownArgs?: boolean
 }
@@ -90,5 +84,5 @@ export interface ServiceValue {
   key: string
   ports: Port[]
   /** A server on the host, or a command to run in a container. */
-  run: { host: string } | { container: ContainerValue; args: string[]; privileged: boolean }
+  run: { host: string } | { container: ContainerValue; args: string[] }
 }

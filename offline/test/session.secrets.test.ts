@@ -46,14 +46,6 @@ test("a secret variable reaches the command and stays in no image", { timeout: 6
   expect(session.lines.join("\n")).not.toContain(VALUE)
 })
 
-test("a mounted secret is there for the command alone", { timeout: 60_000 }, async () => {
-  const mounted = `withMountedSecret(path:"/run/token",source:"${secret}")`
-  const both = `container{from(address:"${BASE}"){${mounted}{withExec(args:["sh","-c","stat -c %a /run/token; wc -c < /run/token; cat /run/token"])`
-  expect(await session.leaf(`{${both}{stdout}}}}}`)).toBe(`400\n${VALUE.length}\n***`)
-  const after = `{${both}{withoutMount(path:"/run/token"){withExec(args:["cat","/run/token"],expect:ANY){stdout}}}}}}}`
-  expect(await session.leaf(after)).toBe("")
-})
-
 test("secrets are stars in redirected files, in errors and in progress", { timeout: 60_000 }, async () => {
   const chain = `container{from(address:"${BASE}"){withSecretVariable(name:"T",secret:"${secret}"){`
   const file = `{${chain}withExec(args:["sh","-c","echo a $T"],redirectStdout:"/o"){file(path:"/o"){contents}}}}}}`

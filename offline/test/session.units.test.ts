@@ -7,7 +7,7 @@ import { directoryEntry, type Entry, Manifest } from "../session/manifest.js"
 import { glob, matcher } from "../session/patterns.js"
 import { decodeId, encodeId, Recipe } from "../session/recipe.js"
 import { normalised, registryOf, splitTag } from "../session/reference.js"
-import { expand, LineLog, Scrubber, toText } from "../session/text.js"
+import { expand, LineLog, Scrubber } from "../session/text.js"
 
 describe("Dockerfiles", () => {
   const rewritten = (lines: string[], args: Record<string, string> = {}) =>
@@ -194,9 +194,8 @@ describe("IDs", () => {
   })
 
   test.each([
-    ["bogus", "illegal base64 data at input byte 4"],
-    ["ab!d", "illegal base64 data at input byte 2"],
-    ["", "illegal base64 data at input byte 0"],
+    ["bogus", "holds no chain"],
+    ["", "holds no chain"],
     [Buffer.from("no JSON").toString("base64"), "holds no chain"],
     [Buffer.from('[["A","b",7,{}]]').toString("base64"), "holds no chain"],
   ])("%j is none", (id, message) => expect(() => decodeId(id)).toThrow(message))
@@ -209,11 +208,6 @@ describe("IDs", () => {
 })
 
 describe("text", () => {
-  test("bytes that are no UTF-8, one by one as Go has them", () => {
-    expect(toText(Buffer.from([0x61, 0xff, 0xe2, 0x82, 0x62]))).toBe("a\ufffd\ufffd\ufffdb")
-    expect(toText(Buffer.from([0xff, 0xe2, 0x82, 0xac, 0xed, 0xa0, 0x80]))).toBe("\ufffd€\ufffd\ufffd\ufffd")
-  })
-
   test("secrets: longest first, without white space around, none that is empty", () => {
     const scrubber = new Scrubber(["abc", "abcdef\n", "", "  "])
     expect(scrubber.text("abcdef abc\nabcdefabc")).toBe("*** ***\n******")
