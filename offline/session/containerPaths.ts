@@ -1,16 +1,10 @@
 import { posix } from "node:path"
-import { changeFiles, directoryAt, inContainer, readAt } from "./containerFiles.js"
+import { directoryAt, inContainer, putFile, putFiles, readAt, removeFiles } from "./containerFiles.js"
 import { filtered } from "./directory.js"
-import type { Entry } from "./manifest.js"
+import { directoryEntry } from "./manifest.js"
 import { readDirectory } from "./rootfs.js"
-import type { Args, Field, Fields, Session } from "./session.js"
-import type { ContainerValue, DirectoryValue, Edit, FileValue, Mount } from "./values.js"
-
-/** A field that changes files at a path. */
-function changing(make: (path: string, args: Args, session: Session) => Edit | Promise<Edit>): Field {
-  return async (session, container: ContainerValue, args) =>
-    changeFiles(session, container, await make(inContainer(container, args.path), args, session))
-}
+import type { Args, Field, Fields } from "./session.js"
+import type { ContainerValue, DirectoryValue, FileValue, Mount } from "./values.js"
 
 /** A field that mounts something at a path, in place of what is mounted there. */
 function mounting(make: (args: Args) => object | Promise<object>): Field {
@@ -21,12 +15,8 @@ function mounting(make: (args: Args) => object | Promise<object>): Field {
   }
 }
 
-/** The edit that puts a file at a path. */
-function putAt(path: string, file: Omit<Entry, "path">): Edit {
-  return { at: posix.dirname(path), put: [{ ...file, path: posix.basename(path) }] }
-}
-
-const remove = changing(path => ({ remove: path }))
+const remove: Field = (session, container: ContainerValue, { path }) =>
+  removeFiles(session, container, inContainer(container, path))
 
 /** Fields of Container that read and change files, and mount. */
 export const pathFields: Fields[string] = {
@@ -37,19 +27,22 @@ export const pathFields: Fields[string] = {
     origin: { container: { ...container, mounts: [] }, path: "/" },
     load: () => readDirectory(session, container, "/"),
   }),
-  withNewFile: changing((path, { contents, permissions }, session) => {
+  withNewFile: (session, container: ContainerValue, { path, contents, permissions }) => {
     const blob = session.store.putBuffer(contents)
-    return putAt(path, { ...blob, type: "file", mode: permissions ?? 0o644, uid: 0, gid: 0 })
-  }),
-  withFile: changing((path, args) => {
-    const { name, entry }: FileValue = args.source
-    const to = args.path.endsWith("/") ? posix.join(path, name) : path
-    return putAt(to, { ...entry, mode: args.permissions ?? entry.mode })
-  }),
-  withDirectory: changing(async (path, args, session) => {
+    const file = { ...blob, type: "file", mode: permissions ?? 0o644, uid: 0, gid: 0 } as const
+    return putFile(session, container, inContainer(container, path), file)
+  },
+  withFile: (session, container: ContainerValue, { path, source, permissions }) => {
+    const { name, entry }: FileValue = source
+    const to = inContainer(container, path.endsWith("/") ? posix.join(path, name) : path)
+    return putFile(session, container, to, { ...entry, mode: permissions ?? entry.mode })
+  },
+  withDirectory: async (session, container: ContainerValue, args) => {
     const { entries } = await filtered(session, args.source, args).load()
-    return { at: path, put: [...entries] }
-  }),
+    const to = inContainer(container, args.path)
+    if (entries.length === 0 && to !== "/") return putFile(session, container, to, directoryEntry(""))
+    return putFiles(session, container, to, [...entries])
+  },
   withoutFile: remove,
   withoutDirectory: remove,
 

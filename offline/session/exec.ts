@@ -1,5 +1,4 @@
-import { posix } from "node:path"
-import { changeFiles, inContainer } from "./containerFiles.js"
+import { inContainer, putFile } from "./containerFiles.js"
 import { createContainer } from "./create.js"
 import { DockerError, readFrames } from "./docker.js"
 import { ExecError, UserError } from "./errors.js"
@@ -166,6 +165,5 @@ function cannotStart([command = ""]: string[], message: string): string | undefi
 function redirected(session: Session, container: ContainerValue, to: string): ContainerValue {
   const path = inContainer(container, to)
   const blob = session.store.putBuffer(container.last?.stdout ?? "")
-  const entry = { ...blob, path: posix.basename(path), type: "file", mode: 0o644, uid: 0, gid: 0 } as const
-  return changeFiles(session, container, { at: posix.dirname(path), put: [entry] })
+  return putFile(session, container, path, { ...blob, type: "file", mode: 0o644, uid: 0, gid: 0 })
 }

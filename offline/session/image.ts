@@ -1,4 +1,3 @@
-import { createReadStream, statSync } from "node:fs"
 import { pack } from "tar-stream"
 import type { Session } from "./session.js"
 import { keyOf } from "./store.js"
@@ -11,14 +10,6 @@ export interface Image {
   platform: string
   config: ImageConfig
   ports: Port[]
-}
-
-/** A layer that the daemon may not have yet. */
-export interface NewLayer {
-  /** `sha256:` and the hash of the uncompressed tar archive. */
-  digest: string
-  /** Where the archive is. */
-  path: string
 }
 
 /** What is kept of an image's configuration; the daemon tells more, of containers alone. */
@@ -57,18 +48,49 @@ export async function inspectImage(session: Session, name: string): Promise<Imag
  * Gives an image of the layers alone, made when there is none: its configuration is empty, so that a container made from
  * it has just what it is told to have. The image also keeps the layers from being removed.
  */
-export async function bareImage(
-  session: Session,
-  layers: string[],
-  platform: string,
-  fresh?: NewLayer,
-): Promise<string> {
+export async function bareImage(session: Session, layers: string[], platform: string): Promise<string> {
   const name = bareName(session, layers, platform)
   return session.once(`image ${name}`, async () => {
     if (!(await session.docker.find(`/images/${name}/json`)))
-      await loadImage(session, name, layers, platform, {}, fresh)
+      await loadImage(session, name, layers, platform, {})
     return name
   })
+}
+
+/** A container of an image that never runs, there to read files from. */
+export function readerOf(session: Session, image: string): Promise<string> {
+  const known = session.readers.get(image)
+  if (known) return known
+  const made = idleContainer(session, image)
+  session.readers.set(image, made)
+  return made
+}
+
+/** Makes a container that is not meant to run. */
+export async function idleContainer(session: Session, image: string): Promise<string> {
+  const json = { Image: image, Cmd: ["-"], Labels: session.labels }
+  return (await session.docker.json("POST", "/containers/create", { json })).Id
+}
+
+/**
+ * The layers of a container with what was changed in it. Docker's own snapshot carries its whole configuration, secrets among
+ * it: only its new layer (none where nothing changed) is taken over, into an image without any, and it is removed.
+ */
+export async function changedLayers(
+  session: Session,
+  container: string,
+  platform: string,
+): Promise<string[]> {
+  const query = { container, pause: false }
+  const { Id: image } = await session.docker.json("POST", "/commit", { query, json: {} })
+  try {
+    const { RootFS } = await session.docker.json("GET", `/images/${image}/json`)
+    const layers: string[] = RootFS.Layers ?? []
+    await bareImage(session, layers, platform)
+    return layers
+  } finally {
+    await session.docker.json("DELETE", `/images/${image}`, { query: { force: true } })
+  }
 }
 
 /** True when the daemon still has the layers. */
@@ -91,8 +113,8 @@ function bareName(session: Session, layers: string[], platform: string): string 
 }
 
 /**
- * Makes an image from layers that the daemon has, `fresh` perhaps aside, and a configuration. `docker load` takes layers it
- * knows from its own store. Nothing in the image tells when or how it was made, so the same parts give the same image.
+ * Makes an image from layers that the daemon has and a configuration. `docker load` takes layers it knows from its own store.
+ * Nothing in the image tells when or how it was made, so the same parts give the same image.
  */
 async function loadImage(
   session: Session,
@@ -100,7 +122,6 @@ async function loadImage(
   layers: string[],
   platform: string,
   config: object,
-  fresh?: NewLayer,
 ): Promise<void> {
   const [os, architecture, variant] = platform.split("/")
   const image = {
@@ -108,19 +129,11 @@ async function loadImage(
     ...{ config, rootfs: { type: "layers", diff_ids: layers } },
   }
   const paths = layers.map(layer => `${layer.replace(":", "-")}.tar`)
+  const manifest = [{ Config: "config.json", RepoTags: [name], Layers: paths }]
   const archive = pack()
-  archive.entry(
-    { name: "manifest.json" },
-    JSON.stringify([{ Config: "config.json", RepoTags: [name], Layers: paths }]),
-  )
+  archive.entry({ name: "manifest.json" }, JSON.stringify(manifest))
   archive.entry({ name: "config.json" }, JSON.stringify(image))
-  if (fresh) {
-    const { size } = statSync(fresh.path)
-    const entry = archive.entry({ name: `${fresh.digest.replace(":", "-")}.tar`, size }, () =>
-      archive.finalize(),
-    )
-    createReadStream(fresh.path).pipe(entry)
-  } else archive.finalize()
+  archive.finalize()
   await session.docker.lines("POST", "/images/load", { query: { quiet: true }, tar: archive as never })
 }
 

@@ -1,44 +1,43 @@
 import { posix } from "node:path"
 import { DockerError } from "./docker.js"
 import { notFound, UserError } from "./errors.js"
-import { bareImage, hasLayers } from "./image.js"
-import { makeLayer } from "./layer.js"
+import { bareImage, changedLayers, hasLayers, idleContainer, readerOf } from "./image.js"
 import type { Manifest } from "./manifest.js"
 import type { Session } from "./session.js"
 import { keyOf } from "./store.js"
-import { unpackTar } from "./tar.js"
+import { packTar, unpackTar } from "./tar.js"
 import type { ContainerValue, FileValue } from "./values.js"
 
-/** The container with its edits made into layers. */
+/** The container with its edits made into a layer: the daemon unpacks them over its files, so links are followed. */
 export async function settle(session: Session, container: ContainerValue): Promise<ContainerValue> {
-  let { layers } = container
-  for (const batch of batches(container)) {
-    const key = keyOf("edit", layers, container.platform, batch)
-    const below = layers
-    layers = await session.once(`edit ${key}`, async () => {
-      const known = session.store.get<string[]>("edits", key)
-      if (known && (await hasLayers(session, known, container.platform))) return known
-      const image = await bareImage(session, below, container.platform)
-      const fresh = await makeLayer(session, image, batch)
-      if (!fresh) return below
-      const above = [...below, fresh.digest]
-      await bareImage(session, above, container.platform, fresh).finally(() => fresh.remove())
-      session.store.put("edits", key, above)
-      return above
-    })
-  }
+  const { layers: below, edits, platform } = container
+  if (edits.length === 0) return container
+  const key = keyOf("edit", below, platform, edits)
+  const layers = await session.once(`edit ${key}`, async () => {
+    const known = session.store.get<string[]>("edits", key)
+    if (known && (await hasLayers(session, known, platform))) return known
+    const id = await idleContainer(session, await bareImage(session, below, platform))
+    const tar = packTar(session.store, edits)
+    await session.docker.json("PUT", `/containers/${id}/archive`, { query: { path: "/" }, tar })
+    const above = await changedLayers(session, id, platform)
+    session.later(session.docker.json("DELETE", `/containers/${id}`, { query: { force: true } }))
+    session.store.put("edits", key, above)
+    return above
+  })
   return { ...container, layers, edits: [] }
 }
 
-/** Neighbouring puts make one layer; what is removed is a layer of its own, since it tells of the layers below. */
-function batches(container: ContainerValue): ContainerValue["edits"][] {
-  const made: ContainerValue["edits"][] = []
-  for (const edit of container.edits) {
-    const last = made.at(-1)
-    if (last?.[0] && "remove" in last[0] === "remove" in edit) last.push(edit)
-    else made.push([edit])
+/** True where the container's layers, its edits aside, have something at a path. */
+export async function inLayers(session: Session, container: ContainerValue, path: string): Promise<boolean> {
+  const reader = await readerOf(session, await bareImage(session, container.layers, container.platform))
+  try {
+    const found = await session.docker.open("HEAD", `/containers/${reader}/archive`, { query: { path } })
+    found.resume()
+    return true
+  } catch (error) {
+    if (error instanceof DockerError && error.status === 404) return false
+    throw error
   }
-  return made
 }
 
 /** Reads a directory of the container's root file system. */
@@ -108,14 +107,4 @@ async function openPath(session: Session, reader: string, path: string, asked: s
     if (/not a directory/.test(error.message)) throw new UserError(`path ${asked} is a file, not a directory`)
     throw error
   }
-}
-
-/** A container of the image that never runs, there to read files from. */
-export async function readerOf(session: Session, image: string): Promise<string> {
-  const known = session.readers.get(image)
-  if (known) return known
-  const json = { Image: image, Cmd: ["-"], Labels: session.labels }
-  const made = session.docker.json("POST", "/containers/create", { json }).then(answer => answer.Id as string)
-  session.readers.set(image, made)
-  return made
 }

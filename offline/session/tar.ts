@@ -63,15 +63,6 @@ export async function unpackTar(store: Store, tar: Readable, strip: number): Pro
   return [...entries.values()]
 }
 
-/** The head of an archive's first entry; the rest isn't read. */
-export async function firstHeader(tar: Readable): Promise<Headers | undefined> {
-  for await (const part of openTar(tar)) {
-    tar.destroy()
-    return part.header
-  }
-  return undefined
-}
-
 function openTar(tar: Readable) {
   const reader = extract()
   tar.once("error", error => reader.destroy(error))

@@ -15,9 +15,6 @@ export interface ImageConfig {
   OnBuild?: string[] | null
 }
 
-/** A change of a container's files that is not a layer yet. */
-export type Edit = { put: Entry[]; at: string } | { remove: string }
-
 export interface Port {
   port: number
   protocol: "TCP" | "UDP"
@@ -41,8 +38,8 @@ export interface Outcome {
 export interface ContainerValue {
   /** Layers' digests of the uncompressed content, lowest first; the daemon has them. */
   layers: string[]
-  /** To be laid over the layers, in order. */
-  edits: Edit[]
+  /** To be laid over the layers, in order; paths are from the root. */
+  edits: Entry[]
   config: ImageConfig
   platform: string
   mounts: Mount[]

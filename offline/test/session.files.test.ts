@@ -86,9 +86,15 @@ test("edits keep what directories below are, and follow links", { timeout: 60_00
   expect(lines.slice(4)).toEqual(["tool", "usr/bin"])
 })
 
-test("removed from below, and put there again", { timeout: 60_000 }, async () => {
-  const chain = `withoutDirectory(path:"/var/lib"){withNewFile(path:"/var/lib/only",contents:"1"){withoutFile(path:"/not/there"){directory(path:"/var/lib"){entries}}}}`
-  expect(await session.leaf(on(chain))).toEqual(["only"])
+test("what was put can be taken out; what the image has can't, and that is said", {
+  timeout: 60_000,
+}, async () => {
+  const put = `withDirectory(path:"/d",source:"${files}"){withoutFile(path:"/not/there")`
+  const out = `${put}{withoutDirectory(path:"/d/sub"){directory(path:"/d"){entries}}}}`
+  expect(await session.leaf(on(out))).toEqual(["a.txt"])
+  await expect(session.leaf(on('withoutFile(path:"/etc/passwd"){sync}'))).rejects.toThrow(
+    "/etc/passwd is in the image or was made by a command",
+  )
 })
 
 test("a container of files alone", { timeout: 60_000 }, async () => {
