@@ -1,10 +1,11 @@
 import { inContainer } from "./containerFiles.js"
+import { expanded } from "./create.js"
 import { UserError } from "./errors.js"
-import { expanded, withExec } from "./exec.js"
+import { withExec } from "./exec.js"
 import { from } from "./from.js"
+import { platformOf } from "./image.js"
 import { settle } from "./rootfs.js"
-import type { Args, Field, Fields, Session } from "./session.js"
-import { keyOf } from "./store.js"
+import type { Args, Field, Fields } from "./session.js"
 import type { ContainerValue, ImageConfig, Outcome } from "./values.js"
 
 /** Query.container: an empty one. */
@@ -12,16 +13,6 @@ export const container: Field = async (session, _, { platform }): Promise<Contai
   ...{ layers: [], edits: [], config: {}, platform: platform ?? (await platformOf(session)) },
   ...{ mounts: [], ports: [], secretEnv: [], services: [], auths: [] },
 })
-
-/** The daemon's platform, such as linux/amd64. Asked once and kept: the daemon takes its time to say. */
-export async function platformOf(session: Session): Promise<string> {
-  const key = keyOf("platform", session.docker.target.host)
-  const known = session.store.get<string>("platforms", key)
-  if (known) return known
-  const { Os, Arch } = await session.docker.json("GET", "/version")
-  session.store.put("platforms", key, `${Os}/${Arch}`)
-  return `${Os}/${Arch}`
-}
 
 /** A field that gives the container with some parts replaced. */
 function change(make: (container: ContainerValue, args: Args) => Partial<ContainerValue>): Field {

@@ -1,8 +1,9 @@
+import { UserError } from "./errors.js"
 import { bareImage } from "./image.js"
 import type { Manifest } from "./manifest.js"
-import { idleName, startService } from "./service.js"
 import type { Session } from "./session.js"
-import type { ContainerValue } from "./values.js"
+import { expand, Scrubber } from "./text.js"
+import type { ContainerValue, Mount } from "./values.js"
 import { type FilledVolume, fillVolumes } from "./volume.js"
 
 export interface CreateOptions {
@@ -10,6 +11,15 @@ export interface CreateOptions {
   stdin?: boolean
   /** True for a terminal. */
   tty?: boolean
+}
+
+/** A running service that a container is bound to. */
+export interface Bound {
+  /** What the container knows it by. */
+  names: string[]
+  address: string
+  /** "host" when only the host's own network reaches it. */
+  network: string
 }
 
 /** A container that has not run yet. */
@@ -24,7 +34,7 @@ export interface Created {
 }
 
 /**
- * Makes a container to run a command in, from a settled container value: its services started, its mounts filled.
+ * Makes a container to run a command in, from a settled container value, its mounts filled.
  *
  * Where a bound service is a server of the host, the container shares the host's network: through Docker's bridge
  * it can't reach what listens on the host's loopback. Else it is on the bridge.
@@ -33,14 +43,9 @@ export async function createContainer(
   session: Session,
   container: ContainerValue,
   args: string[],
+  services: Bound[],
   options: CreateOptions = {},
 ): Promise<Created> {
-  const services = await Promise.all(
-    container.services.map(async ({ alias, service }) => ({
-      names: [alias, idleName(service)],
-      ...(await startService(session, service)),
-    })),
-  )
   const network = services.some(service => service.network === "host") ? "host" : "bridge"
   const { stdin = false, tty = false } = options
   const json = {
@@ -103,4 +108,47 @@ function directories(container: ContainerValue): Map<string, Manifest> {
     if (mount.kind === "directory") mounted.set(mount.path, mount.manifest)
   }
   return mounted
+}
+
+/** The command line of an exec: the given arguments or the container's, after its entrypoint if wanted. */
+export function commandOf(
+  container: ContainerValue,
+  options: { args: string[]; useEntrypoint: boolean; expand: boolean },
+): string[] {
+  const given = options.args.map(arg => (options.expand ? expanded(container, arg) : arg))
+  const args = given.length > 0 ? given : (container.config.Cmd ?? [])
+  const command = options.useEntrypoint ? [...(container.config.Entrypoint ?? []), ...args] : args
+  if (command.length === 0) throw new UserError("no command has been set")
+  return command
+}
+
+/** A text with variables of the container replaced. Secret ones can't be. */
+export function expanded(container: ContainerValue, text: string): string {
+  return expand(text, name => {
+    if (container.secretEnv.some(secret => secret.name === name)) {
+      throw new UserError(`expand cannot be used with secret env variable "${name}"`)
+    }
+    return container.config.Env?.find(entry => entry.startsWith(`${name}=`))?.slice(name.length + 1)
+  })
+}
+
+/** What a command's result can depend on, secrets by fingerprint. */
+export async function identity(container: ContainerValue): Promise<unknown[]> {
+  const { layers, platform, config, mounts, secretEnv, services } = container
+  return [
+    ...[layers, platform, config.Env ?? [], config.WorkingDir ?? "", config.User ?? ""],
+    mounts.map(mountIdentity),
+    await Promise.all(secretEnv.map(async ({ name, secret }) => [name, await secret.fingerprint()])),
+    services.map(({ alias, service }) => [alias, service.key]),
+  ]
+}
+
+function mountIdentity(mount: Mount): unknown[] {
+  if (mount.kind === "directory") return [mount.path, mount.manifest.digest]
+  return [mount.path, mount.kind === "cache" ? mount.volume : null]
+}
+
+/** A scrubber of the secrets that a container is given. */
+export async function scrubberOf(container: ContainerValue): Promise<Scrubber> {
+  return new Scrubber(await Promise.all(container.secretEnv.map(({ secret }) => secret.plaintext())))
 }

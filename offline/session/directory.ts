@@ -1,8 +1,9 @@
-import { basename, posix } from "node:path"
+import { rmSync } from "node:fs"
+import { basename, posix, resolve } from "node:path"
 import { dockerBuild } from "./build.js"
 import { directoryAt, readAt } from "./containerFiles.js"
 import { UserError } from "./errors.js"
-import { exportDirectory } from "./export.js"
+import { writeTree } from "./export.js"
 import { directoryIn, fileIn } from "./lookUp.js"
 import { clean, directoryEntry, type Entry, type Manifest } from "./manifest.js"
 import { glob } from "./patterns.js"
@@ -42,6 +43,15 @@ function withFile(manifest: Manifest, path: string, entry: Omit<Entry, "path">):
   const target = clean(path)
   if (target === "") throw new UserError(`path ${path} is no file's`)
   return manifest.with(posix.dirname(`/${target}`), [{ ...entry, path: basename(target) }])
+}
+
+/** Directory.export: writes the files over a directory of the host (in its stead, with `wipe`); gives its path. */
+export const exportDirectory: Field = async (session, parent: DirectoryValue, { path, wipe }) => {
+  const { entries } = await parent.load()
+  const target = resolve(path)
+  if (wipe) rmSync(target, { recursive: true, force: true })
+  writeTree(session.store, entries, target)
+  return target
 }
 
 /** Fields of Directory. */

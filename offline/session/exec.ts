@@ -1,14 +1,15 @@
 import { inContainer, putFile } from "./containerFiles.js"
-import { createContainer } from "./create.js"
+import { commandOf, createContainer, identity, scrubberOf } from "./create.js"
 import { DockerError, readFrames } from "./docker.js"
-import { ExecError, UserError } from "./errors.js"
+import { ExecError } from "./errors.js"
 import { hasLayers } from "./image.js"
 import { settle } from "./rootfs.js"
+import { startBound } from "./service.js"
 import type { Field, Session } from "./session.js"
 import { type Kept, mountsAfter, snapshot } from "./snapshot.js"
 import { keyOf } from "./store.js"
-import { expand, LineLog, Scrubber } from "./text.js"
-import type { ContainerValue, Mount, Outcome } from "./values.js"
+import { LineLog, type Scrubber } from "./text.js"
+import type { ContainerValue, Outcome } from "./values.js"
 
 interface ExecArgs {
   args: string[]
@@ -50,49 +51,6 @@ export const withExec: Field = async (session, parent: ContainerValue, options: 
   return options.redirectStdout ? redirected(session, after, options.redirectStdout) : after
 }
 
-/** The command line of an exec: the given arguments or the container's, after its entrypoint if wanted. */
-export function commandOf(
-  container: ContainerValue,
-  options: Pick<ExecArgs, "args" | "useEntrypoint" | "expand">,
-): string[] {
-  const given = options.args.map(arg => (options.expand ? expanded(container, arg) : arg))
-  const args = given.length > 0 ? given : (container.config.Cmd ?? [])
-  const command = options.useEntrypoint ? [...(container.config.Entrypoint ?? []), ...args] : args
-  if (command.length === 0) throw new UserError("no command has been set")
-  return command
-}
-
-/** A text with variables of the container replaced. Secret ones can't be. */
-export function expanded(container: ContainerValue, text: string): string {
-  return expand(text, name => {
-    if (container.secretEnv.some(secret => secret.name === name)) {
-      throw new UserError(`expand cannot be used with secret env variable "${name}"`)
-    }
-    return container.config.Env?.find(entry => entry.startsWith(`${name}=`))?.slice(name.length + 1)
-  })
-}
-
-/** What a command's result can depend on, secrets by fingerprint. */
-export async function identity(container: ContainerValue): Promise<unknown[]> {
-  const { layers, platform, config, mounts, secretEnv, services } = container
-  return [
-    ...[layers, platform, config.Env ?? [], config.WorkingDir ?? "", config.User ?? ""],
-    mounts.map(mountIdentity),
-    await Promise.all(secretEnv.map(async ({ name, secret }) => [name, await secret.fingerprint()])),
-    services.map(({ alias, service }) => [alias, service.key]),
-  ]
-}
-
-function mountIdentity(mount: Mount): unknown[] {
-  if (mount.kind === "directory") return [mount.path, mount.manifest.digest]
-  return [mount.path, mount.kind === "cache" ? mount.volume : null]
-}
-
-/** A scrubber of the secrets that a container is given. */
-export async function scrubberOf(container: ContainerValue): Promise<Scrubber> {
-  return new Scrubber(await Promise.all(container.secretEnv.map(({ secret }) => secret.plaintext())))
-}
-
 async function run(
   session: Session,
   container: ContainerValue,
@@ -102,7 +60,8 @@ async function run(
 ): Promise<Kept> {
   const scrubber = await scrubberOf(container)
   session.log(`exec ${scrubber.text(args.join(" "))}`, true)
-  const created = await createContainer(session, container, args, { stdin: input.length > 0 })
+  const bound = await startBound(session, container)
+  const created = await createContainer(session, container, args, bound, { stdin: input.length > 0 })
   try {
     const outcome = await outcomeOf(session, created.id, args, input, scrubber)
     const { exitCode } = outcome

@@ -141,3 +141,13 @@ function portOf(text: string): Port {
   const [port, protocol] = text.split("/")
   return { port: Number(port), protocol: protocol === "udp" ? "UDP" : "TCP" }
 }
+
+/** The daemon's platform, such as linux/amd64. Asked once and kept: the daemon takes its time to say. */
+export async function platformOf(session: Session): Promise<string> {
+  const key = keyOf("platform", session.docker.target.host)
+  const known = session.store.get<string>("platforms", key)
+  if (known) return known
+  const { Os, Arch } = await session.docker.json("GET", "/version")
+  session.store.put("platforms", key, `${Os}/${Arch}`)
+  return `${Os}/${Arch}`
+}

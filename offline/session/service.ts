@@ -1,25 +1,15 @@
 import { lookup } from "node:dns/promises"
 import { connect } from "node:net"
 import { setTimeout as sleep } from "node:timers/promises"
-import { type Created, createContainer } from "./create.js"
+import { type Bound, type Created, commandOf, createContainer, identity, scrubberOf } from "./create.js"
 import { DockerError, readFrames } from "./docker.js"
 import { ExecError, UserError } from "./errors.js"
-import { commandOf, identity, scrubberOf } from "./exec.js"
 import { encodeId, Recipe } from "./recipe.js"
 import { settle } from "./rootfs.js"
 import type { Field, Fields, Session } from "./session.js"
 import { keyOf } from "./store.js"
 import { LineLog } from "./text.js"
-import type { ContainerValue, Port, ServiceValue } from "./values.js"
-
-/** A started service. */
-export interface Running {
-  /** The IP address it answers at, from the host and from containers bound to it. */
-  address: string
-  /** "host" when only the host's own network reaches it. */
-  network: string
-  stop(): Promise<void>
-}
+import type { ContainerValue, Port, Running, ServiceValue } from "./values.js"
 
 /** How long a service has to open its ports, in milliseconds. */
 const PATIENCE = 60_000
@@ -62,7 +52,7 @@ export const asService: Field = async (_, container: ContainerValue, options): P
 }
 
 /** Starts a service unless the session runs it already, and waits until its ports are open. */
-export function startService(session: Session, service: ServiceValue): Promise<Running> {
+function startService(session: Session, service: ServiceValue): Promise<Running> {
   const known = session.services.get(service.key)
   if (known) return known
   const started = "host" in service.run ? onHost(service.run.host) : inDocker(session, service, service.run)
@@ -71,11 +61,21 @@ export function startService(session: Session, service: ServiceValue): Promise<R
   return started
 }
 
+/** Starts the services that a container is bound to. */
+export function startBound(session: Session, container: ContainerValue): Promise<Bound[]> {
+  return Promise.all(
+    container.services.map(async ({ alias, service }) => {
+      const { address, network } = await startService(session, service)
+      return { names: [alias, idleName(service)], address, network }
+    }),
+  )
+}
+
 /**
  * The name that a service has until it is started. Only a container bound to the service can resolve it, so a function that
  * forgets `start()` fails here as it does on an engine.
  */
-export function idleName(service: ServiceValue): string {
+function idleName(service: ServiceValue): string {
   return `${service.key.slice(0, 13)}.not-started.invalid`
 }
 
@@ -85,7 +85,7 @@ async function hostOf(session: Session, service: ServiceValue): Promise<string> 
 }
 
 /** Stops a service if it runs. */
-export async function stopService(session: Session, service: ServiceValue): Promise<void> {
+async function stopService(session: Session, service: ServiceValue): Promise<void> {
   const running = session.services.get(service.key)
   session.services.delete(service.key)
   await (await running)?.stop()
@@ -104,7 +104,7 @@ async function inDocker(
   const container = await settle(session, run.container)
   const scrubber = await scrubberOf(container)
   session.log(`service ${scrubber.text(run.args.join(" "))}`)
-  const created = await createContainer(session, container, run.args)
+  const created = await createContainer(session, container, run.args, await startBound(session, container))
   try {
     const output: string[] = []
     const lines = new LineLog(line => {

@@ -3,8 +3,8 @@ import { hostname } from "node:os"
 import type { DockerApi } from "./docker.js"
 import { UserError } from "./errors.js"
 import { type Argument, Recipe } from "./recipe.js"
-import type { Running } from "./service.js"
 import type { Store } from "./store.js"
+import type { Running } from "./values.js"
 
 /** A field's arguments. */
 // biome-ignore lint/suspicious/noExplicitAny: the schema has checked the types by then

@@ -1,6 +1,7 @@
 import { createContainer } from "./create.js"
 import { decodeId } from "./recipe.js"
 import { settle } from "./rootfs.js"
+import { startBound } from "./service.js"
 import type { Session } from "./session.js"
 import type { ContainerValue } from "./values.js"
 
@@ -10,7 +11,10 @@ import type { ContainerValue } from "./values.js"
  */
 export async function openTerminal(session: Session, id: string, cmd: string[] = ["sh"]): Promise<number> {
   const container = await settle(session, await session.evaluate<ContainerValue>(decodeId(id, "Container")))
-  const created = await createContainer(session, container, cmd, { stdin: true, tty: true })
+  const created = await createContainer(session, container, cmd, await startBound(session, container), {
+    stdin: true,
+    tty: true,
+  })
   try {
     const { cli, host } = session.docker.target
     const args = ["start", "--attach", "--interactive", created.id]

@@ -83,3 +83,12 @@ export interface ServiceValue {
   /** A server on the host, or a command to run in a container. */
   run: { host: string } | { container: ContainerValue; args: string[] }
 }
+
+/** A started service. */
+export interface Running {
+  /** The IP address it answers at, from the host and from containers bound to it. */
+  address: string
+  /** "host" when only the host's own network reaches it. */
+  network: string
+  stop(): Promise<void>
+}
