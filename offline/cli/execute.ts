@@ -1,6 +1,5 @@
-import { connect, createServer } from "node:net"
-import { type Call, FunctionError } from "../session/module/calls.js"
-import type { Constructed } from "../session/module/constructed.js"
+import type { Constructed } from "../session/module/kept.js"
+import { type Call, FunctionError } from "../session/module/protocol.js"
 import { type Run, startRun } from "../session/module/run.js"
 import type { SdkFiles } from "../session/module/sdk.js"
 import type { ModuleSource } from "../session/module/source.js"

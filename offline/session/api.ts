@@ -15,11 +15,59 @@ import {
   parse,
   validate,
 } from "graphql"
+import { container, containerFields, pathFields } from "./container.js"
+import { directory, directoryFields, file, fileFields } from "./directory.js"
+import { engineVersion } from "./engine.js"
 import { traced } from "./errors.js"
+import {
+  currentWorkspace,
+  findWorkspace,
+  hostFields,
+  keepSecret,
+  secret,
+  secretFields,
+  setSecret,
+  workspaceFields,
+} from "./host.js"
+import { platformOf } from "./image.js"
 import { BadId, decodeId, encodeId, Recipe } from "./recipe.js"
-import { keepSecret } from "./secret.js"
-import type { Session } from "./session.js"
-import { findWorkspace } from "./workspace.js"
+import { publishFields } from "./registry.js"
+import { asService, serviceFields } from "./service.js"
+import { type Fields, MARK, type Session } from "./session.js"
+import { keyOf } from "./store.js"
+
+/** How each field of the schema is made. */
+export const fields: Fields = {
+  Query: {
+    container,
+    directory,
+    file,
+    secret,
+    setSecret,
+    host: () => ({}),
+    currentWorkspace,
+    // Objects of lists (variables, labels, ports) hold what they are.
+    value: (_, __, value) => value,
+    version: () => engineVersion(),
+    defaultPlatform: session => platformOf(session),
+    cacheVolume: (session, _, { key }) => ({ volume: `${MARK}-${session.place}-${keyOf(key).slice(0, 20)}` }),
+  },
+  Host: hostFields,
+  Workspace: workspaceFields,
+  Container: { ...containerFields, ...pathFields, ...publishFields, asService },
+  Directory: directoryFields,
+  File: fileFields,
+  Secret: secretFields,
+  Service: serviceFields,
+  EnvVariable: parts("name", "value"),
+  Label: parts("name", "value"),
+  Port: parts("port", "protocol"),
+}
+
+/** Fields that are parts of the value. */
+function parts(...names: string[]): Fields[string] {
+  return Object.fromEntries(names.map(name => [name, (_, value) => value[name] ?? null]))
+}
 
 /** An answer to a query, and its HTTP status. */
 export interface Answer {

@@ -1,12 +1,31 @@
-import { inContainer } from "./containerFiles.js"
+import { posix } from "node:path"
 import { expanded } from "./create.js"
+import { filtered } from "./directory.js"
 import { UserError } from "./errors.js"
 import { withExec } from "./exec.js"
-import { from } from "./from.js"
 import { platformOf } from "./image.js"
-import { settle } from "./rootfs.js"
-import type { Args, Field, Fields } from "./session.js"
-import type { ContainerValue, ImageConfig, Outcome } from "./values.js"
+import { directoryEntry, type FileValue } from "./manifest.js"
+import { from } from "./registry.js"
+import {
+  directoryAt,
+  inContainer,
+  putFile,
+  putFiles,
+  readAt,
+  readDirectory,
+  removeFiles,
+  settle,
+} from "./rootfs.js"
+import type {
+  Args,
+  ContainerValue,
+  DirectoryValue,
+  Field,
+  Fields,
+  ImageConfig,
+  Mount,
+  Outcome,
+} from "./session.js"
 
 /** Query.container: an empty one. */
 export const container: Field = async (session, _, { platform }): Promise<ContainerValue> => ({
@@ -105,4 +124,57 @@ export const containerFields: Fields[string] = {
 function pair(entry: string) {
   const at = entry.indexOf("=")
   return { name: entry.slice(0, at), value: entry.slice(at + 1) }
+}
+
+/** A field that mounts something at a path, in place of what is mounted there. */
+function mounting(make: (args: Args) => object | Promise<object>): Field {
+  return async (_, container: ContainerValue, args) => {
+    const path = inContainer(container, args.path)
+    const mount = { path, ...(await make(args)) } as Mount
+    return { ...container, mounts: [...container.mounts.filter(one => one.path !== path), mount] }
+  }
+}
+
+const remove: Field = (session, container: ContainerValue, { path }) =>
+  removeFiles(session, container, inContainer(container, path))
+
+/** Fields of Container that read and change files, and mount. */
+export const pathFields: Fields[string] = {
+  file: (session, container: ContainerValue, { path }) => readAt(session, container, path),
+  directory: (session, container: ContainerValue, { path }) => directoryAt(session, container, path),
+  rootfs: (session, container: ContainerValue): DirectoryValue => ({
+    name: "/",
+    origin: { container: { ...container, mounts: [] }, path: "/" },
+    load: () => readDirectory(session, container, "/"),
+  }),
+  withNewFile: (session, container: ContainerValue, { path, contents, permissions }) => {
+    const blob = session.store.putBuffer(contents)
+    const file = { ...blob, type: "file", mode: permissions ?? 0o644, uid: 0, gid: 0 } as const
+    return putFile(session, container, inContainer(container, path), file)
+  },
+  withFile: (session, container: ContainerValue, { path, source, permissions }) => {
+    const { name, entry }: FileValue = source
+    const to = inContainer(container, path.endsWith("/") ? posix.join(path, name) : path)
+    return putFile(session, container, to, { ...entry, mode: permissions ?? entry.mode })
+  },
+  withDirectory: async (session, container: ContainerValue, args) => {
+    const { entries } = await filtered(session, args.source, args).load()
+    const to = inContainer(container, args.path)
+    if (entries.length === 0 && to !== "/") return putFile(session, container, to, directoryEntry(""))
+    return putFiles(session, container, to, [...entries])
+  },
+  withoutFile: remove,
+  withoutDirectory: remove,
+
+  withMountedDirectory: mounting(async ({ source }) => ({
+    kind: "directory",
+    manifest: await source.load(),
+  })),
+  withMountedTemp: mounting(() => ({ kind: "temp" })),
+  withMountedCache: mounting(({ cache }) => ({ kind: "cache", volume: cache.volume })),
+  withoutMount: (_, container: ContainerValue, { path }) => {
+    const gone = inContainer(container, path)
+    return { ...container, mounts: container.mounts.filter(mount => mount.path !== gone) }
+  },
+  mounts: (_, { mounts }: ContainerValue) => mounts.map(mount => mount.path),
 }

@@ -1,14 +1,20 @@
-import { rmSync } from "node:fs"
-import { basename, posix, resolve } from "node:path"
+import { lstatSync, mkdirSync, rmSync } from "node:fs"
+import { basename, dirname, join, posix, resolve } from "node:path"
 import { dockerBuild } from "./build.js"
-import { directoryAt, readAt } from "./containerFiles.js"
 import { UserError } from "./errors.js"
-import { writeTree } from "./export.js"
-import { directoryIn, fileIn } from "./lookUp.js"
-import { clean, directoryEntry, type Entry, type Manifest } from "./manifest.js"
-import { glob } from "./patterns.js"
-import type { Args, Field, Fields, Session } from "./session.js"
-import type { DirectoryValue } from "./values.js"
+import {
+  clean,
+  directoryEntry,
+  directoryIn,
+  type Entry,
+  type FileValue,
+  fileIn,
+  glob,
+  type Manifest,
+} from "./manifest.js"
+import { directoryAt, readAt } from "./rootfs.js"
+import type { Args, DirectoryValue, Field, Fields, Session } from "./session.js"
+import { writeEntry, writeTree } from "./tree.js"
 
 /** Query.directory: an empty one. */
 export const directory: Field = (session): DirectoryValue => made(session, [])
@@ -102,4 +108,33 @@ export const directoryFields: Fields[string] = {
   ),
   withoutFile: change((manifest, { path }) => manifest.without(path)),
   withoutDirectory: change((manifest, { path }) => manifest.without(path)),
+}
+
+/** Query.file: a new one. */
+export const file: Field = (session, _, { name, contents, permissions }): FileValue => {
+  const blob = session.store.putBuffer(contents)
+  return { name, entry: { ...directoryEntry(""), ...blob, type: "file", mode: permissions ?? 0o644 } }
+}
+
+/** File.export: writes the file to the host, into `path` if that is a directory and the caller allows it. */
+export const exportFile: Field = (session, { name, entry }: FileValue, { path, allowParentDirPath }) => {
+  let target = resolve(path)
+  if (lstatSync(target, { throwIfNoEntry: false })?.isDirectory()) {
+    if (!allowParentDirPath) {
+      throw new UserError(`destination ${path} is a directory: allowParentDirPath writes the file into it`)
+    }
+    target = join(target, name)
+  }
+  mkdirSync(dirname(target), { recursive: true })
+  writeEntry(session.store, { ...entry, path: "" }, target)
+  return target
+}
+
+/** Fields of File. */
+export const fileFields: Fields[string] = {
+  contents: (session, { entry }: FileValue) => session.store.read(entry.sha).toString(),
+  name: (_, { name }: FileValue) => name,
+  size: (_, { entry }: FileValue) => entry.size,
+  sync: () => undefined,
+  export: exportFile,
 }

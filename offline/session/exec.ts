@@ -1,15 +1,13 @@
-import { inContainer, putFile } from "./containerFiles.js"
-import { commandOf, createContainer, identity, scrubberOf } from "./create.js"
+import { type Created, commandOf, createContainer, identity, scrubberOf } from "./create.js"
 import { DockerError, readFrames } from "./docker.js"
 import { ExecError } from "./errors.js"
-import { hasLayers } from "./image.js"
-import { settle } from "./rootfs.js"
+import { changedLayers, hasLayers } from "./image.js"
+import { decodeId } from "./recipe.js"
+import { inContainer, putFile, settle } from "./rootfs.js"
 import { startBound } from "./service.js"
-import type { Field, Session } from "./session.js"
-import { type Kept, mountsAfter, snapshot } from "./snapshot.js"
+import type { ContainerValue, Field, Mount, Outcome, Session } from "./session.js"
 import { keyOf } from "./store.js"
 import { LineLog, type Scrubber } from "./text.js"
-import type { ContainerValue, Outcome } from "./values.js"
 
 interface ExecArgs {
   args: string[]
@@ -125,4 +123,58 @@ function redirected(session: Session, container: ContainerValue, to: string): Co
   const path = inContainer(container, to)
   const blob = session.store.putBuffer(container.last?.stdout ?? "")
   return putFile(session, container, path, { ...blob, type: "file", mode: 0o644, uid: 0, gid: 0 })
+}
+
+/** What is kept of a command that ran. */
+export interface Kept {
+  outcome: Outcome
+  layers: string[]
+  /** Digests of the mounted directories, by path. */
+  directories: { [path: string]: string }
+}
+
+/** Keeps what a command changed: the root file system as a layer, mounted directories in the store. */
+export async function snapshot(
+  session: Session,
+  container: ContainerValue,
+  created: Created,
+): Promise<Omit<Kept, "outcome">> {
+  const [layers, ...directories] = await Promise.all([
+    changedLayers(session, created.id, container.platform),
+    ...[...created.volumes].map(async ([path, volume]) => [path, (await volume.read()).digest] as const),
+  ])
+  return { layers, directories: Object.fromEntries(directories) }
+}
+
+/** A container's mounts as the command left them. */
+export function mountsAfter(session: Session, container: ContainerValue, record: Kept): Mount[] {
+  return container.mounts.map(mount => {
+    const left = mount.kind === "directory" && session.store.getManifest(record.directories[mount.path] ?? "")
+    return left ? { ...mount, manifest: left } : mount
+  })
+}
+
+/**
+ * Runs a command (a shell by default) in a container, given by its ID, on this process's terminal. What it changes is
+ * dropped at the end. Gives the command's exit code.
+ */
+export async function openTerminal(session: Session, id: string, cmd: string[] = ["sh"]): Promise<number> {
+  const container = await settle(session, await session.evaluate<ContainerValue>(decodeId(id, "Container")))
+  const created = await createContainer(session, container, cmd, await startBound(session, container), {
+    stdin: true,
+    tty: true,
+  })
+  try {
+    const { cli, host } = session.docker.target
+    const args = ["start", "--attach", "--interactive", created.id]
+    const { execa } = await import("execa")
+    const { exitCode } = await execa(cli, args, {
+      env: { DOCKER_HOST: host },
+      stdio: "inherit",
+      reject: false,
+    })
+    return exitCode ?? 1
+  } finally {
+    await created.remove()
+  }
 }

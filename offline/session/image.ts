@@ -1,7 +1,6 @@
 import { pack } from "tar-stream"
-import type { Session } from "./session.js"
+import type { ContainerValue, ImageConfig, Port, Session } from "./session.js"
 import { keyOf } from "./store.js"
-import type { ContainerValue, ImageConfig, Port } from "./values.js"
 
 /** What is known of an image that the daemon has. */
 export interface Image {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto"
 import { posix } from "node:path"
+import picomatch from "picomatch"
 import { notFound, UserError } from "./errors.js"
-import { type Matcher, matcher } from "./patterns.js"
 
 /** One file, directory or symbolic link of a directory. */
 export interface Entry {
@@ -18,6 +18,12 @@ export interface Entry {
   size?: number
   /** Of a symbolic link. */
   target?: string
+}
+
+/** A file: its name and its entry (whose path doesn't count). */
+export interface FileValue {
+  name: string
+  entry: Entry & { sha: string; size: number }
 }
 
 /** A directory's content: its entries, parents before children, names in order. Never changed once made. */
@@ -152,4 +158,57 @@ function byPath(a: Entry, b: Entry): number {
   const left = a.path.replaceAll("/", "\0")
   const right = b.path.replaceAll("/", "\0")
   return left < right ? -1 : left > right ? 1 : 0
+}
+
+/** The entries of a part of a directory; `shown` is the path that errors name. Throws where there is none. */
+export function directoryIn(manifest: Manifest, path: string, shown: string): Entry[] {
+  const entry = manifest.find(path)
+  if (path !== "" && !entry) throw notFound(shown)
+  if (entry && entry.type !== "directory") throw new UserError(`path ${shown} is a file, not a directory`)
+  return manifest.under(path)
+}
+
+/** A file of a directory; `shown` is the path that errors name. Throws where there is none. */
+export function fileIn(manifest: Manifest, path: string, shown: string): FileValue {
+  const entry = manifest.find(path)
+  if (path !== "" && !entry) throw notFound(shown)
+  if (entry?.type !== "file") throw new UserError(`path ${shown} is a directory, not a file`)
+  return { name: posix.basename(path), entry: entry as FileValue["entry"] }
+}
+
+/** Tells whether a path (relative, "/" between names) is meant. */
+export type Matcher = (path: string) => boolean
+
+/** Patterns are globs as in .dockerignore: no braces, no extended globs, "*" stays within a name. */
+const OPTIONS = { dot: true, nobrace: true, noextglob: true, nonegate: true, nocase: false } as const
+
+/**
+ * Matches as .dockerignore does: a pattern means a path and all under it, a later pattern outweighs an earlier one, and
+ * "!" before one takes paths out again.
+ */
+export function matcher(patterns: readonly string[]): Matcher {
+  const tests = patterns.map(pattern => {
+    const negated = pattern.startsWith("!")
+    return { negated, test: glob(negated ? pattern.slice(1) : pattern) }
+  })
+  return path => {
+    const paths = withParents(path)
+    let matched = false
+    for (const { negated, test } of tests) {
+      if (matched === negated && paths.some(test)) matched = !negated
+    }
+    return matched
+  }
+}
+
+/** Matches one glob against whole paths. */
+export function glob(pattern: string): Matcher {
+  const cleaned = pattern.trim().replace(/^\/+/, "").replace(/\/+$/, "")
+  const test = picomatch(cleaned === "" ? "." : cleaned, OPTIONS)
+  return path => test(path)
+}
+
+function withParents(path: string): string[] {
+  const names = path.split("/")
+  return names.map((_, index) => names.slice(0, index + 1).join("/"))
 }

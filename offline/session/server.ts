@@ -3,19 +3,17 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net"
 import { resolve } from "node:path"
 import type { DockerTarget } from "../machine/docker.js"
-import { Api } from "./api.js"
-import { endSession, forget, removeLeftovers } from "./cleanup.js"
+import { Api, fields } from "./api.js"
+import { endSession, enter, forget, removeLeftovers } from "./cleanup.js"
 import { DockerApi, readAll } from "./docker.js"
 import { UserError } from "./errors.js"
-import { fields } from "./fields.js"
-import { findOrPull } from "./from.js"
-import { enter } from "./keptImages.js"
+import { findOrPull } from "./registry.js"
 import { Session } from "./session.js"
 import { Store } from "./store.js"
 
+export { openTerminal } from "./exec.js"
 export { decodeId, encodeId, Recipe } from "./recipe.js"
 export { hostServiceId } from "./service.js"
-export { openTerminal } from "./terminal.js"
 
 export interface SessionOptions {
   docker: DockerTarget

@@ -6,10 +6,9 @@ import { DockerError, readFrames } from "./docker.js"
 import { ExecError, UserError } from "./errors.js"
 import { encodeId, Recipe } from "./recipe.js"
 import { settle } from "./rootfs.js"
-import type { Field, Fields, Session } from "./session.js"
+import type { ContainerValue, Field, Fields, Port, Running, ServiceValue, Session } from "./session.js"
 import { keyOf } from "./store.js"
 import { LineLog } from "./text.js"
-import type { ContainerValue, Port, Running, ServiceValue } from "./values.js"
 
 /** How long a service has to open its ports, in milliseconds. */
 const PATIENCE = 60_000

@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from "vitest"
-import { imageNames } from "../session/keptImages.js"
+import { imageNames } from "../session/cleanup.js"
 import { forgetSessions } from "../session/server.js"
 import {
   type Asked,

@@ -1,12 +1,10 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: variables of Dockerfiles and commands
 import { describe, expect, test } from "vitest"
-import { buildError } from "../session/build.js"
-import { rewriteDockerfile } from "../session/dockerfile.js"
+import { buildError, rewriteDockerfile } from "../session/build.js"
 import { ExecError } from "../session/errors.js"
-import { directoryEntry, type Entry, Manifest } from "../session/manifest.js"
-import { glob, matcher } from "../session/patterns.js"
+import { directoryEntry, type Entry, glob, Manifest, matcher } from "../session/manifest.js"
 import { decodeId, encodeId, Recipe } from "../session/recipe.js"
-import { normalised, registryOf, splitTag } from "../session/reference.js"
+import { normalised, registryOf, splitTag } from "../session/registry.js"
 import { expand, LineLog, Scrubber } from "../session/text.js"
 
 describe("Dockerfiles", () => {

@@ -1,0 +1,205 @@
+import { createReadStream, createWriteStream, mkdirSync } from "node:fs"
+import { dirname, resolve } from "node:path"
+import { pipeline } from "node:stream/promises"
+import { DockerError } from "./docker.js"
+import { UserError } from "./errors.js"
+import { type Image, imageOf, inspectImage } from "./image.js"
+import type { FileValue } from "./manifest.js"
+import { settle } from "./rootfs.js"
+import type { ContainerValue, Field, Fields, ImageConfig, Session } from "./session.js"
+import { keyOf } from "./store.js"
+
+/** Container.from: the image's files and configuration; variables, labels and ports add to those that the container has. */
+export const from: Field = async (session, parent: ContainerValue, { address }): Promise<ContainerValue> => {
+  return withImage(parent, await resolved(session, parent, address))
+}
+
+/** The container with an image's files, configuration and platform in place of its own. */
+export function withImage(container: ContainerValue, image: Image): ContainerValue {
+  const { layers, platform, config, ports } = image
+  const own = container.ports.filter(
+    ({ port, protocol }) => !ports.some(one => one.port === port && one.protocol === protocol),
+  )
+  return {
+    ...container,
+    ...{ layers, edits: [], platform },
+    ...{ config: merged(container.config, config), ports: [...own, ...ports] },
+  }
+}
+
+function merged(config: ImageConfig, image: ImageConfig): ImageConfig {
+  const names = new Set((image.Env ?? []).map(entry => entry.split("=")[0]))
+  const own = (config.Env ?? []).filter(entry => !names.has(entry.split("=")[0]))
+  return { ...image, Env: [...own, ...(image.Env ?? [])], Labels: { ...config.Labels, ...image.Labels } }
+}
+
+async function resolved(session: Session, container: ContainerValue, address: string): Promise<Image> {
+  const failed = (reason: string) =>
+    new UserError(
+      `failed to resolve image "${address}" (platform: "${container.platform}"): failed to resolve source metadata for ` +
+        `${normalised(address)}: ${reason}`,
+    )
+  try {
+    await pullPrivate(session, container, address)
+    const image = await inspectImage(session, await session.resolveImage(address))
+    if (image && isFor(image, container.platform)) return image
+    if (image) throw new UserError(`the image that is there is for ${image.platform}`)
+  } catch (error) {
+    if (error instanceof Error) throw failed(error.message)
+    throw error
+  }
+  throw failed(`${normalised(address)}: not found`)
+}
+
+/** True when an image is for a platform; variants (as in linux/arm/v7) don't count. */
+function isFor(image: Image, platform: string): boolean {
+  const [os, architecture] = platform.split("/")
+  return image.platform.startsWith(`${os}/${architecture}`)
+}
+
+/** Pulls an image of a registry that the container has a login for; what the daemon has already is left as it is. */
+async function pullPrivate(session: Session, container: ContainerValue, address: string): Promise<void> {
+  const headers = await authHeader(container, address)
+  if (!headers || (await inspectImage(session, address))) return
+  await pull(session, address, headers)
+}
+
+/** Finds an image locally, else pulls it: how references are resolved when the caller says nothing else. */
+export async function findOrPull(session: Session, address: string): Promise<string> {
+  if (!(await inspectImage(session, address))) await pull(session, address, {})
+  return address
+}
+
+async function pull(session: Session, address: string, headers: Record<string, string>): Promise<void> {
+  const name = /[:@][^/]*$/.test(address) ? address : `${address}:latest`
+  try {
+    await session.docker.lines("POST", "/images/create", { query: { fromImage: name }, headers })
+  } catch (error) {
+    if (error instanceof DockerError && /not found|manifest unknown/.test(error.message)) {
+      throw new UserError(`${normalised(address)}: not found`)
+    }
+    throw error
+  }
+}
+
+/** The header that logs in to an address's registry, where the container has a login for it. It never is an argument. */
+export async function authHeader(container: ContainerValue, address: string) {
+  const registry = registryOf(address)
+  const auth = container.auths.find(
+    one => registryOf(`${one.address}/x`) === registry || registryOf(one.address) === registry,
+  )
+  if (!auth) return undefined
+  const { username, secret } = auth
+  const login = { username, password: await secret.plaintext(), serveraddress: registry }
+  // URL-safe, but padded: that is the only form that the daemon reads (Docker Engine API, "Authentication").
+  const encoded = Buffer.from(JSON.stringify(login))
+    .toString("base64")
+    .replaceAll("+", "-")
+    .replaceAll("/", "_")
+  return { "X-Registry-Auth": encoded }
+}
+
+/** Makes the container's image under a name of its own content; gives the name. */
+async function image(session: Session, parent: ContainerValue): Promise<string> {
+  const container = await settle(session, parent)
+  const { layers, config, ports, platform } = container
+  const name = session.imageName(`image-${keyOf(layers, config, ports, platform).slice(0, 40)}`)
+  return session.once(`image ${name}`, async () => {
+    if (!(await inspectImage(session, name))) await imageOf(session, container, name)
+    return name
+  })
+}
+
+/**
+ * Container.publish: pushes the image; gives the address with the digest that the registry has it under. A registryService
+ * needs nothing more here: the Docker daemon shares the host's loopback, where such a service's address leads to it.
+ */
+const publish: Field = async (session, parent: ContainerValue, { address }) => {
+  const name = await image(session, parent)
+  session.log(`publish ${address}`)
+  const digest = await session.once(`push ${address} ${name}`, () => push(session, parent, name, address))
+  return `${normalised(address)}@${digest}`
+}
+
+async function push(
+  session: Session,
+  container: ContainerValue,
+  name: string,
+  address: string,
+): Promise<string> {
+  const { repository, tag = "latest" } = splitTag(address)
+  const headers = (await authHeader(container, address)) ?? { "X-Registry-Auth": "e30=" }
+  try {
+    // The tag is needed only to push: one that was there before is put back.
+    const before = await inspectImage(session, `${repository}:${tag}`)
+    await session.docker.json("POST", `/images/${name}/tag`, { query: { repo: repository, tag } })
+    try {
+      const path = `/images/${repository}/push`
+      const answers = await session.docker.lines("POST", path, { query: { tag }, headers })
+      const { Digest } = (answers.find(answer => answer.aux)?.aux ?? {}) as { Digest?: string }
+      if (!Digest) throw new UserError("the registry gave no digest")
+      return Digest
+    } finally {
+      if (before)
+        await session.docker.json("POST", `/images/${before.id}/tag`, { query: { repo: repository, tag } })
+      else await session.docker.json("DELETE", `/images/${repository}:${tag}`)
+    }
+  } catch (error) {
+    throw new UserError(`failed to export: failed to push ${address}: ${(error as Error).message}`)
+  }
+}
+
+/** Container.asTarball: the image as `docker save` writes it. */
+const asTarball: Field = async (session, parent: ContainerValue): Promise<FileValue> => {
+  const name = await image(session, parent)
+  const blob = await session.store.putStream(await session.docker.open("GET", `/images/${name}/get`))
+  return { name: "container.tar", entry: { ...blob, path: "", type: "file", mode: 0o600, uid: 0, gid: 0 } }
+}
+
+/** Container.export: writes that to the host; gives the path. */
+const exportTarball: Field = async (session, parent: ContainerValue, { path }) => {
+  const target = resolve(path)
+  mkdirSync(dirname(target), { recursive: true })
+  const name = await image(session, parent)
+  await pipeline(await session.docker.open("GET", `/images/${name}/get`), createWriteStream(target))
+  return target
+}
+
+/** Container.import: the container with the image in an archive that `docker save` or asTarball wrote. */
+const importTarball: Field = async (session, parent: ContainerValue, { source }: { source: FileValue }) => {
+  const tar = createReadStream(session.store.blobPath(source.entry.sha))
+  const answers = await session.docker.lines("POST", "/images/load", { query: { quiet: true }, tar })
+  const said = answers.map(answer => `${answer.stream ?? ""}`).join("")
+  const name = /Loaded image(?: ID)?: (\S+)/.exec(said)?.[1]
+  const loaded = name && (await inspectImage(session, name))
+  if (!loaded) throw new UserError(`import: the archive holds no image (${said.trim()})`)
+  return withImage(parent, loaded)
+}
+
+/** Fields of Container that move images in and out. */
+export const publishFields: Fields[string] = {
+  publish,
+  asTarball,
+  export: exportTarball,
+  import: importTarball,
+}
+
+/** The registry's host (and port) in an image's address; Docker Hub's where the address names none. */
+export function registryOf(address: string): string {
+  const [first = "", ...rest] = address.replace(/^https?:\/\//, "").split("/")
+  const named = rest.length > 0 && (/[.:]/.test(first) || first === "localhost")
+  return named ? first : "docker.io"
+}
+
+/** An image's address in full, as the engine shows it: with the registry, and `library/` for Docker Hub's own. */
+export function normalised(address: string): string {
+  if (registryOf(address) !== "docker.io") return address
+  const name = address.replace(/^docker\.io\//, "")
+  return `docker.io/${name.includes("/") ? name : `library/${name}`}`
+}
+
+/** An address cut into what names the repository, and its tag (undefined without one). */
+export function splitTag(address: string): { repository: string; tag?: string } {
+  const [, repository = address, tag] = /^(.*?)(?::([^:/@]+))?$/.exec(address) ?? []
+  return tag === undefined ? { repository } : { repository, tag }
+}
