@@ -82,7 +82,7 @@ export async function createContainer(
     await session.docker.json("DELETE", `/containers/${id}`, { query }).catch(() => {})
   }
   try {
-    return { id, volumes: await fillVolumes(session, id, directories(container)), network, remove }
+    return { id, volumes: await fillVolumes(session, id, container.mounts), network, remove }
   } catch (error) {
     await remove()
     throw error
@@ -101,14 +101,6 @@ function mounts(container: ContainerValue): object[] {
     if (mount.kind === "cache") return [{ ...volume, Source: mount.volume }]
     return []
   })
-}
-
-function directories(container: ContainerValue): Map<string, Manifest> {
-  const mounted = new Map<string, Manifest>()
-  for (const mount of container.mounts) {
-    if (mount.kind === "directory") mounted.set(mount.path, mount.manifest)
-  }
-  return mounted
 }
 
 /** The command line of an exec: the given arguments or the container's, after its entrypoint if wanted. */
@@ -161,19 +153,20 @@ export interface FilledVolume {
 }
 
 /**
- * Fills a container's empty volumes, each given by where it is mounted, with directories. Owners inside are those of the
+ * Fills a container's empty volumes with the directories mounted there. Owners inside are those of the
  * directory, whoever runs the session: the daemon unpacks an archive. Root on the daemon's own machine writes into the volume's
  * folder instead, which takes a tenth of the time, and sees there what changed.
  */
-export async function fillVolumes(
+async function fillVolumes(
   session: Session,
   container: string,
-  directories: Map<string, Manifest>,
+  mounts: readonly Mount[],
 ): Promise<Map<string, FilledVolume>> {
   const filled = new Map<string, FilledVolume>()
-  if (directories.size === 0) return filled
+  const directories = mounts.filter(mount => mount.kind === "directory")
+  if (directories.length === 0) return filled
   const { Mounts } = await session.docker.json("GET", `/containers/${container}/json`)
-  for (const [path, manifest] of directories) {
+  for (const { path, manifest } of directories) {
     const mount = (Mounts as { Destination: string; Source: string }[]).find(one => one.Destination === path)
     const folder = process.getuid?.() === 0 && mount && existsSync(mount.Source) ? mount.Source : undefined
     const fill = folder ? writeFolder(session, folder, manifest) : unpack(session, container, path, manifest)
@@ -195,7 +188,7 @@ async function unpack(
   const read = async () => {
     const query = { path: `${path}/.` }
     const tar = await session.docker.open("GET", `/containers/${container}/archive`, { query })
-    return session.store.putManifest(await unpackTar(session.store, tar, 0))
+    return session.store.putManifest(await unpackTar(session.store, tar))
   }
   return { read }
 }

@@ -2,16 +2,7 @@ import { lstatSync, mkdirSync, rmSync } from "node:fs"
 import { basename, dirname, join, posix, resolve } from "node:path"
 import { dockerBuild } from "./build.js"
 import { UserError } from "./errors.js"
-import {
-  clean,
-  directoryEntry,
-  directoryIn,
-  type Entry,
-  type FileValue,
-  fileIn,
-  glob,
-  type Manifest,
-} from "./manifest.js"
+import { clean, directoryEntry, type Entry, type FileValue, glob, type Manifest } from "./manifest.js"
 import { directoryAt, readAt } from "./rootfs.js"
 import type { Args, DirectoryValue, Field, Fields, Session } from "./session.js"
 import { writeEntry, writeTree } from "./tree.js"
@@ -80,13 +71,13 @@ export const directoryFields: Fields[string] = {
   file: async (session, parent: DirectoryValue, { path }) => {
     const { origin } = parent
     if (origin) return readAt(session, origin.container, posix.join(origin.path, `/${clean(path)}`))
-    return fileIn(await parent.load(), clean(path), posix.join("/", path))
+    return (await parent.load()).file(path, posix.join("/", path))
   },
   directory: (session, parent: DirectoryValue, { path }) => {
     const { origin } = parent
     if (origin) return directoryAt(session, origin.container, posix.join(origin.path, `/${clean(path)}`))
     const load = async () =>
-      session.store.putManifest(directoryIn(await parent.load(), clean(path), posix.join("/", path)))
+      session.store.putManifest((await parent.load()).under(path, posix.join("/", path)))
     return { name: basename(clean(path)), load }
   },
   filter: (session, parent: DirectoryValue, args) => filtered(session, parent, args),

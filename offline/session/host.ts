@@ -21,14 +21,8 @@ export const hostFields: Fields[string] = {
     const stat = statSync(path, { throwIfNoEntry: false })
     if (!stat) throw notFound(path)
     if (!stat.isFile()) throw new UserError(`path ${path} is a directory, not a file`)
-    const owner = { path: "", uid: 0, gid: 0 }
-    const entry = {
-      ...owner,
-      type: "file",
-      mode: stat.mode & 0o777,
-      ...(await session.store.putFile(path)),
-    } as const
-    return { name: basename(path), entry }
+    const entry = { path: "", type: "file", mode: stat.mode & 0o777, uid: 0, gid: 0 } as const
+    return { name: basename(path), entry: { ...entry, ...(await session.store.putFile(path)) } }
   },
   service: hostService,
 }

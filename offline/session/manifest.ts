@@ -66,20 +66,27 @@ export class Manifest {
 
   /** The names in a directory (in this one by default), directories with a "/" at the end. */
   list(path = ""): string[] {
-    const dir = this.directoryPath(path)
-    const prefix = dir === "" ? "" : `${dir}/`
-    return this.entries
-      .filter(entry => entry.path.startsWith(prefix) && !entry.path.slice(prefix.length).includes("/"))
-      .filter(entry => entry.path !== dir)
-      .map(entry => entry.path.slice(prefix.length) + (entry.type === "directory" ? "/" : ""))
+    const own = this.under(path).filter(entry => !entry.path.includes("/"))
+    return own.map(entry => entry.path + (entry.type === "directory" ? "/" : ""))
   }
 
-  /** The entries under a directory, relative to it. Throws where there is none. */
-  under(path: string): Entry[] {
-    const dir = this.directoryPath(path)
+  /** The entries under a directory, relative to it; `shown` is the path that errors name. Throws where there is none. */
+  under(path: string, shown = `/${clean(path)}`): Entry[] {
+    const dir = clean(path)
     if (dir === "") return [...this.entries]
-    const inside = this.entries.filter(entry => entry.path.startsWith(`${dir}/`))
-    return inside.map(entry => ({ ...entry, path: entry.path.slice(dir.length + 1) }))
+    const entry = this.find(dir)
+    if (!entry) throw notFound(shown)
+    if (entry.type !== "directory") throw new UserError(`path ${shown} is a file, not a directory`)
+    const inside = this.entries.filter(one => one.path.startsWith(`${entry.path}/`))
+    return inside.map(one => ({ ...one, path: one.path.slice(entry.path.length + 1) }))
+  }
+
+  /** The file at a path; `shown` is the path that errors name. Throws where there is none. */
+  file(path: string, shown: string): FileValue {
+    const entry = this.find(clean(path))
+    if (!entry && clean(path) !== "") throw notFound(shown)
+    if (entry?.type !== "file") throw new UserError(`path ${shown} is a directory, not a file`)
+    return { name: posix.basename(path), entry: entry as FileValue["entry"] }
   }
 
   /** This directory's entries with others laid over them at a path. */
@@ -87,7 +94,7 @@ export class Manifest {
     const at = this.real(clean(path))
     const moved = added.map(entry => ({ ...entry, path: at === "" ? entry.path : `${at}/${entry.path}` }))
     const files = new Set(moved.filter(entry => entry.type !== "directory").map(entry => entry.path))
-    const kept = this.entries.filter(entry => !files.has(entry.path) && !within(entry.path, files))
+    const kept = this.entries.filter(entry => !withParents(entry.path).some(one => files.has(one)))
     const dir = at === "" || this.byPath.get(at)?.type === "directory" ? [] : [directoryEntry(at)]
     return [...kept, ...dir, ...moved]
   }
@@ -102,14 +109,9 @@ export class Manifest {
   filter(include: string[], exclude: string[]): Entry[] {
     const wanted: Matcher = include.length > 0 ? matcher(include) : () => true
     const unwanted = matcher(exclude)
-    const kept = this.entries.filter(({ path }) => wanted(path) && !unwanted(path))
-    return [...new Manifest(kept.flatMap(entry => this.withOwnParents(entry))).entries]
-  }
-
-  private withOwnParents(entry: Entry): Entry[] {
-    const names = entry.path.split("/")
-    const parents = names.slice(1).map((_, index) => this.byPath.get(names.slice(0, index + 1).join("/")))
-    return [...parents.filter(parent => parent !== undefined), entry]
+    const chosen = this.entries.filter(({ path }) => wanted(path) && !unwanted(path))
+    const kept = new Set(chosen.flatMap(({ path }) => withParents(path)))
+    return this.entries.filter(({ path }) => kept.has(path))
   }
 
   private addParents(path: string): void {
@@ -117,15 +119,6 @@ export class Manifest {
     if (parent === "." || this.byPath.get(parent)?.type === "directory") return
     this.addParents(parent)
     this.byPath.set(parent, directoryEntry(parent))
-  }
-
-  private directoryPath(path: string): string {
-    const dir = clean(path)
-    if (dir === "") return ""
-    const entry = this.find(dir)
-    if (!entry) throw notFound(`/${dir}`)
-    if (entry.type !== "directory") throw new UserError(`path ${path} is a file, not a directory`)
-    return entry.path
   }
 
   /** The path with links in its existing parents followed. */
@@ -147,33 +140,10 @@ export function clean(path: string): string {
   return posix.resolve("/", path).slice(1)
 }
 
-function within(path: string, tops: Set<string>): boolean {
-  for (let end = path.indexOf("/"); end > 0; end = path.indexOf("/", end + 1)) {
-    if (tops.has(path.slice(0, end))) return true
-  }
-  return false
-}
-
 function byPath(a: Entry, b: Entry): number {
   const left = a.path.replaceAll("/", "\0")
   const right = b.path.replaceAll("/", "\0")
   return left < right ? -1 : left > right ? 1 : 0
-}
-
-/** The entries of a part of a directory; `shown` is the path that errors name. Throws where there is none. */
-export function directoryIn(manifest: Manifest, path: string, shown: string): Entry[] {
-  const entry = manifest.find(path)
-  if (path !== "" && !entry) throw notFound(shown)
-  if (entry && entry.type !== "directory") throw new UserError(`path ${shown} is a file, not a directory`)
-  return manifest.under(path)
-}
-
-/** A file of a directory; `shown` is the path that errors name. Throws where there is none. */
-export function fileIn(manifest: Manifest, path: string, shown: string): FileValue {
-  const entry = manifest.find(path)
-  if (path !== "" && !entry) throw notFound(shown)
-  if (entry?.type !== "file") throw new UserError(`path ${shown} is a directory, not a file`)
-  return { name: posix.basename(path), entry: entry as FileValue["entry"] }
 }
 
 /** Tells whether a path (relative, "/" between names) is meant. */
@@ -208,6 +178,7 @@ export function glob(pattern: string): Matcher {
   return path => test(path)
 }
 
+/** A path after the paths of its parents. */
 function withParents(path: string): string[] {
   const names = path.split("/")
   return names.map((_, index) => names.slice(0, index + 1).join("/"))

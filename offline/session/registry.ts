@@ -1,36 +1,20 @@
-import { createReadStream, createWriteStream, mkdirSync } from "node:fs"
+import { createWriteStream, mkdirSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import { pipeline } from "node:stream/promises"
-import { DockerError } from "./docker.js"
 import { UserError } from "./errors.js"
 import { type Image, imageOf, inspectImage } from "./image.js"
-import type { FileValue } from "./manifest.js"
 import { settle } from "./rootfs.js"
-import type { ContainerValue, Field, Fields, ImageConfig, Session } from "./session.js"
+import type { ContainerValue, Field, Fields, Session } from "./session.js"
 import { keyOf } from "./store.js"
 
-/** Container.from: the image's files and configuration; variables, labels and ports add to those that the container has. */
-export const from: Field = async (session, parent: ContainerValue, { address }): Promise<ContainerValue> => {
-  return withImage(parent, await resolved(session, parent, address))
-}
+/** Container.from: the container with an image's files and configuration. */
+export const from: Field = async (session, parent: ContainerValue, { address }) =>
+  withImage(parent, await resolved(session, parent, address))
 
 /** The container with an image's files, configuration and platform in place of its own. */
 export function withImage(container: ContainerValue, image: Image): ContainerValue {
   const { layers, platform, config, ports } = image
-  const own = container.ports.filter(
-    ({ port, protocol }) => !ports.some(one => one.port === port && one.protocol === protocol),
-  )
-  return {
-    ...container,
-    ...{ layers, edits: [], platform },
-    ...{ config: merged(container.config, config), ports: [...own, ...ports] },
-  }
-}
-
-function merged(config: ImageConfig, image: ImageConfig): ImageConfig {
-  const names = new Set((image.Env ?? []).map(entry => entry.split("=")[0]))
-  const own = (config.Env ?? []).filter(entry => !names.has(entry.split("=")[0]))
-  return { ...image, Env: [...own, ...(image.Env ?? [])], Labels: { ...config.Labels, ...image.Labels } }
+  return { ...container, layers, edits: [], platform, config, ports }
 }
 
 async function resolved(session: Session, container: ContainerValue, address: string): Promise<Image> {
@@ -40,13 +24,11 @@ async function resolved(session: Session, container: ContainerValue, address: st
         `${normalised(address)}: ${reason}`,
     )
   try {
-    await pullPrivate(session, container, address)
     const image = await inspectImage(session, await session.resolveImage(address))
     if (image && isFor(image, container.platform)) return image
     if (image) throw new UserError(`the image that is there is for ${image.platform}`)
   } catch (error) {
-    if (error instanceof Error) throw failed(error.message)
-    throw error
+    throw failed((error as Error).message)
   }
   throw failed(`${normalised(address)}: not found`)
 }
@@ -57,33 +39,8 @@ function isFor(image: Image, platform: string): boolean {
   return image.platform.startsWith(`${os}/${architecture}`)
 }
 
-/** Pulls an image of a registry that the container has a login for; what the daemon has already is left as it is. */
-async function pullPrivate(session: Session, container: ContainerValue, address: string): Promise<void> {
-  const headers = await authHeader(container, address)
-  if (!headers || (await inspectImage(session, address))) return
-  await pull(session, address, headers)
-}
-
-/** Finds an image locally, else pulls it: how references are resolved when the caller says nothing else. */
-export async function findOrPull(session: Session, address: string): Promise<string> {
-  if (!(await inspectImage(session, address))) await pull(session, address, {})
-  return address
-}
-
-async function pull(session: Session, address: string, headers: Record<string, string>): Promise<void> {
-  const name = /[:@][^/]*$/.test(address) ? address : `${address}:latest`
-  try {
-    await session.docker.lines("POST", "/images/create", { query: { fromImage: name }, headers })
-  } catch (error) {
-    if (error instanceof DockerError && /not found|manifest unknown/.test(error.message)) {
-      throw new UserError(`${normalised(address)}: not found`)
-    }
-    throw error
-  }
-}
-
 /** The header that logs in to an address's registry, where the container has a login for it. It never is an argument. */
-export async function authHeader(container: ContainerValue, address: string) {
+async function authHeader(container: ContainerValue, address: string) {
   const registry = registryOf(address)
   const auth = container.auths.find(
     one => registryOf(`${one.address}/x`) === registry || registryOf(one.address) === registry,
@@ -149,14 +106,7 @@ async function push(
   }
 }
 
-/** Container.asTarball: the image as `docker save` writes it. */
-const asTarball: Field = async (session, parent: ContainerValue): Promise<FileValue> => {
-  const name = await image(session, parent)
-  const blob = await session.store.putStream(await session.docker.open("GET", `/images/${name}/get`))
-  return { name: "container.tar", entry: { ...blob, path: "", type: "file", mode: 0o600, uid: 0, gid: 0 } }
-}
-
-/** Container.export: writes that to the host; gives the path. */
+/** Container.export: writes the image to the host as `docker save` does; gives the path. */
 const exportTarball: Field = async (session, parent: ContainerValue, { path }) => {
   const target = resolve(path)
   mkdirSync(dirname(target), { recursive: true })
@@ -165,23 +115,10 @@ const exportTarball: Field = async (session, parent: ContainerValue, { path }) =
   return target
 }
 
-/** Container.import: the container with the image in an archive that `docker save` or asTarball wrote. */
-const importTarball: Field = async (session, parent: ContainerValue, { source }: { source: FileValue }) => {
-  const tar = createReadStream(session.store.blobPath(source.entry.sha))
-  const answers = await session.docker.lines("POST", "/images/load", { query: { quiet: true }, tar })
-  const said = answers.map(answer => `${answer.stream ?? ""}`).join("")
-  const name = /Loaded image(?: ID)?: (\S+)/.exec(said)?.[1]
-  const loaded = name && (await inspectImage(session, name))
-  if (!loaded) throw new UserError(`import: the archive holds no image (${said.trim()})`)
-  return withImage(parent, loaded)
-}
-
 /** Fields of Container that move images in and out. */
 export const publishFields: Fields[string] = {
   publish,
-  asTarball,
   export: exportTarball,
-  import: importTarball,
 }
 
 /** The registry's host (and port) in an image's address; Docker Hub's where the address names none. */

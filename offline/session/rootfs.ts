@@ -2,7 +2,7 @@ import { posix } from "node:path"
 import { DockerError } from "./docker.js"
 import { notFound, UserError } from "./errors.js"
 import { bareImage, changedLayers, hasLayers, idleContainer, readerOf } from "./image.js"
-import { clean, directoryIn, type Entry, type FileValue, fileIn, type Manifest } from "./manifest.js"
+import { clean, type Entry, type FileValue, type Manifest } from "./manifest.js"
 import type { ContainerValue, DirectoryValue, Mount, Session } from "./session.js"
 import { keyOf } from "./store.js"
 import { packTar, unpackTar } from "./tree.js"
@@ -73,11 +73,7 @@ export async function readAt(session: Session, container: ContainerValue, path: 
   const absolute = inContainer(container, path)
   const mount = mountAt(container, absolute)
   if (!mount) return readFile(session, container, absolute)
-  return fileIn(
-    mountedDirectory(mount, absolute).manifest,
-    clean(absolute.slice(mount.path.length)),
-    absolute,
-  )
+  return mountedDirectory(mount, absolute).manifest.file(absolute.slice(mount.path.length), absolute)
 }
 
 /** The directory at a path of a container, read when somebody asks for what is in it. */
@@ -90,7 +86,7 @@ export function directoryAt(session: Session, container: ContainerValue, path: s
     return { name, origin, load: () => readDirectory(session, container, absolute) }
   }
   const { manifest } = mountedDirectory(mount, absolute)
-  const entries = directoryIn(manifest, clean(absolute.slice(mount.path.length)), absolute)
+  const entries = manifest.under(absolute.slice(mount.path.length), absolute)
   return { name, load: async () => session.store.putManifest(entries) }
 }
 
@@ -151,7 +147,7 @@ export async function readDirectory(
     if (kept) return kept
     const reader = await readerOf(session, await bareImage(session, layers, platform))
     const tar = await openPath(session, reader, path === "/" ? "/." : `${path}/.`, path)
-    const entries = await unpackTar(session.store, tar, 0)
+    const entries = await unpackTar(session.store, tar)
     const own = path === "/" ? entries.filter(entry => entry.path !== ".dockerenv") : entries
     const manifest = session.store.putManifest(own)
     session.store.put("trees", key, manifest.digest)
@@ -171,8 +167,8 @@ export async function readFile(
     const known = session.store.get<FileValue>("files", key)
     if (known) return known
     const reader = await readerOf(session, await bareImage(session, layers, platform))
-    const [entry] = await unpackTar(session.store, await openFile(session, reader, path), 1)
-    if (entry?.type !== "file") throw new UserError(`path ${path} is no regular file`)
+    const [entry] = await unpackTar(session.store, await openFile(session, reader, path))
+    if (entry?.type !== "file") throw new UserError(`path ${path} is not a regular file`)
     const file = { name: posix.basename(path), entry } as FileValue
     session.store.put("files", key, file)
     return file

@@ -7,7 +7,6 @@ import { Api, fields } from "./api.js"
 import { endSession, enter, forget, removeLeftovers } from "./cleanup.js"
 import { DockerApi, readAll } from "./docker.js"
 import { UserError } from "./errors.js"
-import { findOrPull } from "./registry.js"
 import { Session } from "./session.js"
 import { Store } from "./store.js"
 
@@ -19,7 +18,7 @@ export interface SessionOptions {
   docker: DockerTarget
   /** Where contents and records are kept; may be shared by sessions. */
   stateDir: string
-  /** Gives a reference that the daemon has locally for any image reference. Without it: what is local, else pulled. */
+  /** Gives a reference that the daemon has locally for any image reference. Without it: the same. */
   resolveImage?: (reference: string) => Promise<string>
   /** The caller's folder, which its workspace is around. Without it: this process's. */
   workdir?: string
@@ -47,8 +46,8 @@ export async function forgetSessions(docker: DockerTarget, stateDir: string): Pr
 /** Starts a session: a server that speaks the Dagger API on POST /query, as the real command line's does. */
 export async function startSession(options: SessionOptions): Promise<RunningSession> {
   const docker = new DockerApi(options.docker)
-  const resolveImage = options.resolveImage ?? (reference => findOrPull(session, reference))
-  const session: Session = new Session(
+  const resolveImage = options.resolveImage ?? (async reference => reference)
+  const session = new Session(
     docker,
     new Store(options.stateDir),
     fields,

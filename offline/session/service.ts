@@ -43,11 +43,7 @@ export const asService: Field = async (_, container: ContainerValue, options): P
   const useEntrypoint = options.useEntrypoint || (options.args.length === 0 && !container.ownArgs)
   const args = commandOf(container, { ...options, useEntrypoint })
   const key = keyOf("service", await identity(container), container.edits, args, container.ports)
-  return {
-    key,
-    ports: container.ports,
-    run: { container, args },
-  }
+  return { key, ports: container.ports, run: { container, args } }
 }
 
 /** Starts a service unless the session runs it already, and waits until its ports are open. */

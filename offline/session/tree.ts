@@ -9,12 +9,12 @@ import {
   rmSync,
   symlinkSync,
 } from "node:fs"
-import { join, posix } from "node:path"
+import { join } from "node:path"
 import type { Readable } from "node:stream"
 import { pipeline } from "node:stream/promises"
 import { extract, type Headers, pack } from "tar-stream"
 import { readAll } from "./docker.js"
-import { type Entry, matcher } from "./manifest.js"
+import { clean, type Entry, matcher } from "./manifest.js"
 import { LARGE, type Store } from "./store.js"
 
 /** Writes entries under a folder of the host, which is made if there is none. */
@@ -128,14 +128,15 @@ async function packEntry(store: Store, archive: ReturnType<typeof pack>, entry: 
 }
 
 /**
- * Reads a tar archive into the store and gives its entries, with `strip` leading names of each path cut off. Devices and
- * sockets are left out.
+ * Reads a tar archive into the store and gives its entries, but for devices and sockets.
  */
-export async function unpackTar(store: Store, tar: Readable, strip: number): Promise<Entry[]> {
+export async function unpackTar(store: Store, tar: Readable): Promise<Entry[]> {
   const entries = new Map<string, Entry>()
-  for await (const part of openTar(tar)) {
+  const archive = extract()
+  tar.once("error", error => archive.destroy(error)).pipe(archive as never)
+  for await (const part of archive) {
     const { type, mode = 0, uid = 0, gid = 0, linkname } = part.header
-    const path = stripped(part.header.name, strip)
+    const path = clean(part.header.name)
     const common = { path, mode: mode & 0o7777, uid, gid }
     if (type === "file" || type === "contiguous-file") {
       const content = part as never as Readable
@@ -148,20 +149,8 @@ export async function unpackTar(store: Store, tar: Readable, strip: number): Pro
     if (path === "") continue
     if (type === "directory") entries.set(path, { ...common, type })
     if (type === "symlink") entries.set(path, { ...common, type, target: linkname ?? "" })
-    const linked = type === "link" && entries.get(stripped(linkname ?? "", strip))
+    const linked = type === "link" && entries.get(clean(linkname ?? ""))
     if (linked) entries.set(path, { ...linked, path })
   }
   return [...entries.values()]
-}
-
-function openTar(tar: Readable) {
-  const reader = extract()
-  tar.once("error", error => reader.destroy(error))
-  tar.pipe(reader as never)
-  return reader
-}
-
-function stripped(name: string, strip: number): string {
-  const names = posix.resolve("/", name).split("/").slice(1)
-  return names.slice(strip).join("/")
 }

@@ -1,4 +1,6 @@
 import { createHash } from "node:crypto"
+import { createReadStream } from "node:fs"
+import { join } from "node:path"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import type { DockerApi } from "../session/docker.js"
 import { type Asked, BASE, base, dockerApi, newState, removeStates, start } from "./session.help.js"
@@ -78,9 +80,11 @@ test("logs in with the container's login", { timeout: 60_000 }, async () => {
   await expect(session.leaf(chain(out))).rejects.toThrow("failed to push")
 })
 
-test("an image goes out as a tarball and comes back", { timeout: 60_000 }, async () => {
-  const id = await session.leaf(chain("asTarball{id}"))
-  const back = `{container{import(source:"${id}"){withExec(args:[],useEntrypoint:true){stdout} label(name:"org.opencontainers.image.version")}}}`
-  const { data } = await session.ask(back)
-  expect(data.container.import).toEqual({ withExec: { stdout: "app\n" }, label: "1.2.3" })
+test("an image goes out as a tarball that Docker loads", { timeout: 60_000 }, async () => {
+  const path = join(newState(), "image.tar")
+  expect(await session.leaf(chain(`export(path:"${path}")`))).toBe(path)
+  const answers = await docker.lines("POST", "/images/load", { tar: createReadStream(path) })
+  const [, name = ""] = /Loaded image: (\S+)/.exec(`${answers.at(-1)?.stream}`) ?? []
+  const { Config } = await docker.find(`/images/${name}/json`)
+  expect([Config.Labels, Config.Cmd]).toEqual([{ "org.opencontainers.image.version": "1.2.3" }, ["/app"]])
 })
