@@ -68,7 +68,7 @@ export async function enter(session: Session): Promise<void> {
  * Ends that, and keeps the checkout's images from growing in number: as many stay as the last session left, or as this one
  * needed where that is more, and those needed least recently go. While another session runs, it is left to that one.
  */
-export async function leave(session: Session): Promise<void> {
+async function leave(session: Session): Promise<void> {
   await locked(session, async () => {
     rmSync(join(register(session), session.id), { force: true })
     if (running(session)) return
@@ -95,7 +95,7 @@ export async function imageNames(session: Session): Promise<string[]> {
 }
 
 /** Removes names of images: one that has another name, such as the registry's, keeps that and its layers. */
-export async function removeImages(session: Session, names: readonly string[]): Promise<void> {
+async function removeImages(session: Session, names: readonly string[]): Promise<void> {
   await Promise.allSettled(names.map(name => session.docker.json("DELETE", `/images/${name}`)))
 }
 
@@ -125,7 +125,7 @@ async function locked(session: Session, work: () => Promise<void>): Promise<void
 }
 
 /** True when the process runs whose number a name starts with. */
-export function alive(name: string): boolean {
+function alive(name: string): boolean {
   const pid = Number.parseInt(name, 10)
   try {
     return pid > 0 && process.kill(pid, 0)
@@ -135,7 +135,7 @@ export function alive(name: string): boolean {
 }
 
 /** The names in a folder; none where it isn't there. */
-export function list(folder: string): string[] {
+function list(folder: string): string[] {
   try {
     return readdirSync(folder)
   } catch {

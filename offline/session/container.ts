@@ -63,7 +63,7 @@ function withVariable(env: string[] | undefined, name: string, value: string): s
   return known ? (env ?? []).map(one => (one.startsWith(`${name}=`) ? entry : one)) : [...(env ?? []), entry]
 }
 
-/** Fields of Container about its image's configuration and its commands; containerFiles and others have the rest. */
+/** Fields of Container about its image's configuration and its commands. */
 export const containerFields: Fields[string] = {
   from,
   withExec,

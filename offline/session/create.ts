@@ -7,7 +7,7 @@ import type { ContainerValue, Mount, Session } from "./session.js"
 import { expand, Scrubber } from "./text.js"
 import { type Known, listFolder, packTar, readFolder, TIME, unpackTar, writeTree } from "./tree.js"
 
-export interface CreateOptions {
+interface CreateOptions {
   /** True when something is written to the command's standard input. */
   stdin?: boolean
   /** True for a terminal. */
@@ -147,7 +147,7 @@ export async function scrubberOf(container: ContainerValue): Promise<Scrubber> {
 }
 
 /** A volume of a container that holds a mounted directory. */
-export interface FilledVolume {
+interface FilledVolume {
   /** Reads the directory as a command left it. */
   read(): Promise<Manifest>
 }

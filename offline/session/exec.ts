@@ -102,7 +102,7 @@ async function outcomeOf(
   const { StatusCode } = await session.docker.json("POST", `/containers/${id}/wait`)
   const text = (from?: string) => {
     const chosen = parts.filter(one => !from || one.from === from)
-    return scrubber.bytes(Buffer.concat(chosen.map(one => one.part))).toString()
+    return scrubber.text(Buffer.concat(chosen.map(one => one.part)).toString())
   }
   return { exitCode: StatusCode, stdout: text("stdout"), stderr: text("stderr"), combined: text() }
 }
@@ -126,7 +126,7 @@ function redirected(session: Session, container: ContainerValue, to: string): Co
 }
 
 /** What is kept of a command that ran. */
-export interface Kept {
+interface Kept {
   outcome: Outcome
   layers: string[]
   /** Digests of the mounted directories, by path. */
@@ -134,7 +134,7 @@ export interface Kept {
 }
 
 /** Keeps what a command changed: the root file system as a layer, mounted directories in the store. */
-export async function snapshot(
+async function snapshot(
   session: Session,
   container: ContainerValue,
   created: Created,
@@ -147,7 +147,7 @@ export async function snapshot(
 }
 
 /** A container's mounts as the command left them. */
-export function mountsAfter(session: Session, container: ContainerValue, record: Kept): Mount[] {
+function mountsAfter(session: Session, container: ContainerValue, record: Kept): Mount[] {
   return container.mounts.map(mount => {
     const left = mount.kind === "directory" && session.store.getManifest(record.directories[mount.path] ?? "")
     return left ? { ...mount, manifest: left } : mount

@@ -72,7 +72,7 @@ async function read(session: Session, root: string, seen: Seen[], known: Known):
 }
 
 /** The caller's repository, or its folder where that is in none. */
-export interface WorkspaceValue {
+interface WorkspaceValue {
   /** What "/" means: the nearest folder upward with an entry named .git. */
   root: string
   /** What "." means, from the root: the caller's folder; to engine v0.20.0 the root. */

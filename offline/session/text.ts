@@ -2,35 +2,20 @@ import { StringDecoder } from "node:string_decoder"
 
 /** Replaces secrets' values by `***`, each as it is and without the white space around it, longest first. */
 export class Scrubber {
-  private readonly values: Buffer[]
+  private readonly values: string[]
 
   constructor(plaintexts: string[]) {
     const forms = plaintexts.flatMap(text => [text, text.trim()]).filter(text => text !== "")
-    this.values = [...new Set(forms)].sort((a, b) => b.length - a.length).map(text => Buffer.from(text))
-  }
-
-  bytes(output: Buffer): Buffer {
-    const stars = Buffer.from("***")
-    let clean = output
-    for (const value of this.values) {
-      const parts: Buffer[] = []
-      let from = 0
-      for (let at = clean.indexOf(value); at >= 0; at = clean.indexOf(value, from)) {
-        parts.push(clean.subarray(from, at), stars)
-        from = at + value.length
-      }
-      if (parts.length > 0) clean = Buffer.concat([...parts, clean.subarray(from)])
-    }
-    return clean
+    this.values = [...new Set(forms)].sort((a, b) => b.length - a.length)
   }
 
   text(output: string): string {
-    return this.values.length === 0 ? output : this.bytes(Buffer.from(output)).toString()
+    return this.values.reduce((text, value) => text.replaceAll(value, "***"), output)
   }
 
   /** For single lines of an output: a secret of several lines is looked for line by line. */
   get lines(): Scrubber {
-    return new Scrubber(this.values.flatMap(value => value.toString().split("\n")))
+    return new Scrubber(this.values.flatMap(value => value.split("\n")))
   }
 }
 
