@@ -1,4 +1,5 @@
-import { type ChildProcess, spawn } from "node:child_process"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 import { Endpoint, type SessionAddress } from "./endpoint.js"
@@ -27,42 +28,19 @@ export function startRun(
   session: Promise<SessionAddress> | undefined,
   log: (line: string) => void,
 ): Run {
-  let kill = () => {}
-  let killed = false
-  let end = () => {}
-  const ended = new Promise<void>(resolve => {
-    end = resolve
-  })
+  const stop = new AbortController()
+  let ended = Promise.resolve()
   const result = new Promise<unknown>((resolve, reject) => {
     const outcome = { returned: resolve, failed: (error: FunctionError) => reject(error) }
     const fields = callFields(module.name, call, outcome)
     const own = session
       ? fields
       : { ...registrationFields, ...fields, Query: { ...registrationFields.Query, ...fields.Query } }
-    const endpoint = new Endpoint(own, session)
-    const start = async () => {
-      const address = await endpoint.open()
-      if (killed) return endpoint.close()
-      const run = startModule(module, sdk, address, log)
-      kill = () => run.process.kill("SIGKILL")
-      call.catch(() => kill())
-      const { code, lastLines } = await run.ended
-      endpoint.close()
-      reject(
-        new Error(["the module's process ended without a result", `(code ${code})`, ...lastLines].join("\n")),
-      )
-    }
-    start().catch(reject).finally(end)
+    ended = runModule(module, sdk, new Endpoint(own, session), stop.signal, log).then(reject, reject)
   })
   result.catch(() => {})
-  return {
-    result,
-    ended,
-    kill: () => {
-      killed = true
-      kill()
-    },
-  }
+  call.catch(() => stop.abort())
+  return { result, ended, kill: () => stop.abort() }
 }
 
 /** Asks the module to describe itself. Throws with what its process said where it doesn't load. */
@@ -86,25 +64,21 @@ export interface ModuleFiles {
   files: string[]
 }
 
-/** How a process ended: by a code or a signal, and the last lines it wrote to standard error. */
-export interface Ended {
-  code: number | null
-  lastLines: string[]
-}
-
 const CHILD = fileURLToPath(new URL("./child.ts", import.meta.url))
 const TSX = import.meta.resolve("tsx")
 
 /**
- * Starts a process for one run of the module's code, with a session of its own. What it prints goes line by line to `log`.
- * `ended` settles when it has ended and all its lines are out.
+ * Runs the module's code in a process, with a session of its own, until it ends or `stop` says so. What it prints goes line by
+ * line to `log`. Gives the error to show where it ended without a result, once all its lines are out.
  */
-export function startModule(
+async function runModule(
   module: ModuleFiles,
   sdk: SdkFiles,
-  session: SessionAddress,
+  endpoint: Endpoint,
+  stop: AbortSignal,
   log: (line: string) => void,
-): { process: ChildProcess; ended: Promise<Ended> } {
+): Promise<Error> {
+  const { port, token } = await endpoint.open()
   const child = spawn(
     process.execPath,
     ["--no-deprecation", "--import", sdk.bundle, "--import", TSX, CHILD, sdk.client, ...module.files],
@@ -117,12 +91,15 @@ export function startModule(
         TMPDIR: process.env.TMPDIR,
         NODE_EXTRA_CA_CERTS: process.env.NODE_EXTRA_CA_CERTS,
         HOME: sdk.home,
-        DAGGER_SESSION_PORT: `${session.port}`,
-        DAGGER_SESSION_TOKEN: session.token,
+        DAGGER_SESSION_PORT: `${port}`,
+        DAGGER_SESSION_TOKEN: token,
         TSX_TSCONFIG_PATH: sdk.tsconfig,
       },
     },
   )
+  const kill = () => child.kill("SIGKILL")
+  stop.addEventListener("abort", kill)
+  if (stop.aborted) kill()
   child.stdin.on("error", () => {})
   const lastLines: string[] = []
   createInterface({ input: child.stdout }).on("line", log)
@@ -131,10 +108,12 @@ export function startModule(
     lastLines.push(line)
     if (lastLines.length > 30) lastLines.shift()
   })
-  const ended = new Promise<Ended>((resolve, reject) => {
-    child.once("error", reject)
-    child.once("close", code => resolve({ code, lastLines }))
-  })
-  ended.catch(() => {})
-  return { process: child, ended }
+  try {
+    const [code] = await once(child, "close")
+    return new Error(
+      ["the module's process ended without a result", `(code ${code})`, ...lastLines].join("\n"),
+    )
+  } finally {
+    endpoint.close()
+  }
 }
