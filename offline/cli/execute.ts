@@ -1,3 +1,4 @@
+import { connect, createServer } from "node:net"
 import type { Constructed } from "../session/module/kept.js"
 import { type Call, FunctionError } from "../session/module/protocol.js"
 import { type Run, startRun } from "../session/module/run.js"

@@ -1,4 +1,6 @@
 import { resolve } from "node:path"
+import { fileURLToPath } from "node:url"
+import { checkoutHome } from "../machine/home.js"
 import { moduleTypes } from "../session/module/kept.js"
 import { type SdkFiles, sdkFiles } from "../session/module/sdk.js"
 import { findModule, type ModuleSource } from "../session/module/source.js"
