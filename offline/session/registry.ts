@@ -3,6 +3,7 @@ import { dirname, resolve } from "node:path"
 import { pipeline } from "node:stream/promises"
 import { UserError } from "./errors.js"
 import { type Image, imageOf, inspectImage } from "./image.js"
+import type { FileValue } from "./manifest.js"
 import { settle } from "./rootfs.js"
 import type { ContainerValue, Field, Fields, Session } from "./session.js"
 import { keyOf } from "./store.js"
@@ -106,6 +107,13 @@ async function push(
   }
 }
 
+/** Container.asTarball: the image as `docker save` writes it. */
+const asTarball: Field = async (session, parent: ContainerValue): Promise<FileValue> => {
+  const name = await image(session, parent)
+  const blob = await session.store.putStream(await session.docker.open("GET", `/images/${name}/get`))
+  return { name: "container.tar", entry: { ...blob, path: "", type: "file", mode: 0o600, uid: 0, gid: 0 } }
+}
+
 /** Container.export: writes the image to the host as `docker save` does; gives the path. */
 const exportTarball: Field = async (session, parent: ContainerValue, { path }) => {
   const target = resolve(path)
@@ -118,6 +126,7 @@ const exportTarball: Field = async (session, parent: ContainerValue, { path }) =
 /** Fields of Container that move images in and out. */
 export const publishFields: Fields[string] = {
   publish,
+  asTarball,
   export: exportTarball,
 }
 
