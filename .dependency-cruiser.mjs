@@ -11,12 +11,12 @@ const noun = (folder, ...before) => ({
   },
 })
 
-/** A folder of offline imports itself and what is named. */
+/** A folder of offline imports itself and what is named: folders, or the file sandbox.ts. */
 const standIn = (folder, ...below) => ({
   name: `offline/${folder}`,
   severity: "error",
   from: { path: `^offline/${folder}/` },
-  to: { path: "^offline/", pathNot: `^offline/(${[folder, ...below].join("|")})/` },
+  to: { path: "^offline/", pathNot: `^offline/(${[folder, ...below].join("|")})(/|\\.ts$)` },
 })
 
 export default {
@@ -40,6 +40,12 @@ export default {
     noun("aws"),
     noun("ecr", "aws"),
     noun("ecs", "ecr", "aws"),
+    standIn("machine"),
+    standIn("git", "machine"),
+    standIn("aws", "machine"),
+    standIn("session", "machine"),
+    standIn("buildspec", "sandbox", "aws", "git", "machine"),
+    standIn("cli", "sandbox", "session", "machine"),
     {
       name: "ci/src knows nothing of offline, infra or tests",
       severity: "error",
