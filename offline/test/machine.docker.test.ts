@@ -27,10 +27,8 @@ async function inside(image: string, ...command: string[]): Promise<string> {
 }
 
 describe("Docker", () => {
-  it("is found again in little time, with a client that builds", async () => {
-    const began = performance.now()
+  it("is found again, with a client that builds", async () => {
     expect(await ensureDocker(log)).toEqual(docker)
-    expect(performance.now() - began).toBeLessThan(100)
     const built = await run(docker.cli, ["build", "--quiet", "-"], {
       env: dockerEnv(docker),
       input: "# syntax-free\nFROM scratch\nLABEL a=b\n",

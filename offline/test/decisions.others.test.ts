@@ -1,0 +1,215 @@
+import { cpSync } from "node:fs"
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { ModuleWorld } from "./module.world.js"
+
+// What a release decides by what others did, what it does once, and what every function answers.
+
+let world: ModuleWorld
+beforeAll(async () => {
+  world = new ModuleWorld()
+  await world.start()
+  world.commit("feat: begin\n\nRelease-As: 0.3.6")
+  await world.push("main")
+  await release()
+}, 300_000)
+afterAll(() => world.remove(), 60_000)
+
+const release = (timeout = 900, severity = "", migrate = "") =>
+  world.run(module => module.release(timeout, severity, migrate))
+/** Commits on main and pushes it. */
+const push = async (message: string, files: Record<string, string> = {}) => {
+  const commit = world.commit(message, files)
+  await world.push("main")
+  return commit
+}
+
+describe("what other people did meanwhile", { timeout: 300_000 }, () => {
+  test("an older commit whose number a newer one took is superseded, not told to take another number", async () => {
+    world.commit("fix: older")
+    const older = clone("older")
+    world.commit("fix: newer")
+    await world.push("main")
+    expect(await release()).toMatch(/^completed: .* 0\.3\.7/)
+    const tags = await world.remoteTags()
+    expect(await world.run(module => module.release(), {}, older)).toMatch(/^superseded: .* 0\.3\.7/)
+    expect(await world.run(module => module.push(), {}, older)).toMatch(/^superseded: .* 0\.3\.7/)
+    expect(await world.remoteTags()).toEqual(tags)
+  })
+
+  test("a release does not undo the deployment of a named older version", async () => {
+    await world.run(module => module.deploy("0.3.6"))
+    await push("docs: nothing to release")
+    expect(await release()).toMatch(
+      /^nothing to release since 0\.3\.7: .*; 0\.3\.7 ran before, and 0\.3\.6 was deployed in its place, and hello\/hello runs 0\.3\.6/,
+    )
+    expect(await world.runningVersion()).toBe("0.3.6")
+    await world.run(module => module.deploy("0.3.7"))
+  })
+
+  test("an image that has the version's number, and not its commit's, is not deployed", async () => {
+    const commit = await push("fix: claimed and never pushed")
+    await world.push(`${commit}:refs/tags/v0.3.8`)
+    await world.tagImage("0.3.7", "0.3.8")
+    await push("docs: nothing to release")
+    await expect(release()).rejects.toThrow(/0\.3\.8 is in the registry already, with another image/)
+    expect(await world.runningVersion()).toBe("0.3.7")
+    await push("fix: go on\n\nRelease-As: 0.3.9")
+    expect(await release()).toMatch(/^completed: .* 0\.3\.9/)
+  })
+
+  test("a typing mistake in the template or the container burns no version", async () => {
+    await push("fix: not yet")
+    const tags = await world.remoteTags()
+    await expect(world.run(module => module.release(), { template: "nope" })).rejects.toThrow(
+      /no such task definition[\s\S]*--template/,
+    )
+    await expect(world.run(module => module.release(), { container: "nope" })).rejects.toThrow(/--container/)
+    expect(await world.remoteTags()).toEqual(tags)
+  })
+
+  test("plan says what release will do with a version that was claimed and not deployed", async () => {
+    await world.run(module => module.push())
+    await push("docs: nothing to release")
+    const plan = JSON.parse(await world.run(module => module.plan()))
+    expect(plan.release).toEqual(["deploy 0.3.10 to hello/hello by digest"])
+    expect(await release()).toMatch(/^completed: .* 0\.3\.10/)
+    expect(JSON.parse(await world.run(module => module.plan()))).toMatchObject({
+      release: [],
+      service: [expect.stringMatching(/^nothing to release since 0\.3\.10: .*hello\/hello runs 0\.3\.10/)],
+    })
+  })
+})
+
+describe("a migration", { timeout: 300_000 }, () => {
+  const migrate = "python3 hello_world.py --version >&2; test ! -e /nope"
+
+  test("of one version runs once, however many runs of it there are at once", async () => {
+    await push("feat: migrated by two")
+    const twin = clone("twin")
+    const first = world.run(module => module.release(900, "", "sleep 12"))
+    await expect
+      .poll(() => world.tasks("ecs-release/migrate/hello/0-4-0"), { timeout: 120_000 })
+      .toHaveLength(1)
+    // A command that would fail shows whether it runs.
+    const second = await world.run(module => module.release(900, "", "exit 3"), {}, twin)
+    expect([await first, second].map(end => end.split(":")[0]).sort()).toEqual(
+      expect.arrayContaining(["completed"]),
+    )
+    expect(await world.tasks("ecs-release/migrate/hello/0-4-0")).toHaveLength(1)
+    expect(await world.runningVersion()).toBe("0.4.0")
+  })
+
+  test("runs once for a version", async () => {
+    await push("feat: migrated")
+    await world.run(module => module.push())
+    expect(await release(900, "", "exit 3").catch(String)).toMatch(/failed: the command exited 3/)
+    expect(await release(900, "", migrate)).toMatch(/^completed[\s\S]*migrate \d/)
+    // A command that would fail shows whether it runs.
+    expect(await release(900, "", "exit 3")).toMatch(/^unchanged/)
+    const { version } = JSON.parse(await world.run(module => module.plan()))
+    await world.run(module => module.deploy("0.3.7"))
+    await world.run(module => module.deploy(version))
+    expect(await release(900, "", "exit 3")).toMatch(/^unchanged/)
+  })
+})
+
+describe("settings", { timeout: 300_000 }, () => {
+  test("go live by deploy if HEAD is no release", async () => {
+    await push("docs: no release")
+    expect(await world.run(module => module.deploy())).toMatch(
+      /^unchanged: hello\/hello runs 0\.5\.0 already/,
+    )
+    await push("feat: not released yet")
+    await expect(world.run(module => module.deploy())).rejects.toThrow(/has no image[\s\S]*--image/)
+  })
+
+  test.each([
+    [{ tagPrefix: "a..b/" }, 900, "", /--tag-prefix/],
+    [{ branch: "no branch" }, 900, "", /--branch/],
+    [{ platform: "amd64" }, 900, "", /--platform/],
+    [{ buildArgs: ["NOPE"] }, 900, "", /build argument "NOPE"/],
+    [{ cluster: "a b" }, 900, "", /--cluster/],
+    [{}, 0, "", /--timeout/],
+    [{}, Number.NaN, "", /--timeout/],
+    [{}, 900, "WORST", /severity/],
+  ])("%j, timeout %j, severity %j burn no version", async (settings, timeout, severity, message) => {
+    const tags = await world.remoteTags()
+    await expect(world.run(module => module.release(timeout, severity), settings)).rejects.toThrow(message)
+    expect(await world.remoteTags()).toEqual(tags)
+  })
+})
+
+describe("every function answers", { timeout: 300_000 }, () => {
+  test("what is released, in words, in a table and as JSON", async () => {
+    world.git("checkout", "-q", "--detach", (await world.remoteTags())["v0.5.0"] as string)
+    expect(await world.run(module => module.changelog())).toMatch(
+      /^## 0\.5\.0 \(.*\n\n### Features\n\n- migrated \(/,
+    )
+    expect(await world.run(module => module.plan(true))).toMatch(
+      /^version +0\.5\.0 .*[\s\S]*A release would\n {2}1\. deploy 0\.5\.0/,
+    )
+    const status = await world.run(module => module.status())
+    expect(status).toMatch(/^version +0\.5\.0$/m)
+    expect(status).toMatch(/Last deployments\nVERSION[\s\S]*0\.5\.0 .* completed/)
+    expect(await world.run(module => module.history())).toMatch(/^\* +0\.5\.0 .*\n +0\.4\.0 /m)
+    world.git("checkout", "-q", "main")
+  })
+
+  test("a one-off task, with its output and its exit code", async () => {
+    const run = (command: string[]) => world.run(module => module.run(command, "0.5.0"))
+    expect(await run(["python3", "hello_world.py", "--version"])).toMatch(
+      /^completed: python3 hello_world\.py --version/,
+    )
+    await expect(run(["sh", "-c", "exit 7"])).rejects.toThrow(/^failed: the command exited 7[\s\S]*→ /)
+  })
+
+  test("a gate that asks for a scan fails closed, and what it holds back is finished without it", async () => {
+    await push("fix: scanned")
+    // The emulated registry scans nothing.
+    await expect(release(900, "HIGH")).rejects.toThrow(/→ /)
+    expect(await world.runningVersion()).toBe("0.5.0")
+    expect(await release()).toMatch(/^completed: /)
+  })
+})
+
+describe("test, test-report and build never refuse because of a version rule", { timeout: 300_000 }, () => {
+  const all = async () => {
+    const head = world.git("rev-parse", "HEAD")
+    expect(await world.run(module => module.test())).toMatch(`commit ${head.slice(0, 7)}`)
+    expect(await world.run(async module => (await module.testReport()).entries())).not.toEqual([])
+    const version = `0.0.0-g${head.slice(0, 12)}`
+    expect(await world.run(async module => (await module.build()).envVariable("APP_VERSION"))).toBe(version)
+    expect(
+      await world.run(async module => (await module.build()).label("org.opencontainers.image.version")),
+    ).toBe(version)
+    await expect(world.run(module => module.version())).rejects.toThrow(/→ /)
+  }
+
+  test("a Release-As that is not greater", async () => {
+    world.commit("chore: wrong\n\nRelease-As: 0.0.1")
+    await all()
+    world.git("reset", "-q", "--hard", "HEAD~1")
+  })
+
+  test("a number that is taken", async () => {
+    world.git("checkout", "-q", "-b", "behind", (await world.remoteTags())["v0.3.6"] as string)
+    world.commit("feat: takes 0.4.0")
+    await all()
+    world.git("checkout", "-q", "main")
+  })
+
+  test("a dirty work tree says so", async () => {
+    world.git("checkout", "-q", "main")
+    cpSync(join(world.source, "Dockerfile"), join(world.source, "new"))
+    const version = await world.run(async module => (await module.build()).envVariable("APP_VERSION"))
+    expect(version).toBe(`0.0.0-g${world.git("rev-parse", "--short=12", "HEAD")}.changed`)
+    world.git("clean", "-fdq")
+  })
+})
+
+function clone(name: string): string {
+  const folder = join(world.folder, name)
+  world.git("clone", "-q", world.source, folder)
+  return folder
+}
