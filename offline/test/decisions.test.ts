@@ -1,4 +1,3 @@
-import { cpSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { ModuleWorld } from "./module.world.js"
