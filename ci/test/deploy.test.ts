@@ -200,6 +200,34 @@ describe("right before the service is updated", () => {
     expect(ecs.commandCalls(UpdateServiceCommand)).toEqual([])
   })
 
+  it("a deployment of the same version that takes over is followed to its end", async () => {
+    const theirs = deployment("theirs", 3, { rolloutState: "IN_PROGRESS" })
+    const mine = { ...bringing({}), status: "ACTIVE" }
+    const definitions = [1, 3].map(number => ({
+      definition: definition(number, number === 1 ? "a" : "b", number === 1 ? "1.0.0" : "1.1.0"),
+    }))
+    play(
+      world(
+        [
+          [0, service([bringing({}), oldActive])],
+          [3, service([theirs, mine, oldActive])],
+          [20, service([{ ...theirs, rolloutState: "COMPLETED" }])],
+        ],
+        { definitions },
+      ),
+    )
+    ecs.on(RegisterTaskDefinitionCommand).callsFake(input => {
+      return { taskDefinition: { ...input, revision: 2, taskDefinitionArn: revision(2) } }
+    })
+    const outcome = await settle(run({ keepNewer: true }))
+    expect(outcome).toMatchObject({
+      word: "completed",
+      revision: revision(3),
+      deploymentId: "ecs-svc/theirs",
+    })
+    expect(lines.join("\n")).toContain("ecs-svc/theirs of another run took over and brings 1.1.0 as well")
+  })
+
   it("it is replaced if that was asked for", async () => {
     const done = deployment("new", 3, {})
     play(world([[0, service([done])]], { ...newer("c"), before: service([deployment("theirs", 2, {})]) }))

@@ -68,7 +68,30 @@ export async function rollOut(
     return completed(target, deployed, ending)
   }
   if (ending.word === "rolled back") await note(target, revision, { [rolledBackTag]: now }, [], print)
+  const same = ending.word === "superseded" ? await bringsTheSame(target, rollout, ending.service) : undefined
+  if (same) {
+    print(
+      `deployment ${same.running.id} of another run took over and brings ${rollout.version} as well; following it`,
+    )
+    const left = Math.max(1, timeoutSeconds - Math.round(ending.seconds))
+    return rollOut(target, ending.service, { ...rollout, ...same }, { timeoutSeconds: left, print })
+  }
   throw await deployError(target, deployed, ending)
+}
+
+/** The service's deployment and its revision, if they bring the same image and version as a rollout. */
+async function bringsTheSame(
+  target: Target,
+  { version, container, definition, revision }: Rollout,
+  service: Service,
+): Promise<{ running: Deployment; revision: string } | undefined> {
+  const primary = primaryOf(service)
+  if (primary?.taskDefinition === undefined) return undefined
+  const registered = await describeRevision(target, primary.taskDefinition)
+  const there = readRevision(registered, container)
+  const ours = readRevision({ arn: revision, definition, tags: [] }, container)
+  const isSame = there.version === version && there.image === ours.image
+  return isSame ? { running: primary, revision: registered.arn } : undefined
 }
 
 async function start(
@@ -105,13 +128,16 @@ async function start(
  */
 async function lookAgain(
   target: Target,
-  { version, container, definition, revision }: Rollout,
+  rollout: Rollout,
   others: ReadonlySet<string>,
 ): Promise<{ deployment: Deployment; revision: string } | undefined> {
+  const { version, container } = rollout
   const service = await describeService(target)
   const primary = primaryOf(service)
-  const registered = await describeRevision(target, primary?.taskDefinition ?? service.taskDefinition ?? "")
-  const there = readRevision(registered, container)
+  const there = readRevision(
+    await describeRevision(target, primary?.taskDefinition ?? service.taskDefinition ?? ""),
+    container,
+  )
   if (isNewer(there.released, version)) {
     throw new Overtaken(
       `superseded: ${target.cluster}/${target.service} has ${there.released}, which is newer than ${version}; nothing is deployed`,
@@ -119,8 +145,7 @@ async function lookAgain(
       "To run an older version on purpose: rollback --to, or deploy --image",
     )
   }
-  const ours = readRevision({ arn: revision, definition, tags: [] }, container)
-  const isSame = there.version === version && there.image === ours.image
-  if (primary?.id === undefined || others.has(primary.id) || !isSame) return undefined
-  return { deployment: primary, revision: registered.arn }
+  if (primary?.id === undefined || others.has(primary.id)) return undefined
+  const same = await bringsTheSame(target, rollout, service)
+  return same && { deployment: same.running, revision: same.revision }
 }

@@ -183,7 +183,7 @@ describe("severities", () => {
     expect(() => parseSeverity("severe")).toThrow(
       /^"severe" is not a severity\.\n→ It takes one of CRITICAL, HIGH/,
     )
-    await expect(gate("severe")).rejects.toThrow("no severity")
+    await expect(gate("severe")).rejects.toThrow("not a severity")
   })
 
   it("decide a complete scan alone", () => {
