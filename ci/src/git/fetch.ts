@@ -1,6 +1,6 @@
 import { UserError } from "../lib/errors.js"
-import type { Head } from "./head.js"
-import { asking, gitSays, type Shell } from "./shell.js"
+import { type Head, unreadable } from "./head.js"
+import { asking, gitSays, preludeFailed, type Shell } from "./shell.js"
 import { versionOf } from "./tags.js"
 
 // The remote's version tags, and no others: they are what other runs see.
@@ -40,6 +40,7 @@ export async function fetchHistory(
   const ref = release?.branch === "" ? "HEAD" : `refs/heads/${release?.branch}`
   const { code, stderr } = await shell(fetchScript, url, prefix, release ? ref : "")
   if (code === 0 || code === 2) return { hasBranch: code === 0 }
+  if (code === preludeFailed) throw unreadable(stderr)
   return { failed: gitSays(stderr) || "The remote does not answer.", hasBranch: false }
 }
 

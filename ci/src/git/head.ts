@@ -71,7 +71,8 @@ export async function readHead(shell: Shell, prefix: string): Promise<Head> {
   }
 }
 
-function unreadable(stderr: string): UserError {
+/** The error for a history that git cannot read. */
+export function unreadable(stderr: string): UserError {
   return new UserError(
     "The repository's history cannot be read.",
     gitSays(stderr),

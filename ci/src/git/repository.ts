@@ -3,6 +3,7 @@ import { type Container, type Directory, dag } from "@dagger.io/dagger"
 import { UserError } from "../lib/errors.js"
 import { configFile, gitConfig, gitEnvironment } from "./config.js"
 import { ContainerShell, gitSays, type Shell } from "./shell.js"
+import { versionOf } from "./tags.js"
 
 /** Docker's own image of its client, which holds git 2.54: https://hub.docker.com/_/docker */
 export const defaultGitImage =
@@ -45,11 +46,14 @@ export type Source = {
 const inspectScript = `
 dir=$(git rev-parse --git-dir)
 objects=$(git rev-parse --git-path objects)
-echo "objects $(cd "$objects" && pwd -P)"
+objects=$(cd "$objects" && pwd -P)
 format=$(git rev-parse --show-object-format)
-echo "format $format"
+refs=$(git for-each-ref --format='%(objectname) %(refname:strip=2)' "refs/tags/$1v*")
+say() { printf '%s %s\\000' "$1" "$2"; }
+say objects "$objects"
+say format "$format"
 shallow=$(git rev-parse --git-path shallow)
-if test -s "$shallow"; then echo "shallow $(cd "$(dirname "$shallow")" && pwd -P)/shallow"; fi
+if test -s "$shallow" && ! test -L "$shallow"; then say shallow "$(cd "$(dirname "$shallow")" && pwd -P)/shallow"; fi
 value() { git config --get-all "$1" | head -n 1; }
 url=$(value remote.origin.url)
 case $url in
@@ -57,12 +61,12 @@ case $url in
     rest=\${url#*://}; host=\${rest%%/*}; path=\${rest#"$host"}
     url=\${url%%://*}://\${host##*@}$path ;;
 esac
-echo "origin $url"
-echo "tagopt $(value remote.origin.tagopt)"
-if test "$(value remote.origin.promisor)" = true; then echo "filter $(value remote.origin.partialclonefilter)"; fi
-if sha=$(git rev-parse --quiet --verify HEAD); then echo "head $sha"; fi
+say origin "$url"
+say tagopt "$(value remote.origin.tagopt)"
+if test "$(value remote.origin.promisor)" = true; then say filter "$(value remote.origin.partialclonefilter)"; fi
+if sha=$(git rev-parse --quiet --verify HEAD); then say head "$sha"; fi
 if ! test "\${sha:-}" && ! git symbolic-ref --quiet HEAD > /dev/null; then exit 1; fi
-git for-each-ref --format='create %(refname) %(objectname)' "refs/tags/$1v*"
+say refs "$refs"
 `
 
 /**
@@ -74,8 +78,9 @@ git for-each-ref --format='create %(refname) %(objectname)' "refs/tags/$1v*"
 export async function inspect(shell: Shell, prefix: string): Promise<Source> {
   const { code, stdout, stderr } = await shell(inspectScript, prefix)
   if (code !== 0) throw noRepository(stderr)
-  const lines = stdout.split("\n")
-  const value = (key: string) => lines.find(line => line.startsWith(`${key} `))?.slice(key.length + 1)
+  // Records end in NUL, which nothing in them can hold, so that no name or value forges another.
+  const records = stdout.split("\0")
+  const value = (key: string) => records.find(record => record.startsWith(`${key} `))?.slice(key.length + 1)
   const sha = value("head")
   if (sha === undefined) {
     const remedy = "Make a first commit: git add . && git commit -m 'feat: first version'"
@@ -89,7 +94,13 @@ export async function inspect(shell: Shell, prefix: string): Promise<Source> {
     origin: value("origin") ?? "",
     noTags: value("tagopt") === "--no-tags",
     filter: value("filter"),
-    refs: lines.filter(line => line.startsWith("create ")).join("\n"),
+    refs: (value("refs") ?? "")
+      .split("\n")
+      .flatMap(line => {
+        const [, object, tag = ""] = /^([0-9a-f]{40,64}) (\S+)$/.exec(line) ?? []
+        return versionOf(tag, prefix) === undefined ? [] : [`create refs/tags/${tag} ${object}`]
+      })
+      .join("\n"),
   }
 }
 
@@ -109,8 +120,10 @@ if ! git cat-file -e "$SHA^{commit}"; then
   echo "The commit $SHA is not among the repository's objects; are they elsewhere (git clone --shared or --reference)?" >&2
   exit 1
 fi
-git update-ref --no-deref HEAD "$SHA"
 git update-ref --stdin < "$REFS"
+# A ref, so that a fetch says to the remote what is here already; a commit that is only checked out is none.
+git update-ref refs/ecs-release/head "$SHA"
+git update-ref --no-deref HEAD "$SHA"
 `
 
 /** The environment of {@link importHistory}, but for `OBJECTS`, `SHALLOW` and `REFS`: paths where it runs. */

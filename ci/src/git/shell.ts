@@ -15,6 +15,9 @@ export type Way = {
   secrets: Record<string, Secret>
 }
 
+/** The exit code of a script whose prelude failed. */
+export const preludeFailed = 118
+
 const outputFile = "/tmp/ecs-release.out"
 
 /**
@@ -28,8 +31,13 @@ const wrapper = `sh -euc "$0" sh "$@" > ${outputFile} || { code=$?; test $code -
 export class ContainerShell {
   private secrets: Way["secrets"] = {}
   private asked = 0
+  /** Why the prelude failed, if it did: then nothing after it can be right. */
+  private broken?: Ran
 
-  /** @param prelude a script that runs before the first one, in the same container run */
+  /**
+   * @param prelude a script that runs before the first one, in the same container run. If it fails, so does every script, with its
+   *   words and exit code {@link preludeFailed}.
+   */
   constructor(
     public container: Container,
     private prelude = "",
@@ -46,8 +54,12 @@ export class ContainerShell {
 
   /** Runs a script that asks no remote. */
   readonly run: Shell = async (script, ...args) => {
-    const whole = this.prelude + script
+    if (this.broken) return this.broken
+    // Not ( … ) || exit: in such a list a shell goes on after a command that fails.
+    const guarded =
+      this.prelude && `set +e\n( set -e\n${this.prelude}\n)\ntest $? = 0 || exit ${preludeFailed}\nset -e\n`
     this.prelude = ""
+    const whole = guarded + script
     this.container = this.container.withExec(["sh", "-c", wrapper, whole, ...args], {
       expect: ReturnType.Any,
     })
@@ -56,6 +68,7 @@ export class ContainerShell {
       this.container.file(outputFile).contents(),
       this.container.stderr(),
     ])
+    if (code === preludeFailed) this.broken = { code, stdout, stderr }
     return { code, stdout, stderr }
   }
 

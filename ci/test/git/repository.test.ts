@@ -193,6 +193,26 @@ test.each([
   expect((await inspect(localShell(path), "")).origin).toBe(shown)
 })
 
+test("tags that name no version break nothing, and names and values forge nothing", async () => {
+  const path = repository()
+  git(path, ["tag", "v1.2.3"])
+  commit(path, "fix: b")
+  const head = git(path, ["rev-parse", "HEAD"])
+  writeFileSync(join(path, ".git/refs/tags/v-old"), `${"1".repeat(40)}\n`)
+  writeFileSync(join(path, ".git/refs/tags/v2.0.0-x~"), `${head}\n`)
+  git(path, ["config", "remote.origin.url", `https://x/\nhead ${"2".repeat(40)}\nrefs ${head} v9.0.0`])
+  git(path, ["config", "--add", "remote.origin.tagopt", `--no-tags\\nhead ${"3".repeat(40)}`])
+  const { source, shell } = await localHistory(path)
+  expect(source.sha).toBe(head)
+  expect(source.refs).toBe(`create refs/tags/v1.2.3 ${git(path, ["rev-parse", "v1.2.3"])}`)
+  expect((await readHead(shell, "")).merged.map(({ tag }) => tag)).toEqual(["v1.2.3"])
+})
+
+test("a fetch says what is here already, also without a version tag", async () => {
+  const { shell } = await localHistory(repository())
+  expect((await shell("git for-each-ref --format='%(refname)'")).stdout).toBe("refs/ecs-release/head\n")
+})
+
 describe("a source that cannot be read says why", () => {
   const error = (path: string) => localHistory(path).then(String, String)
 
