@@ -12,6 +12,7 @@ import {
   isCompleted,
   open,
   primaryOf,
+  revisionOf,
   shortName,
   type Target,
 } from "./ecs/service.js"
@@ -130,10 +131,7 @@ export async function deploy(aws: Aws, options: DeployRun): Promise<DeployResult
 async function prepare(target: Target, options: DeployOptions): Promise<DeployPlan> {
   const [service] = await Promise.all([describeService(target), assertInEcr(target.aws, options.image)])
   assertDeployable(service, target)
-  const current = await describeRevision(
-    target,
-    primaryOf(service)?.taskDefinition ?? service.taskDefinition ?? "",
-  )
+  const current = await describeRevision(target, revisionOf(service))
   const template = options.template ? await describeRevision(target, options.template) : current
   const change = patch(current.definition, template.tags, options, template.definition)
   const latest = change.unchanged ? current : await describeRevision(target, change.registration.family)

@@ -9,6 +9,7 @@ import {
   isCompleted,
   open,
   primaryOf,
+  revisionOf,
 } from "./ecs/service.js"
 import { chooseContainer } from "./ecs/task-definition.js"
 import { urlOf } from "./ecs/url.js"
@@ -45,7 +46,7 @@ export async function preflight(aws: Aws, settings: Settings, version: string): 
     const service = await describeService(target)
     assertDeployable(service, target)
     const primary = primaryOf(service)
-    const arn = primary?.taskDefinition ?? service.taskDefinition ?? ""
+    const arn = revisionOf(service)
     const [running, template, url, rolledBack] = await Promise.all([
       describeRevision(target, arn),
       settings.template === "" ? undefined : describeRevision(target, settings.template),

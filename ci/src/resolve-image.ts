@@ -3,7 +3,7 @@ import { explained } from "./aws/errors.js"
 import { imageNamed, type NamedImage } from "./ecr/image.js"
 import { Registry } from "./ecr/registry.js"
 import { describeRevision, readRevision } from "./ecs/revision.js"
-import { describeService, errorContext, open, primaryOf } from "./ecs/service.js"
+import { describeService, errorContext, open, revisionOf } from "./ecs/service.js"
 import { UserError } from "./lib/errors.js"
 import { type Settings, targetOf } from "./settings.js"
 import { type ComputedVersion, computeVersion } from "./version/compute.js"
@@ -42,7 +42,7 @@ async function whatRuns(aws: Aws, settings: Settings): Promise<NamedImage> {
   const target = await open(aws, targetOf(settings))
   return explained(errorContext(target), async () => {
     const service = await describeService(target)
-    const arn = primaryOf(service)?.taskDefinition ?? service.taskDefinition ?? ""
+    const arn = revisionOf(service)
     const { image, version, commit } = readRevision(
       await describeRevision(target, arn),
       settings.container || undefined,

@@ -14,6 +14,7 @@ import {
   isCompleted,
   open,
   primaryOf,
+  revisionOf,
   shortName,
   type Target,
 } from "./ecs/service.js"
@@ -81,7 +82,7 @@ export async function rollback(aws: Aws, options: RollbackOptions): Promise<Depl
   return explained({ ...errorContext(target), repository }, async () => {
     const service = await describeService(target)
     assertDeployable(service, target)
-    const arn = primaryOf(service)?.taskDefinition ?? service.taskDefinition ?? ""
+    const arn = revisionOf(service)
     const current = readRevision(await describeRevision(target, arn), container)
     const named = options.to === undefined ? undefined : await imageNamed(aws, options, options.to)
     const to = named?.version
@@ -114,8 +115,7 @@ export async function wasRolledBack(
   const target = await open(aws, options)
   return explained(errorContext(target), async () => {
     const service = await describeService(target)
-    const primary = primaryOf(service)
-    const current = await describeRevision(target, primary?.taskDefinition ?? service.taskDefinition ?? "")
+    const current = await describeRevision(target, revisionOf(service))
     const running = readRevision(current, container)
     if (running.version === version) return undefined
     const revisions = await recentRevisions(target, current.definition.family ?? "", container)

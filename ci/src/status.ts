@@ -3,7 +3,15 @@ import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
 import { parseImage } from "./ecr/image.js"
 import { describeRevision, type Revision, readRevision, recentRevisions } from "./ecs/revision.js"
-import { describeService, errorContext, isCompleted, open, primaryOf, shortName } from "./ecs/service.js"
+import {
+  describeService,
+  errorContext,
+  isCompleted,
+  open,
+  primaryOf,
+  revisionOf,
+  shortName,
+} from "./ecs/service.js"
 import { listServiceDeployments, type RecordedDeployment } from "./ecs/service-deployment.js"
 import { table, when } from "./lib/table.js"
 
@@ -49,7 +57,7 @@ export async function status(
   const target = await open(aws, options)
   return explained(errorContext(target), async () => {
     const service = await describeService(target)
-    const arn = primaryOf(service)?.taskDefinition ?? service.taskDefinition ?? ""
+    const arn = revisionOf(service)
     const current = await describeRevision(target, arn)
     const family = current.definition.family ?? ""
     const [revisions, records] = await Promise.all([

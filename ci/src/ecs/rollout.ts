@@ -3,7 +3,15 @@ import { UserError } from "../lib/errors.js"
 import { isNewer } from "../lib/semver.js"
 import { completed, type Deployed, type DeployResult, deployError } from "./result.js"
 import { describeRevision, note, readRevision } from "./revision.js"
-import { describeService, isCompleted, primaryOf, shortName, type Target, updateService } from "./service.js"
+import {
+  describeService,
+  isCompleted,
+  primaryOf,
+  revisionOf,
+  shortName,
+  type Target,
+  updateService,
+} from "./service.js"
 import { completedTag, rolledBackTag } from "./task-definition.js"
 import { follow } from "./wait.js"
 
@@ -134,10 +142,7 @@ async function lookAgain(
   const { version, container } = rollout
   const service = await describeService(target)
   const primary = primaryOf(service)
-  const there = readRevision(
-    await describeRevision(target, primary?.taskDefinition ?? service.taskDefinition ?? ""),
-    container,
-  )
+  const there = readRevision(await describeRevision(target, revisionOf(service)), container)
   if (isNewer(there.released, version)) {
     throw new Overtaken(
       `superseded: ${target.cluster}/${target.service} has ${there.released}, which is newer than ${version}; nothing is deployed`,

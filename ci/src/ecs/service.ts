@@ -96,6 +96,11 @@ export function primaryOf(service: Service | undefined): Deployment | undefined 
   return service?.deployments?.find(({ status }) => status === "PRIMARY")
 }
 
+/** ARN of the task definition that the service runs, or is on its way to; "" if it has none. */
+export function revisionOf(service: Service): string {
+  return primaryOf(service)?.taskDefinition ?? service.taskDefinition ?? ""
+}
+
 /**
  * Whether a deployment has come to its end well. If ECS gives no rollout state (a Classic Load Balancer; API
  * reference, `Deployment`), it has when it is alone and all its tasks run.

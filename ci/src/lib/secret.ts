@@ -1,4 +1,4 @@
-import { dag, type Secret } from "@dagger.io/dagger"
+import type { Secret } from "@dagger.io/dagger"
 
 /**
  * A Secret's value without surrounding white space (`cmd://` leaves a newline), or undefined if it has none. An unset
@@ -10,10 +10,4 @@ export async function plaintext(secret?: Secret): Promise<string | undefined> {
   } catch {
     return undefined
   }
-}
-
-/** The same Secret, trimmed and under a name of its own, or undefined if it has no value. */
-export async function present(secret: Secret | undefined, name: string): Promise<Secret | undefined> {
-  const value = await plaintext(secret)
-  return value === undefined ? undefined : dag.setSecret(name, value)
 }
