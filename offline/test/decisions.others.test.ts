@@ -1,7 +1,7 @@
 import { cpSync } from "node:fs"
 import { join } from "node:path"
-import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { ModuleWorld } from "./module.world.js"
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest"
+import { ModuleWorld, untilFinished } from "./module.world.js"
 
 // What a release decides by what others did, what it does once, and what every function answers.
 
@@ -11,36 +11,27 @@ beforeAll(async () => {
   await world.start()
   world.commit("feat: begin\n\nRelease-As: 0.3.6")
   await world.push("main")
-  await release()
+  await world.release()
 }, 300_000)
 afterAll(() => world.remove(), 60_000)
-
-const release = (timeout = 900, severity = "", migrate = "") =>
-  world.run(module => module.release(timeout, severity, migrate))
-/** Commits on main and pushes it. */
-const push = async (message: string, files: Record<string, string> = {}) => {
-  const commit = world.commit(message, files)
-  await world.push("main")
-  return commit
-}
 
 describe("what other people did meanwhile", { timeout: 300_000 }, () => {
   test("an older commit whose number a newer one took is superseded, not told to take another number", async () => {
     world.commit("fix: older")
-    const older = clone("older")
+    const older = world.clone("older")
     world.commit("fix: newer")
     await world.push("main")
-    expect(await release()).toMatch(/^completed: .* 0\.3\.7/)
+    expect(await world.release()).toMatch(/^completed: .* 0\.3\.7/)
     const tags = await world.remoteTags()
-    expect(await world.run(module => module.release(), {}, older)).toMatch(/^superseded: .* 0\.3\.7/)
+    expect(await world.release({}, older)).toMatch(/^superseded: .* 0\.3\.7/)
     expect(await world.run(module => module.push(), {}, older)).toMatch(/^superseded: .* 0\.3\.7/)
     expect(await world.remoteTags()).toEqual(tags)
   })
 
   test("a release does not undo the deployment of a named older version", async () => {
     await world.run(module => module.deploy("0.3.6"))
-    await push("docs: nothing to release")
-    expect(await release()).toMatch(
+    await world.pushCommit("docs: nothing to release")
+    expect(await world.release()).toMatch(
       /^nothing to release since 0\.3\.7: .*; 0\.3\.7 ran before, and 0\.3\.6 was deployed in its place, and hello\/hello runs 0\.3\.6/,
     )
     expect(await world.runningVersion()).toBe("0.3.6")
@@ -48,18 +39,18 @@ describe("what other people did meanwhile", { timeout: 300_000 }, () => {
   })
 
   test("an image that has the version's number, and not its commit's, is not deployed", async () => {
-    const commit = await push("fix: claimed and never pushed")
+    const commit = await world.pushCommit("fix: claimed and never pushed")
     await world.push(`${commit}:refs/tags/v0.3.8`)
     await world.tagImage("0.3.7", "0.3.8")
-    await push("docs: nothing to release")
-    await expect(release()).rejects.toThrow(/0\.3\.8 is in the registry already, with another image/)
+    await world.pushCommit("docs: nothing to release")
+    await expect(world.release()).rejects.toThrow(/0\.3\.8 is in the registry already, with another image/)
     expect(await world.runningVersion()).toBe("0.3.7")
-    await push("fix: go on\n\nRelease-As: 0.3.9")
-    expect(await release()).toMatch(/^completed: .* 0\.3\.9/)
+    await world.pushCommit("fix: go on\n\nRelease-As: 0.3.9")
+    expect(await world.release()).toMatch(/^completed: .* 0\.3\.9/)
   })
 
   test("a typing mistake in the template or the container burns no version", async () => {
-    await push("fix: not yet")
+    await world.pushCommit("fix: not yet")
     const tags = await world.remoteTags()
     await expect(world.run(module => module.release(), { template: "nope" })).rejects.toThrow(
       /no such task definition[\s\S]*--template/,
@@ -70,10 +61,10 @@ describe("what other people did meanwhile", { timeout: 300_000 }, () => {
 
   test("plan says what release will do with a version that was claimed and not deployed", async () => {
     await world.run(module => module.push())
-    await push("docs: nothing to release")
+    await world.pushCommit("docs: nothing to release")
     const plan = JSON.parse(await world.run(module => module.plan()))
     expect(plan.release).toEqual(["deploy 0.3.10 to hello/hello by digest"])
-    expect(await release()).toMatch(/^completed: .* 0\.3\.10/)
+    expect(await world.release()).toMatch(/^completed: .* 0\.3\.10/)
     expect(JSON.parse(await world.run(module => module.plan()))).toMatchObject({
       release: [],
       service: [expect.stringMatching(/^nothing to release since 0\.3\.10: .*hello\/hello runs 0\.3\.10/)],
@@ -85,42 +76,46 @@ describe("a migration", { timeout: 300_000 }, () => {
   const migrate = "python3 hello_world.py --version >&2; test ! -e /nope"
 
   test("of one version runs once, however many runs of it there are at once", async () => {
-    await push("feat: migrated by two")
-    const twin = clone("twin")
-    const first = world.run(module => module.release(900, "", "sleep 12"))
-    await expect
-      .poll(() => world.tasks("ecs-release/migrate/hello/0-4-0"), { timeout: 120_000 })
-      .toHaveLength(1)
+    await world.pushCommit("feat: migrated by two")
+    const twin = world.clone("twin")
+    const migration = "ecs-release/migrate/hello/0-4-0"
+    const first = world.release({ migrate: untilFinished })
+    await expect.poll(() => world.tasks(migration), { timeout: 120_000 }).toHaveLength(1)
+    const lines = vi.spyOn(console, "log")
     // A command that would fail shows whether it runs.
-    const second = await world.run(module => module.release(900, "", "exit 3"), {}, twin)
-    expect([await first, second].map(end => end.split(":")[0]).sort()).toEqual(
-      expect.arrayContaining(["completed"]),
-    )
-    expect(await world.tasks("ecs-release/migrate/hello/0-4-0")).toHaveLength(1)
+    const second = world.release({ migrate: "exit 3" }, twin)
+    await expect
+      .poll(() => lines.mock.calls.flat().join("\n"), { timeout: 120_000 })
+      .toMatch(/of another run does this already/)
+    lines.mockRestore()
+    await world.finish(migration)
+    const ends = (await Promise.all([first, second])).map(end => end.split(":")[0])
+    expect(ends).toContain("completed")
+    expect(await world.tasks(migration)).toHaveLength(1)
     expect(await world.runningVersion()).toBe("0.4.0")
   })
 
   test("runs once for a version", async () => {
-    await push("feat: migrated")
+    await world.pushCommit("feat: migrated")
     await world.run(module => module.push())
-    expect(await release(900, "", "exit 3").catch(String)).toMatch(/failed: the command exited 3/)
-    expect(await release(900, "", migrate)).toMatch(/^completed[\s\S]*migrate \d/)
+    expect(await world.release({ migrate: "exit 3" }).catch(String)).toMatch(/failed: the command exited 3/)
+    expect(await world.release({ migrate })).toMatch(/^completed[\s\S]*migrate \d/)
     // A command that would fail shows whether it runs.
-    expect(await release(900, "", "exit 3")).toMatch(/^unchanged/)
+    expect(await world.release({ migrate: "exit 3" })).toMatch(/^unchanged/)
     const { version } = JSON.parse(await world.run(module => module.plan()))
     await world.run(module => module.deploy("0.3.7"))
     await world.run(module => module.deploy(version))
-    expect(await release(900, "", "exit 3")).toMatch(/^unchanged/)
+    expect(await world.release({ migrate: "exit 3" })).toMatch(/^unchanged/)
   })
 })
 
 describe("settings", { timeout: 300_000 }, () => {
   test("go live by deploy if HEAD is no release", async () => {
-    await push("docs: no release")
+    await world.pushCommit("docs: no release")
     expect(await world.run(module => module.deploy())).toMatch(
       /^unchanged: hello\/hello runs 0\.5\.0 already/,
     )
-    await push("feat: not released yet")
+    await world.pushCommit("feat: not released yet")
     await expect(world.run(module => module.deploy())).rejects.toThrow(/has no image[\s\S]*--image/)
   })
 
@@ -165,11 +160,11 @@ describe("every function answers", { timeout: 300_000 }, () => {
   })
 
   test("a gate that asks for a scan fails closed, and what it holds back is finished without it", async () => {
-    await push("fix: scanned")
+    await world.pushCommit("fix: scanned")
     // The emulated registry scans nothing.
-    await expect(release(900, "HIGH")).rejects.toThrow(/→ /)
+    await expect(world.release({ severity: "HIGH" })).rejects.toThrow(/→ /)
     expect(await world.runningVersion()).toBe("0.5.0")
-    expect(await release()).toMatch(/^completed: /)
+    expect(await world.release()).toMatch(/^completed: /)
   })
 })
 
@@ -207,9 +202,3 @@ describe("test, test-report and build never refuse because of a version rule", {
     world.git("clean", "-fdq")
   })
 })
-
-function clone(name: string): string {
-  const folder = join(world.folder, name)
-  world.git("clone", "-q", world.source, folder)
-  return folder
-}

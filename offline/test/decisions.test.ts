@@ -1,6 +1,5 @@
-import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { ModuleWorld } from "./module.world.js"
+import { ModuleWorld, untilFinished } from "./module.world.js"
 
 // What a release decides, on a remote that holds what was pushed and nothing else.
 
@@ -11,26 +10,17 @@ beforeAll(async () => {
 })
 afterAll(() => world.remove(), 60_000)
 
-const release = (timeout = 900, severity = "", migrate = "") =>
-  world.run(module => module.release(timeout, severity, migrate))
-/** Commits on main and pushes it. */
-const push = async (message: string, files: Record<string, string> = {}) => {
-  const commit = world.commit(message, files)
-  await world.push("main")
-  return commit
-}
-
 describe("what is released", { timeout: 300_000 }, () => {
   test("the first version", async () => {
     await world.push("main")
-    expect(await release()).toMatch(/^completed: hello\/hello runs 0\.1\.0/)
+    expect(await world.release()).toMatch(/^completed: hello\/hello runs 0\.1\.0/)
   })
 
   test("a commit that was not pushed is not released, and burns no version", async () => {
     world.commit("feat: not pushed")
     const tags = await world.remoteTags()
     const refused = /does not hold this commit[\s\S]*→ .*git push[\s\S]*--branch/
-    await expect(release()).rejects.toThrow(refused)
+    await expect(world.release()).rejects.toThrow(refused)
     await expect(world.run(module => module.push())).rejects.toThrow(refused)
     expect(await world.remoteTags()).toEqual(tags)
     world.git("reset", "-q", "--hard", "HEAD~1")
@@ -40,7 +30,7 @@ describe("what is released", { timeout: 300_000 }, () => {
     world.git("checkout", "-q", "-b", "feature")
     world.commit("fix: on a branch")
     await world.push("feature")
-    await expect(release()).rejects.toThrow(/default branch does not hold this commit/)
+    await expect(world.release()).rejects.toThrow(/default branch does not hold this commit/)
     await expect(world.run(module => module.release(), { branch: "nope" })).rejects.toThrow(
       /no such branch.*nope/,
     )
@@ -53,47 +43,47 @@ describe("what is released", { timeout: 300_000 }, () => {
   })
 
   test("a detached clone of a commit that the branch holds is released", async () => {
-    await push("fix: detached")
+    await world.pushCommit("fix: detached")
     world.git("checkout", "-q", "--detach")
-    expect(await release()).toMatch(/^completed: .* 0\.1\.2/)
+    expect(await world.release()).toMatch(/^completed: .* 0\.1\.2/)
     world.git("checkout", "-q", "main")
   })
 })
 
 describe("a version that was claimed and never reached the service", { timeout: 300_000 }, () => {
   test("is finished by the next release, whatever its commits, if its image is in the registry", async () => {
-    const commit = await push("feat: pushed and not deployed")
+    const commit = await world.pushCommit("feat: pushed and not deployed")
     await world.run(module => module.push())
     expect(await world.runningVersion()).toBe("0.1.2")
-    await push("docs: nothing to release")
-    const text = await release()
+    await world.pushCommit("docs: nothing to release")
+    const text = await world.release()
     expect(text).toMatch(/^completed: hello\/hello runs 0\.2\.0/)
     expect(text).toMatch(new RegExp(`^commit +${commit}$`, "m"))
     expect(await world.runningVersion()).toBe("0.2.0")
-    expect(await release()).toMatch(
+    expect(await world.release()).toMatch(
       /^nothing to release since 0\.2\.0: .*; hello\/hello runs 0\.2\.0; nothing is deployed/,
     )
   })
 
   test("is an error that says how, if it is not", async () => {
-    await push("fix: claimed and never built")
+    await world.pushCommit("fix: claimed and never built")
     world.git("tag", "v0.2.1")
     await world.push("v0.2.1")
-    await push("docs: nothing to release")
-    await expect(release()).rejects.toThrow(
+    await world.pushCommit("docs: nothing to release")
+    await expect(world.release()).rejects.toThrow(
       /0\.2\.1 was claimed and never released: hello\/hello runs 0\.2\.0[\s\S]*→ .*git checkout v0\.2\.1 && dagger call release/,
     )
     world.git("checkout", "-q", "--detach", "v0.2.1")
-    expect(await release()).toMatch(/^completed: .* 0\.2\.1/)
+    expect(await world.release()).toMatch(/^completed: .* 0\.2\.1/)
     world.git("checkout", "-q", "main")
   })
 
   test("and was rolled back stays so, and the release says it", async () => {
-    await push("feat: to be taken back")
-    expect(await release()).toMatch(/^completed: .* 0\.3\.0/)
+    await world.pushCommit("feat: to be taken back")
+    expect(await world.release()).toMatch(/^completed: .* 0\.3\.0/)
     expect(await world.run(module => module.rollback("v0.2.1"))).toMatch(/^completed: .* 0\.2\.1/)
-    await push("docs: after the rollback")
-    expect(await release()).toMatch(
+    await world.pushCommit("docs: after the rollback")
+    expect(await world.release()).toMatch(
       /^nothing to release since 0\.3\.0: .*; 0\.3\.0 was rolled back at .*, and hello\/hello runs 0\.2\.1/,
     )
     expect(await world.runningVersion()).toBe("0.2.1")
@@ -107,16 +97,15 @@ describe("a version that was claimed and never reached the service", { timeout: 
 
 describe("an older version never replaces a newer one", { timeout: 300_000 }, () => {
   test("not if the newer one is released while this one waits for its migration", async () => {
-    await push("fix: slow")
-    const slow = clone("slow")
+    await world.pushCommit("fix: slow")
+    const slow = world.clone("slow")
     world.git("commit", "-q", "--allow-empty", "-m", "fix: quick")
     await world.push("main")
-    const running = world.run(module => module.release(900, "", "sleep 20"), {}, slow)
-    await expect
-      .poll(async () => Object.keys(await world.remoteTags()), { timeout: 120_000 })
-      .toContain("v0.3.1")
-    const quick = await release()
-    expect(quick).toMatch(/^completed: .* 0\.3\.2/)
+    const running = world.release({ migrate: untilFinished }, slow)
+    const migration = "ecs-release/migrate/hello/0-3-1"
+    await expect.poll(() => world.tasks(migration), { timeout: 120_000 }).toHaveLength(1)
+    expect(await world.release()).toMatch(/^completed: .* 0\.3\.2/)
+    await world.finish(migration)
     expect(await running).toMatch(/^superseded: .* older than 0\.3\.2/)
     expect(await world.runningVersion()).toBe("0.3.2")
   })
@@ -132,13 +121,11 @@ describe("an older version never replaces a newer one", { timeout: 300_000 }, ()
   test("three pushes within seconds end in the newest, and none is lost", async () => {
     const clones = ["one", "two", "three"].map(name => {
       world.git("commit", "-q", "--allow-empty", "-m", `fix: ${name}`)
-      return clone(name)
+      return world.clone(name)
     })
     await world.push("main")
     const ends = await Promise.all(
-      clones.map(folder =>
-        world.run(module => module.release(), {}, folder).catch(error => String(error.message)),
-      ),
+      clones.map(folder => world.release({}, folder).catch(error => String(error.message))),
     )
     for (const end of ends) expect(end).toMatch(/^(completed|superseded|unchanged)/)
     expect(ends[2]).toMatch(/^completed/)
@@ -148,17 +135,11 @@ describe("an older version never replaces a newer one", { timeout: 300_000 }, ()
   })
 
   test("runs of one commit at once end with one image", async () => {
-    await push("fix: at once")
-    const folders = ["a", "b", "c"].map(clone)
-    const ends = await Promise.all(folders.map(folder => world.run(module => module.release(), {}, folder)))
+    await world.pushCommit("fix: at once")
+    const folders = ["a", "b", "c"].map(name => world.clone(name))
+    const ends = await Promise.all(folders.map(folder => world.release({}, folder)))
     const versions = ends.map(end => /^(?:completed|unchanged): hello\/hello runs (\S+?)[: ]/.exec(end)?.[1])
     expect(versions, ends.join("\n")).toEqual(Array(3).fill(await world.runningVersion()))
     expect(new Set(ends.map(end => /^image .*/m.exec(end)?.[0])).size).toBe(1)
   })
 })
-
-function clone(name: string): string {
-  const folder = join(world.folder, name)
-  world.git("clone", "-q", world.source, folder)
-  return folder
-}

@@ -1,13 +1,17 @@
+import { execFileSync } from "node:child_process"
 import { cpSync } from "node:fs"
 import { join } from "node:path"
 import { ECR } from "@aws-sdk/client-ecr"
 import { ECS } from "@aws-sdk/client-ecs"
 import { connection, dag } from "@dagger.io/dagger"
 import { EcsRelease } from "../../ci/src/index.js"
-import { ensureDocker } from "../machine/docker.js"
+import { dockerEnv, ensureDocker } from "../machine/docker.js"
 import { resolveImage } from "../machine/images.js"
 import { startSession } from "../session/server.js"
 import { TestWorld } from "./release.world.js"
+
+/** A command for a one-off task that runs until `ModuleWorld.finish`. */
+export const untilFinished = 'trap "exit 0" USR1; while :; do sleep 0.1; done'
 
 /** A repository and a world of its own, for the module's functions called in this process: many calls, one session. */
 export class ModuleWorld extends TestWorld {
@@ -86,6 +90,29 @@ export class ModuleWorld extends TestWorld {
     return call(module)
   }
 
+  /**
+   * Calls `release`.
+   *
+   * @param folder the clone, the repository if left out
+   */
+  release({ timeout = 900, severity = "", migrate = "" } = {}, folder?: string): Promise<string> {
+    return this.run(module => module.release(timeout, severity, migrate), {}, folder)
+  }
+
+  /** Commits, and pushes main to the world's remote. Returns the commit. */
+  async pushCommit(message: string, files: Record<string, string> = {}): Promise<string> {
+    const commit = this.commit(message, files)
+    await this.push("main")
+    return commit
+  }
+
+  /** A clone of the repository as it is now. */
+  clone(name: string): string {
+    const folder = join(this.folder, name)
+    this.git("clone", "-q", this.source, folder)
+    return folder
+  }
+
   /** Pushes to the world's remote. */
   async push(...refs: string[]): Promise<void> {
     const { git } = await this.up()
@@ -112,6 +139,17 @@ export class ModuleWorld extends TestWorld {
       ),
     )
     return lists.flatMap(({ taskArns = [] }) => taskArns)
+  }
+
+  /** Ends the one-off tasks of that name that run `untilFinished`. */
+  async finish(startedBy: string): Promise<void> {
+    const { docker } = await this.up()
+    const ids = (await this.tasks(startedBy)).map(arn => arn.split("/").at(-1)?.slice(0, 8))
+    for (const id of ids) {
+      execFileSync(docker.cli, ["kill", "--signal", "USR1", `ministack-ecs-${id}-app`], {
+        env: { ...process.env, ...dockerEnv(docker) },
+      })
+    }
   }
 
   override async remove(): Promise<void> {

@@ -1,16 +1,21 @@
 import { execFileSync } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { dag } from "@dagger.io/dagger"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { EcsRelease } from "../../ci/src/index.js"
 import { dockerEnv } from "../machine/docker.js"
-import { TestWorld } from "./release.world.js"
+import { ModuleWorld } from "./module.world.js"
+import type { Ran } from "./release.world.js"
 
-/** One repository and one world, whose releases follow each other. */
-let world: TestWorld
-let first: string
+// The command line from end to end; what needs no process of its own is called in this one.
 
-beforeAll(() => {
-  world = new TestWorld()
+let world: ModuleWorld
+let first: { commit: string; ran: Ran }
+
+beforeAll(async () => {
+  world = new ModuleWorld()
+  await world.start()
 })
 afterAll(() => world.remove(), 60_000)
 
@@ -21,13 +26,13 @@ const docker = async (...args: string[]) => {
 
 describe("a commit to a running service", { timeout: 300_000 }, () => {
   test("the first release makes 0.1.0 live", async () => {
-    const { code, stdout, stderr } = await world.call("release")
+    first = { commit: world.git("rev-parse", "HEAD"), ran: await world.call("release") }
+    const { code, stdout, stderr } = first.ran
     expect(code, stderr).toBe(0)
-    first = world.git("rev-parse", "HEAD")
     expect(stdout).toMatch(/^completed: hello\/hello runs 0\.1\.0/)
     for (const line of [
       /^version +0\.1\.0$/m,
-      new RegExp(`^commit +${first}$`, "m"),
+      new RegExp(`^commit +${first.commit}$`, "m"),
       /^url +http:\/\/localhost:\d+\/$/m,
     ]) {
       expect(stdout).toMatch(line)
@@ -41,17 +46,17 @@ describe("a commit to a running service", { timeout: 300_000 }, () => {
     const images = await world.images()
     const digest = images["0.1.0"] as string
     expect(digest).toMatch(/^sha256:/)
-    expect(images[first]).toBe(digest)
-    expect(await world.remoteTags()).toEqual({ "v0.1.0": first })
+    expect(images[first.commit]).toBe(digest)
+    expect(await world.remoteTags()).toEqual({ "v0.1.0": first.commit })
     const { taskDefinition, tags } = await world.service()
     const app = taskDefinition?.containerDefinitions?.find(({ name }) => name === "app")
     expect(app?.image).toMatch(new RegExp(`@${digest}$`))
     expect(app?.environment).toContainEqual({ name: "APP_VERSION", value: "0.1.0" })
-    expect(tags).toMatchObject({ "ecs-release:version": "0.1.0", "ecs-release:commit": first })
+    expect(tags).toMatchObject({ "ecs-release:version": "0.1.0", "ecs-release:commit": first.commit })
     const [{ Config: config }] = JSON.parse(await docker("image", "inspect", app?.image as string))
     expect(config.Labels).toMatchObject({
       "org.opencontainers.image.version": "0.1.0",
-      "org.opencontainers.image.revision": first,
+      "org.opencontainers.image.revision": first.commit,
       "org.opencontainers.image.created": world.git("log", "-1", "--format=%cI"),
     })
     expect(config.User).toBe("65532:65532")
@@ -62,7 +67,7 @@ describe("a commit to a running service", { timeout: 300_000 }, () => {
   test("no secret is in the output, in the image or in its history", async () => {
     const { emulator, git } = await world.up()
     const { AWS_SECRET_ACCESS_KEY: key, AWS_SESSION_TOKEN: session } = emulator.env
-    const { stdout, stderr } = await world.call("release")
+    const { stdout, stderr } = first.ran
     const image = (await world.service()).taskDefinition?.containerDefinitions?.[0]?.image as string
     const seen = [
       stdout,
@@ -86,53 +91,26 @@ describe("a commit to a running service", { timeout: 300_000 }, () => {
     )
   })
 
-  test("a docs commit releases nothing, a fix the next patch, a feature the next minor", async () => {
-    world.commit("docs: explain", { "README.md": "explained" })
-    const nothing = await world.call("release")
-    expect(nothing).toMatchObject({
-      code: 0,
-      stdout: expect.stringMatching(/^nothing to release since 0\.1\.0/),
-    })
-    expect(await world.runningVersion()).toBe("0.1.0")
-    world.commit("fix: mend")
-    expect((await world.call("release")).stdout).toMatch(/^completed: .* runs 0\.1\.1/)
-    world.commit("feat: more")
-    expect((await world.call("version")).stdout).toBe("0.2.0")
-    expect((await world.call("release")).stdout).toMatch(/^completed: .* runs 0\.2\.0/)
-    expect(await world.runningVersion()).toBe("0.2.0")
-  })
-
-  test("a commit that is older than what is released deploys nothing", async () => {
-    world.git("checkout", "-q", "--detach", (await world.remoteTags())["v0.1.1"] as string)
-    const { code, stdout } = await world.call("release")
-    expect([code, stdout]).toEqual([0, expect.stringMatching(/^superseded: .* is older than 0\.2\.0/)])
-    expect(await world.runningVersion()).toBe("0.2.0")
-    world.git("checkout", "-q", "main")
-  })
-
   test("a failing app test stops the release before anything is claimed or pushed", async () => {
     const before = [await world.images(), await world.remoteTags()]
-    world.commit("feat: break", {
+    await world.pushCommit("feat: break", {
       "app/test_break.py":
         "import unittest\nclass T(unittest.TestCase):\n  def test(self): self.fail('on purpose')\n",
     })
-    const { code, stderr } = await world.call("release")
-    expect(code).not.toBe(0)
-    expect(stderr).toContain("on purpose")
+    await expect(world.release()).rejects.toThrow(/exit code: 1/)
+    expect(world.progress.join("\n")).toContain("on purpose")
     expect([await world.images(), await world.remoteTags()]).toEqual(before)
-    world.git("reset", "-q", "--hard", "HEAD~1")
+    await world.pushCommit("fix: repair", { "app/test_break.py": "" })
   })
 
   for (const step of ["test", "claim", "push", "deploy"]) {
     test(`killed in the step ${step} and run again, a release ends right`, async () => {
-      const commit = world.commit(`fix: killed in ${step}`)
+      const commit = await world.pushCommit(`fix: killed in ${step}`)
       const killed = await world.dagger(["call", "--source", world.source, "release"], (line, kill) => {
         if (line.startsWith(`${step}: started`)) setTimeout(kill, 150)
       })
       expect(killed.code).toBe(137)
-      const { code, stdout, stderr } = await world.call("release")
-      expect(code, stderr).toBe(0)
-      const version = /^version +(\S+)$/m.exec(stdout)?.[1] as string
+      const version = /^version +(\S+)$/m.exec(await world.release())?.[1] as string
       expect(await world.runningVersion()).toBe(version)
       expect((await world.remoteTags())[`v${version}`]).toBe(commit)
       const images = await world.images()
@@ -142,46 +120,51 @@ describe("a commit to a running service", { timeout: 300_000 }, () => {
 })
 
 describe("mistakes get an error that says what to do", { timeout: 120_000 }, () => {
-  const mistake = async (words: string[], message: RegExp) => {
-    const { code, stdout, stderr } = await world.call(...words)
-    expect(code).toBe(1)
-    expect(stdout).toBe("")
-    expect(stderr).toMatch(message)
-    expect(stderr).toMatch(/→ /)
-    expect(stderr).not.toMatch(/^ +at .*\(/m)
+  const mistake = async (
+    call: (module: EcsRelease) => Promise<unknown>,
+    settings: Partial<EcsRelease>,
+    message: RegExp,
+  ) => {
+    const error = await world.run(call, settings).then(String, String)
+    expect(error).toMatch(message)
+    expect(error).toContain("→ ")
   }
 
+  test("on standard error, without a stack trace", async () => {
+    const { code, stdout, stderr } = await world.call("--dockerfile", "Nope", "build")
+    expect([code, stdout]).toEqual([1, ""])
+    expect(stderr).toMatch(/There is no Nope in the build context[\s\S]*→ /)
+    expect(stderr).not.toMatch(/^ +at .*\(/m)
+  })
+
   test("a dirty work tree", async () => {
-    world.commit("fix: one more")
+    await world.pushCommit("fix: one more")
     writeFileSync(join(world.source, "app/hello_world.py"), "changed")
-    await mistake(["release"], /work tree has changes[\s\S]*app\/hello_world\.py[\s\S]*git stash/)
+    const changes = /work tree has changes[\s\S]*app\/hello_world\.py/
+    await mistake(module => module.release(), {}, changes)
     world.git("checkout", "-q", "app")
   })
 
-  test("no Dockerfile", () =>
-    mistake(["--dockerfile", "Nope", "build"], /There is no Nope in the build context/))
-
   test("no repository", async () => {
-    const { code, stderr } = await world.dagger(["call", "--source", join(world.source, "app"), "version"])
-    expect([code, stderr]).toEqual([1, expect.stringMatching(/not a git repository[\s\S]*--source/)])
+    const folder = dag.host().directory(join(world.source, "app"))
+    await expect(new EcsRelease(folder).version()).rejects.toThrow(/not a git repository[\s\S]*--source/)
   })
 
-  test("an endpoint that does not answer", async () => {
-    Object.assign(world.environment, (await world.up()).emulator.env)
-    await mistake(["--aws-endpoint", "tcp://127.0.0.1:1", "status"], /127\.0\.0\.1:1/)
+  test("an endpoint that does not answer", () => {
+    const awsEndpoint = dag.host().service([{ backend: 1, frontend: 1 }])
+    return mistake(module => module.status(), { awsEndpoint }, /:1\b/)
   })
 
-  test("wrong credentials", async () => {
-    const { emulator } = await world.up()
-    world.environment.WRONG = "AKIAWRONGWRONGWRONG1"
-    const wrong = ["--aws-endpoint", `tcp://127.0.0.1:${emulator.port}`, "--aws-access-key-id", "env://WRONG"]
-    await mistake([...wrong, "status"], /AWS does not know this access key/)
+  test("wrong credentials", () => {
+    const awsAccessKeyId = dag.setSecret("wrong", "AKIAWRONGWRONGWRONG1")
+    return mistake(module => module.status(), { awsAccessKeyId }, /AWS does not know this access key/)
   })
 
-  test("a service that does not exist", () => mistake(["--service", "nope", "release"], /nope/))
+  test("a service that does not exist", () =>
+    mistake(module => module.release(), { service: "nope" }, /nope/))
 
   test("a remote that nobody may push to", () =>
-    mistake(["--git-token", "env://NO_SUCH_TOKEN", "release"], /cannot be claimed[\s\S]*--git-token/))
+    mistake(module => module.release(), { gitToken: undefined }, /cannot be claimed[\s\S]*--git-token/))
 })
 
 test("a second app, of another language, another Dockerfile and other stages, is released by arguments alone", async () => {
@@ -203,19 +186,17 @@ USER 65534
 CMD ["perl", "server.pl"]
 `,
   })
-  const flags = {
+  await world.push("main")
+  const settings = {
     context: "perl",
     dockerfile: "Containerfile",
-    "test-target": "check",
-    "runtime-target": "final",
+    testTarget: "check",
+    runtimeTarget: "final",
     path: "perl",
-    "tag-prefix": "perl/",
+    tagPrefix: "perl/",
   }
-  const { code, stdout, stderr } = await world.call(
-    ...Object.entries(flags).flatMap(([k, v]) => [`--${k}`, v]),
-    "release",
+  expect(await world.run(module => module.release(), settings)).toMatch(
+    /^completed: hello\/hello runs 5\.0\.0/,
   )
-  expect(code, stderr).toBe(0)
-  expect(stdout).toMatch(/^completed: hello\/hello runs 5\.0\.0/)
   expect(await world.runningVersion()).toBe("5.0.0")
 }, 300_000)
