@@ -5,8 +5,12 @@ export default defineConfig({
     include: ["ci/test/**/*.test.ts", "infra/test/**/*.test.ts", "offline/test/**/*.test.ts"],
     // Two files at a time: most of them start processes and containers of their own.
     maxWorkers: 2,
-    // The AWS SDK would say on every run that it will want Node.js 22 one day.
-    env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true" },
+    env: {
+      // The AWS SDK would say on every run that it will want Node.js 22 one day.
+      AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
+      // Seconds a task of the emulator has to run before it counts.
+      STEADY_SECONDS: "0.2",
+    },
     reporters: ["default", "./vitest.slowest.ts"],
     coverage: {
       include: ["ci/src/**/*.ts"],

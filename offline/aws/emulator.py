@@ -25,6 +25,7 @@ from patches import access, ecr, ecs, identity, load_balancer  # noqa: E402
 
 SAVE_SECONDS = 1.0
 SETTLE_SECONDS = 60.0
+SETTLING_SAVE_SECONDS = 5.0
 
 _last_change = 0.0
 
@@ -43,10 +44,14 @@ async def gateway(scope, receive, send):
 
 
 def save_while_running():
-    """Writes the state after changes. ECS goes on changing for a while after a call, so saving does too."""
+    """Writes the state soon after a call. ECS goes on changing for a while, so saving does too, less often."""
+    saved = 0.0
     while True:
         time.sleep(SAVE_SECONDS)
-        if time.monotonic() - _last_change < SETTLE_SECONDS:
+        now = time.monotonic()
+        settling = now - _last_change < SETTLE_SECONDS and now - saved > SETTLING_SAVE_SECONDS
+        if _last_change > saved or settling:
+            saved = now
             persistence.save_all(ministack._build_persistence_save_dict())
 
 

@@ -1,4 +1,5 @@
-import { posix } from "node:path"
+import { existsSync, lstatSync } from "node:fs"
+import { join, posix } from "node:path"
 import { DockerError } from "./docker.js"
 import { notFound, UserError } from "./errors.js"
 import { bareImage, changedLayers, hasLayers, idleContainer, readerOf } from "./image.js"
@@ -166,13 +167,45 @@ export async function readFile(
   return session.once(`file ${key}`, async () => {
     const known = session.store.get<FileValue>("files", key)
     if (known) return known
-    const reader = await readerOf(session, await bareImage(session, layers, platform))
-    const [entry] = await unpackTar(session.store, await openFile(session, reader, path))
-    if (entry?.type !== "file") throw new UserError(`path ${path} is not a regular file`)
+    const image = await bareImage(session, layers, platform)
+    const entry = (await inTopLayer(session, image, path)) ?? (await throughDaemon(session, image, path))
     const file = { name: posix.basename(path), entry } as FileValue
     session.store.put("files", key, file)
     return file
   })
+}
+
+/**
+ * A file of an image's last layer, such as what a command has just written: root on the daemon's own machine finds it in that layer's
+ * folder. Undefined where the daemon has to be asked: for other files, and where links are on the way.
+ */
+async function inTopLayer(session: Session, image: string, path: string): Promise<Entry | undefined> {
+  if (process.getuid?.() !== 0) return undefined
+  const { GraphDriver } = await session.docker.json("GET", `/images/${image}/json`)
+  const layer: string | undefined = GraphDriver?.Name === "overlay2" ? GraphDriver.Data?.UpperDir : undefined
+  if (!layer || !existsSync(layer)) return undefined
+  const names = clean(path).split("/")
+  const stats = names.map((_, index) =>
+    lstatSync(join(layer, ...names.slice(0, index + 1)), { throwIfNoEntry: false }),
+  )
+  const stat = stats.pop()
+  if (!stat?.isFile() || !stats.every(folder => folder?.isDirectory())) return undefined
+  const blob = await session.store.putFile(join(layer, ...names))
+  return {
+    path: posix.basename(path),
+    type: "file",
+    mode: stat.mode & 0o7777,
+    uid: stat.uid,
+    gid: stat.gid,
+    ...blob,
+  }
+}
+
+async function throughDaemon(session: Session, image: string, path: string): Promise<Entry> {
+  const reader = await readerOf(session, image)
+  const [entry] = await unpackTar(session.store, await openFile(session, reader, path))
+  if (entry?.type !== "file") throw new UserError(`path ${path} is not a regular file`)
+  return entry
 }
 
 async function openFile(session: Session, reader: string, path: string, from = path) {

@@ -4,6 +4,7 @@ import functools
 import os
 import time
 
+from ministack.core.concurrency import spawn_background
 from ministack.core.responses import error_response_json, json_response, new_uuid
 from ministack.services import ecs
 
@@ -24,6 +25,7 @@ def apply():
         "_complete_service_deployment": complete_deployment,
         "_record_service_task_healthy": record_healthy,
         "_task_ip": task_ip,
+        "_maybe_mark_stopped": mark_if_stopped,
         "_build_run_kwargs": container_arguments,
     }.items():
         setattr(ecs, inner, functools.partial(replacement, getattr(ecs, inner)))
@@ -141,6 +143,30 @@ def mark_task_stopped(original, arn, task, reason, *rest, **named):
 def task_ip(original, task):
     """The load balancer sends nothing to a task before it is healthy."""
     return original(task) if task.get("_startup_stable") else None
+
+
+_ended = {}
+"""By the id of each container that is waited for: whether Docker has reported its end."""
+
+
+def mark_if_stopped(original, task, docker_client=None):
+    """The emulator asks Docker for every task's containers ten times a second. Here Docker reports when one has ended."""
+    if docker_client is None:
+        return original(task)
+
+    def wait(container):
+        try:
+            docker_client.containers.get(container).wait()
+        finally:
+            _ended[container] = True  # or it can't be waited for: then it is asked for again and again
+
+    containers = task.get("_docker_ids") or []
+    for container in containers:
+        if container not in _ended:
+            _ended[container] = False
+            spawn_background(wait, container, thread_name=f"wait-{container[:8]}")
+    if any(_ended[container] for container in containers):
+        original(task, docker_client)
 
 
 def record_healthy(original, service_key, task):

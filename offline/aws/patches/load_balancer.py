@@ -1,4 +1,4 @@
-"""The load balancer gets an address that can be opened."""
+"""The load balancer has an address that can be opened, and after a restart only targets that run."""
 
 import os
 
@@ -7,6 +7,10 @@ from ministack.services.cloudformation import provisioners
 
 
 def apply():
+    # What the targets of the last run were has no meaning now: another container may have such an address.
+    # ECS registers the service's tasks again as they start.
+    load = alb.load_persisted_state
+    alb.load_persisted_state = lambda data: load({**data, "_targets": {}})
     # On AWS the DNSName leads to the load balancer. Here it is the front port, whatever the load balancer's name.
     address = {"DNSName": f"localhost:{os.environ['FRONT_PORT']}"}
     original = alb._lb_xml
