@@ -1,4 +1,4 @@
-// The rule of the arrows: docs/architecture.md. `npx depcruise ci/src offline` says what breaks it; a test runs it.
+// The dependency rule: docs/architecture.md. `npx depcruise ci/src offline` shows what breaks it; a test runs it.
 
 /** A folder of ci/src imports itself, what stands before it in its own chain, lib, and the settings; nothing else. */
 const noun = (folder, ...before) => ({

@@ -1,4 +1,4 @@
-"""The sample service: greets, serves the greeting over HTTP, and tells its version."""
+"""The sample service: greets, serves the greeting over HTTP, and reports its version."""
 
 import argparse
 import html
@@ -35,7 +35,7 @@ class Handler(BaseHTTPRequestHandler):
 
     server_version = "hello"
     sys_version = ""
-    timeout = 5  # seconds that a client may take to send its request
+    timeout = 5  # seconds that a client has to send its request
 
     def do_GET(self):
         path = self.path.split("?", 1)[0]

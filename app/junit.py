@@ -41,7 +41,7 @@ def report(result):
             kind, text = outcome
             element = ET.SubElement(case, kind, message=text.strip().rsplit("\n", 1)[-1])
             element.text = text
-    # What broke outside a test, such as a module that cannot be imported, is a case of its own.
+    # What broke outside a test, such as a module that cannot be imported, gets its own case.
     for kind, found in result.outcomes():
         for test, text in found:
             if not any(test is case for case, _, _ in result.cases):

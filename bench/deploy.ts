@@ -20,13 +20,13 @@ import { TestWorld } from "../offline/test/release.world.js"
 const log = (line: string) => void process.stderr.write(`${line}\n`)
 const target = { cluster: "hello", service: "hello", container: "app", template: "template-hello" }
 
-/** @param waitSeconds how long the long wait is; 300 unless told */
+/** @param waitSeconds how long the long wait is; 300 by default */
 export async function benchDeploy(waitSeconds = Number(process.env.BENCH_WAIT ?? 300)): Promise<void> {
   const world = new TestWorld()
   try {
     const docker = await ensureDocker(log)
     const stateDir = world.environment.ECS_RELEASE_STATE
-    // A task that never becomes healthy is given up only after the long wait is over.
+    // A task that never becomes healthy is given up on only after the long wait is over.
     const emulator = await ensureEmulator({ docker, stateDir, log, healthSeconds: waitSeconds + 120 })
     const python = await ensurePython(join(import.meta.dirname, "requirements.txt"), log)
     const credentials = {

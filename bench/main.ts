@@ -13,11 +13,11 @@ const wanted = process.argv.slice(2)
 const unknown = wanted.filter(name => !(name in benchmarks))
 if (unknown.length > 0) {
   console.error(
-    `No benchmark is called ${unknown.join(", ")}. There are: ${Object.keys(benchmarks).join(", ")}`,
+    `No benchmark is called ${unknown.join(", ")}. Available: ${Object.keys(benchmarks).join(", ")}`,
   )
   process.exit(1)
 }
-// The tools to compare with are no part of the project: they are installed here, when they are needed.
+// The tools to compare with aren't part of the project: they are installed here when they are needed.
 execFileSync("npm", ["install", "--prefix", folder, "--no-audit", "--no-fund", "--silent"], {
   stdio: "inherit",
 })

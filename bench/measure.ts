@@ -5,7 +5,7 @@ export type Row = { name: string; milliseconds: number; answer: string }
  * Times a piece of work: once to warm up, then the median of some runs.
  *
  * @param runs how many runs count
- * @param work gives what the work answered, to show that all do the same
+ * @param work returns the work's answer, to show that all do the same
  */
 export async function timed(name: string, runs: number, work: () => string | Promise<string>): Promise<Row> {
   process.stderr.write(`${name} …\n`)

@@ -1,6 +1,6 @@
 /** Everything that differs between accounts and teams. The values are at the end of this file. */
 export type Config = {
-  /** Account to deploy to. Left out: that of the credentials. Set, any other account is refused. */
+  /** Account to deploy to. If left out, that of the credentials. If set, any other account is refused. */
   account?: string
   region: string
   /** Name of the stack, cluster, service, repository, build project and task definition family. */
@@ -10,12 +10,12 @@ export type Config = {
     repository: string
     /** Branch whose pushes are released. */
     branch: string
-    /** ARN of the CodeConnection to GitHub (made once in the console: GitHub asks a person to agree). */
+    /** ARN of the CodeConnection to GitHub (made once in the console: GitHub asks a person to approve it). */
     connectionArn: string
-    /** Name of the Secrets Manager secret that holds a token which may push tags to the repository. */
+    /** Name of the Secrets Manager secret with a token that can push tags to the repository. */
     gitTokenSecret: string
   }
-  /** The application's container, less its image, which is the pipeline's. A change is live with the next deployment. */
+  /** The application's container, without its image, which is the pipeline's. A change goes live with the next deployment. */
   container: {
     name: string
     port: number
@@ -25,7 +25,7 @@ export type Config = {
     cpu: number
     memory: number
     architecture: "X86_64" | "ARM64"
-    /** Settings that are no secret. `APP_VERSION` is the pipeline's. */
+    /** Settings that aren't secret. `APP_VERSION` is the pipeline's. */
     environment: Record<string, string>
     readonlyRootFilesystem: boolean
   }
@@ -33,7 +33,7 @@ export type Config = {
   placeholder: { image: string; command: string[] }
   network: {
     cidr: string
-    /** How tasks reach the registry and the logs: each by a public address of its own, or through one NAT gateway. */
+    /** How tasks reach the registry and the logs: each by its own public address, or through one NAT gateway. */
     egress: "public-ip" | "nat"
     /** Records who talked to whom, in CloudWatch Logs. */
     flowLogs: boolean
@@ -45,7 +45,7 @@ export type Config = {
     internal: boolean
     /** ACM certificate in this region. Set, or with `domain`, HTTP redirects to HTTPS. */
     certificateArn?: string
-    /** A name in a Route 53 zone of this account: gets its record, and a certificate where none is given. */
+    /** A name in a Route 53 zone of this account: gets its record, and a certificate if none is given. */
     domain?: { name: string; zoneName: string; hostedZoneId: string }
     /** Logs each request in an S3 bucket, which outlives the stack. */
     accessLogs: boolean
@@ -59,15 +59,15 @@ export type Config = {
     bakeMinutes: number
   }
   alarms: {
-    /** Answers with status 5xx in one minute that are too many, three minutes out of five. */
+    /** How many answers with status 5xx in a minute are too many, in three minutes out of five. */
     serverErrors: number
-    /** SNS topic that is told. */
+    /** SNS topic to notify. */
     topicArn?: string
   }
   registry: {
-    /** Days after which an image without a tag goes. */
+    /** Days after which an image without a tag expires. */
     untaggedDays: number
-    /** Left out: every release is kept. Set: only the newest this many; see README.md before. */
+    /** If left out, every release is kept. If set, only that many of the newest; see README.md first. */
     keepReleases?: number
     /** Fixed when the repository is created. */
     encryption: "AES256" | "KMS"
@@ -78,7 +78,7 @@ export type Config = {
     computeType: string
     timeoutMinutes: number
     queuedMinutes: number
-    /** Tests pull requests, in a project that has none of the rights of a release. */
+    /** Tests pull requests, in a project with none of a release's permissions. */
     pullRequests: boolean
     /** Machines kept running for releases: they start at once, keep Docker's layers, and queue. Billed around the clock. */
     fleet?: { machines: number; computeType: string }

@@ -14,7 +14,7 @@ import { type DockerTarget, ensureDocker } from "./machine/docker.js"
 import { daemonLog } from "./machine/dockerd.js"
 import { type Log, sessionsDir } from "./machine/home.js"
 
-/** All that a call needs of the world outside. */
+/** Everything a call needs from the outside world. */
 export interface World {
   docker: DockerTarget
   emulator: Emulator

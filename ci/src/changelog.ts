@@ -13,10 +13,10 @@ const sections: [title: string, belongs: (commit: ClassifiedCommit) => boolean][
 ]
 
 /**
- * The release's notes in Markdown: the commits that count, by what they do, newest first. A commit stands in the first
- * section that it belongs to; what was reverted before it was released stands in none.
+ * The release's notes in Markdown: the commits that count, by what they do, newest first. A commit is listed in the first
+ * section that it belongs to; what was reverted before it was released is listed in none.
  *
- * @param version the version that the notes are of
+ * @param version the version that the notes are for
  * @param date the release's date, ISO 8601; its day is shown
  */
 export function changelog(version: string, date: string, commits: ClassifiedCommit[]): string {
@@ -26,11 +26,11 @@ export function changelog(version: string, date: string, commits: ClassifiedComm
     for (const commit of chosen) left.delete(commit)
     return chosen.length === 0 ? [] : [`### ${title}\n\n${chosen.map(line).join("\n")}`]
   })
-  const body = parts.length === 0 ? ["No changes that a user sees."] : parts
+  const body = parts.length === 0 ? ["No user-visible changes."] : parts
   return `${[`## ${version} (${date.slice(0, 10)})`, ...body].join("\n\n")}\n`
 }
 
-/** The notes of HEAD's version: of what it would release, or if it is released, of what that release brought. */
+/** The notes for HEAD's version: what it would release, or if it is already released, what that release changed. */
 export async function changelogOf(
   { repository, head, decision, version }: ComputedVersion,
   { path }: Settings,
@@ -50,7 +50,7 @@ function line({ sha, parsed, effect }: ClassifiedCommit): string {
   return `- ${scope}${escapeMarkdown(parsed.description)}${note} (${sha.slice(0, 7)})`
 }
 
-/** A commit's words are text, not Markdown or HTML; long ones are cut. Numbers of pull requests stay links. */
+/** A commit's words are text, not Markdown or HTML; long ones are cut. Pull request numbers stay links. */
 function escapeMarkdown(text: string): string {
   const short = text.length > 200 ? `${text.slice(0, 199)}…` : text
   return short.replace(/[\\`*_[\]<>|]/g, "\\$&")

@@ -34,29 +34,29 @@ export type DeployOptions = Release & {
   template?: string
 }
 
-/** How a deployment is gone about. */
+/** How to carry out a deployment. */
 export type DeployRun = DeployOptions &
   Guards & {
-    /** How long to follow, in seconds; ECS goes on after it. */
+    /** How long to follow, in seconds; ECS continues after that. */
     timeoutSeconds?: number
     print?: (line: string) => void
   }
 
 /** What a deployment would do. */
 export type Action =
-  /** The image and version run already. */
+  /** The image and version are already running. */
   | { kind: "unchanged" }
-  /** A deployment brings them already, such as one that an interrupted run left. */
+  /** A deployment is already bringing them, such as one that an interrupted run left. */
   | { kind: "follow"; deployment: Deployment }
-  /** The last deployment of them failed and ECS left it so: start it once more. */
+  /** The last deployment of them failed and ECS left it like that: start it again. */
   | { kind: "again" }
   /** Start a deployment, with a revision that is registered but not used if there is one. */
   | { kind: "deploy"; reuse?: Registered }
 
-/** Everything known before something is done. */
+/** Everything known before anything is done. */
 export type DeployPlan = {
   action: Action
-  /** The change of the task definition, as lines. */
+  /** The changes to the task definition, as lines. */
   patch: Patch
   current: Registered
   service: Service
@@ -96,12 +96,12 @@ export async function planDeploy(aws: Aws, options: DeployOptions): Promise<Depl
 }
 
 /**
- * Deploys an image to a service and follows that deployment to its end. Safe to repeat: what runs already is left alone, what
+ * Deploys an image to a service and follows that deployment to its end. Safe to repeat: what is running is left alone, what
  * is on its way is followed.
  *
  * @returns `completed` or `unchanged`
  * @throws DeployError whose message begins with `rolled back`, `superseded`, `timed out` or `failed`; UserError if it does
- *   not come to a deployment
+ *   not get as far as a deployment
  */
 export async function deploy(aws: Aws, options: DeployRun): Promise<DeployResult> {
   const { timeoutSeconds = 900, print = console.log, version, commit } = options
@@ -149,17 +149,17 @@ function describe(
   const where = `${cluster}/${service}`
   switch (action.kind) {
     case "unchanged":
-      return `unchanged: ${where} runs ${version} already (${shortName(arn)})`
+      return `unchanged: ${where} already runs ${version} (${shortName(arn)})`
     case "follow":
-      return `${where}: deployment ${action.deployment.id} brings ${version} already; following it`
+      return `${where}: deployment ${action.deployment.id} already brings ${version}; following it`
     case "again":
       return `${where}: the last deployment of ${version} failed; starting it again (${shortName(arn)})`
     case "deploy":
-      return [`${where}: change of ${shortName(arn)}:`, ...diff.map(line => `  ${line}`)].join("\n")
+      return [`${where}: changes to ${shortName(arn)}:`, ...diff.map(line => `  ${line}`)].join("\n")
   }
 }
 
-/** An interrupted run could not note that its deployment completed: noted now, before the next one begins. */
+/** An interrupted run could not note that its deployment completed: do it now, before the next one begins. */
 async function noteCompleted(
   target: Target,
   service: Service,

@@ -38,7 +38,7 @@ export async function history(
   })
 }
 
-/** The versions among images: one for each tag that is a strict version. Pure. */
+/** The versions of some images: one for each tag that is a strict version. Pure. */
 export function readVersions(details: ImageDetail[], running?: string): Version[] {
   return details
     .flatMap(({ imageTags = [], imageDigest = "", imagePushedAt: pushed, imageSizeInBytes: bytes }) =>

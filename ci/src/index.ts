@@ -2,7 +2,7 @@
  * From a commit on main to a running Amazon ECS service.
  *
  * Versions (Major.Minor.Patch) come from the git history by Conventional Commits, images go to Amazon ECR under immutable
- * tags, and a deployment is followed to its end. Every step can be called alone and repeated safely.
+ * tags, and a deployment is followed to its end. Every step can be called on its own and repeated safely.
  */
 import {
   argument,
@@ -73,19 +73,19 @@ export class EcsRelease {
     gitDir?: Directory,
     /** Count only commits that touch this path of the repository */
     path = "",
-    /** What stands before the v of a version tag, such as api/ for api/v1.2.3 */
+    /** What comes before the v of a version tag, such as api/ for api/v1.2.3 */
     tagPrefix = "",
-    /** Branch that releases are made of: only commits that the remote's branch holds (its default branch if left out) */
+    /** Branch to release from: only commits on this branch of the remote (its default branch if left out) */
     branch = "",
-    /** HTTPS address of the remote that versions are claimed at (the source's origin if left out) */
+    /** HTTPS address of the remote to claim versions on (the source's origin if left out) */
     gitRemote = "",
     /** User name that goes with the token (oauth2 for GitLab, x-token-auth for Bitbucket) */
     gitUsername = "x-access-token",
-    /** Token that may push tags to the remote; it is sent to the remote's host over HTTPS, and nowhere else */
+    /** Token that may push tags to the remote; it is sent only to the remote's host, over HTTPS */
     gitToken?: Secret,
-    /** Service that stands for the remote's host, such as tcp://127.0.0.1:9418, over plain HTTP */
+    /** Service that stands in for the remote's host, such as tcp://127.0.0.1:9418, over plain HTTP */
     gitEndpoint?: Service,
-    /** Image that git runs in: git 2.30 or later, a POSIX shell, and the tools of BusyBox or of GNU */
+    /** Image to run git in: it needs git 2.30 or later, a POSIX shell, and BusyBox or GNU tools */
     gitImage = defaultGitImage,
     /** Folder of the repository to build in */
     context = ".",
@@ -93,15 +93,15 @@ export class EcsRelease {
     dockerfile = "Dockerfile",
     /** Stage of the Dockerfile that runs the tests (empty for no tests) */
     testTarget = "test",
-    /** Stage of the Dockerfile that keeps the tests' reports and does not fail if they do */
+    /** Stage of the Dockerfile that keeps the test reports and does not fail if the tests do */
     reportTarget = "report",
-    /** Folder of that stage with the reports */
+    /** Folder in that stage that holds the reports */
     reportPath = "/reports",
     /** Stage of the Dockerfile that is released (empty for the last one) */
     runtimeTarget = "runtime",
     /** Platform to build for, such as linux/arm64 */
     platform = "linux/amd64",
-    /** Build arguments, KEY=VALUE each, in .env as '["KEY=VALUE"]'; VERSION is always given */
+    /** Build arguments, KEY=VALUE each, in .env as '["KEY=VALUE"]'; VERSION is always passed */
     buildArgs: string[] = [],
     /** AWS region */
     region = "eu-north-1",
@@ -113,7 +113,7 @@ export class EcsRelease {
     service = "",
     /** Name of the container in the task definition (may be left out if there is only one) */
     container = "",
-    /** Family of the task definition to take all other settings from (the one that runs if left out) */
+    /** Family of the task definition to take all other settings from (the running one if left out) */
     template = "",
     /** Where people reach the service (its tag ecs-release:url if left out) */
     url = "",
@@ -123,7 +123,7 @@ export class EcsRelease {
     awsSecretAccessKey?: Secret,
     /** AWS session token, for temporary credentials */
     awsSessionToken?: Secret,
-    /** Service that stands for AWS, such as tcp://127.0.0.1:4566 */
+    /** Service that stands in for AWS, such as tcp://127.0.0.1:4566 */
     awsEndpoint?: Service,
   ) {
     Object.assign(this, {
@@ -161,7 +161,7 @@ export class EcsRelease {
   /**
    * Prints the version of HEAD
    *
-   * That is the one that a release of it makes, or the current one if there is nothing to release.
+   * It is the one that releasing HEAD would make, or the current one if there is nothing to release.
    *
    * Rules: the base is the highest vX.Y.Z tag merged into HEAD; Conventional Commits since then raise it (breaking major,
    * feat minor, fix, perf and revert patch; below 1.0.0 breaking raises minor); the first release is 0.1.0; a Release-As
@@ -180,12 +180,12 @@ export class EcsRelease {
   /**
    * Shows what a release of HEAD would do, and why
    *
-   * It changes nothing, and shows the base, the commits that count and that do not, the steps, and the change of the service's
-   * task definition.
+   * It changes nothing. It shows the base, the commits that count and those that don't, the steps, and the changes to the
+   * service's task definition.
    *
    * Example: dagger call plan --table
    *
-   * @param table Print a table for a person instead of JSON
+   * @param table Print a readable table instead of JSON
    */
   @func({ cache: "never" })
   async plan(table = false): Promise<string> {
@@ -195,9 +195,9 @@ export class EcsRelease {
   }
 
   /**
-   * Writes the release notes of HEAD's version in Markdown
+   * Writes the release notes for HEAD's version in Markdown
    *
-   * They come from the same commits as its number.
+   * They come from the same commits as the version number.
    *
    * Example: dagger call changelog > notes.md
    */
@@ -211,7 +211,7 @@ export class EcsRelease {
    * Runs the app's tests
    *
    * It builds the stage of the Dockerfile that runs them, and fails, with their output, if they do. No version rule stops it: it
-   * runs on any commit, also on a branch that is behind or in a clone without tags.
+   * runs on any commit, even on a branch that is behind or in a clone without tags.
    *
    * Example: dagger call test
    */
@@ -226,9 +226,9 @@ export class EcsRelease {
   }
 
   /**
-   * Gives the tests' reports, such as JUnit XML
+   * Returns the test reports, such as JUnit XML
    *
-   * Also if the tests fail: the stage that keeps the reports must not fail with them.
+   * It works even if the tests fail: the stage that keeps the reports must not fail with them.
    *
    * Example: dagger call test-report export --path reports
    */
@@ -245,10 +245,10 @@ export class EcsRelease {
   /**
    * Builds the image of HEAD
    *
-   * Its version says that no release made it, and its commit: 0.0.0-g1a2b3c4d5e6f, in APP_VERSION and in OCI labels, with
+   * Its version shows its commit and that no release made it: 0.0.0-g1a2b3c4d5e6f, in APP_VERSION and in OCI labels, with
    * .changed at the end if there are uncommitted changes, which are built too. No version rule stops it.
    *
-   * Alone it prints the container's id. Chain what you want of it: terminal, export, as-tarball, publish, or with-exec.
+   * By itself it prints the container's id. Chain what you want from it: terminal, export, as-tarball, publish, or with-exec.
    *
    * Example: dagger call build terminal
    * Example: dagger call build export --path image.tar
@@ -265,8 +265,8 @@ export class EcsRelease {
   /**
    * Tests, builds and pushes HEAD's image to Amazon ECR
    *
-   * It claims the version first, by a tag at the remote, and pushes the image under the version and the commit's id. What is
-   * there already is left as it is. Like release, it takes only a commit that the remote's release branch holds (--branch).
+   * It claims the version first, with a tag on the remote, and pushes the image under the version and the commit's id. What is
+   * already there is left as it is. Like release, it takes only a commit on the remote's release branch (--branch).
    *
    * Example: dagger call push
    *
@@ -289,15 +289,15 @@ export class EcsRelease {
   /**
    * Deploys an image from Amazon ECR and follows it to the end
    *
-   * Repeating it is safe: what runs is left alone, what is on its way is followed. With no --image it never replaces a newer
-   * version. If HEAD is not a release and holds nothing to release, it deploys what runs with its settings as they are now.
+   * Safe to repeat: what is running is left alone, what is on its way is followed. Without --image it never replaces a newer
+   * version. If HEAD is not a release and has nothing to release, it deploys what is running with its current settings.
    *
    * Example: dagger call deploy
    * Example: dagger call deploy --image 1.2.3 --timeout 600
    *
    * @param image Version, full commit id or digest of the image (HEAD's own if left out)
    * @param timeout Seconds to follow the deployment, from 1 to 86400; ECS goes on after them
-   * @returns the end; its first word is completed or unchanged. Rolled back, superseded, timed out and failed are errors
+   * @returns how it ended; the first word is completed or unchanged. Rolled back, superseded, timed out and failed are errors
    *   that begin with that word
    */
   @func({ cache: "never" })
@@ -318,17 +318,17 @@ export class EcsRelease {
    * Takes HEAD to a running service
    *
    * The steps are version, test and build, claim, push, deploy. Each is safe to repeat, so a release that died is resumed by
-   * running it again, or by the next release. Only a commit that the remote's release branch holds (--branch) is released, and
+   * running it again, or by the next release. Only a commit on the remote's release branch (--branch) is released, and
    * an older version never replaces a newer one.
    *
    * Example: dagger call release
    * Example: dagger call release --severity HIGH --migrate "python3 manage.py migrate"
    *
    * @param timeout Seconds to follow the deployment, from 1 to 86400; ECS goes on after them
-   * @param severity Refuse an image whose ECR scan has a finding at or above it, such as HIGH, or that has no scan (no check if
+   * @param severity Refuse an image whose ECR scan has a finding at or above this, such as HIGH, or that has no scan (no check if
    *   left out)
-   * @param migrate Command that the image's sh runs before the deployment, once for a version; if it fails, nothing is deployed
-   * @returns a summary for a person; also if there is nothing to release
+   * @param migrate Command to run in the image's sh before the deployment, once per version; if it fails, nothing is deployed
+   * @returns a readable summary, even if there is nothing to release
    */
   @func({ cache: "never" })
   async release(timeout = 900, severity = "", migrate = ""): Promise<string> {
@@ -336,14 +336,14 @@ export class EcsRelease {
   }
 
   /**
-   * Goes back to the version before, or to the one named
+   * Goes back to the previous version, or to a named one
    *
-   * It deploys that version's image from ECR, builds nothing and makes no version. During a deployment it stops that one.
+   * It deploys that version's image from ECR, builds nothing and makes no version. It stops a deployment in progress.
    *
    * Example: dagger call rollback
    * Example: dagger call rollback --to 1.2.2
    *
-   * @param to Version, full commit id or digest to go to (the version that ran before if left out)
+   * @param to Version, full commit id or digest to go to (the previous version if left out)
    * @param timeout Seconds to follow the deployment, from 1 to 86400
    */
   @func({ cache: "never" })
@@ -363,9 +363,9 @@ export class EcsRelease {
   }
 
   /**
-   * Shows what the service runs and what happened lately
+   * Shows what the service is running and what happened recently
    *
-   * It shows version, commit, digest, since when, tasks, how the last deployments ended, and what a release of HEAD would do.
+   * It shows the version, commit, digest, start time, tasks, how the last deployments ended, and what a release of HEAD would do.
    *
    * Example: dagger call status
    */
@@ -379,7 +379,7 @@ export class EcsRelease {
   /**
    * Lists the versions in Amazon ECR
    *
-   * Each with its commit, date and size, and which one runs.
+   * Each with its commit, date and size, and which one is running.
    *
    * Example: dagger call history
    */
@@ -395,14 +395,14 @@ export class EcsRelease {
   /**
    * Runs a one-off task, such as a migration
    *
-   * It has the service's network, volumes and roles. Its log is printed, and its exit code decides. The command takes the place
-   * of the image's entry point and command.
+   * It has the service's network, volumes and roles. Its log is printed, and its exit code decides. The command replaces the
+   * image's entry point and command.
    *
    * Example: dagger call run --command python3,hello_world.py,--version
    *
-   * @param command Command to run, one argument after the other
+   * @param command Command to run, as a list of arguments
    * @param image Version, full commit id or digest of the image (HEAD's own if left out)
-   * @param timeout Seconds that the task may take, from 1 to 86400; it is stopped after them
+   * @param timeout Seconds that the task may take, from 1 to 86400; then it is stopped
    */
   @func({ cache: "never" })
   async run(command: string[], image = "", timeout = 900): Promise<string> {

@@ -6,14 +6,14 @@ import { errorContext, open, shortName } from "./ecs/service.js"
 import { migratedTag } from "./ecs/task-definition.js"
 import { type RunOptions, runTask } from "./run.js"
 
-/** How many revisions back a note of a migration is looked for; each takes a call. */
+/** How many revisions back to look for the note of a migration; each takes a call. */
 const lookBack = 30
 
 /**
- * Runs a migration once for a version: it is noted on the revision that is about to be deployed, where a repeated release finds
- * it. If the version runs already or is on its way, it was migrated before that and nothing is run.
+ * Runs a migration once per version: it is noted on the revision that is about to be deployed, where a repeated release finds
+ * it. If the version is already running or on its way, it was migrated before that and nothing is run.
  *
- * If another run's task is at it, that one is followed.
+ * If another run's task is already doing it, that task is followed.
  *
  * @param command a line for the image's `sh`
  * @throws UserError if the command does not exit 0: then nothing is noted, and the next release runs it again
@@ -28,13 +28,13 @@ export async function migrateOnce(
   await explained(errorContext(target), async () => {
     const { action, patch, current } = await planDeploy(aws, options)
     if (action.kind === "unchanged" || action.kind === "follow") {
-      print(`no migration: ${version} ${action.kind === "follow" ? "is being deployed" : "runs"} already`)
+      print(`no migration: ${version} is already ${action.kind === "follow" ? "being deployed" : "running"}`)
       return
     }
     const revisions = await recentRevisions(target, patch.registration.family, container, lookBack)
     const before = revisions.find(it => it.version === version && it.migrated !== undefined)
     if (before) {
-      print(`no migration: it ran for ${version} at ${before.migrated} already`)
+      print(`no migration: it already ran for ${version} at ${before.migrated}`)
       return
     }
     await runTask(aws, { ...options, command: ["sh", "-c", command], once: nameOf(options) })

@@ -29,11 +29,11 @@ export type Plan = {
   /** The commits that do not, each with the reason. */
   ignored: Line[]
   supersededBy: string | null
-  /** Whether the remote's tags were looked at; if not, why. */
+  /** Whether the remote's tags were read; if not, why. */
   remote: string
   /** The steps of a release, in order; empty if it would do nothing. */
   release: string[]
-  /** The change of the task definition, or why it is not known. */
+  /** The changes to the task definition, or why they are not known. */
   service: string[]
 }
 
@@ -56,12 +56,12 @@ export async function plan(settings: Settings): Promise<Plan> {
     commits: commits.map(line),
     ignored: ignored.map(line),
     supersededBy: decision.supersededBy,
-    remote: unasked === undefined ? "its tags were looked at" : `its tags were not looked at: ${unasked}`,
+    remote: unasked === undefined ? "its tags were read" : `its tags were not read: ${unasked}`,
     ...(await effects(found, settings)),
   }
 }
 
-/** The plan as a table that a person reads. */
+/** The plan as a table for people to read. */
 export function planTable(plan: Plan): string {
   const head = [
     `version  ${plan.version}  (${plan.bump}; now ${plan.current ?? "nothing released"})`,
@@ -147,14 +147,14 @@ async function effectsOnAws(
     const base = template === "" ? current : await describeRevision(target, template)
     const release = {
       container: container || undefined,
-      image: image?.reference ?? `${registry.uri}@(the digest that the build gives)`,
+      image: image?.reference ?? `${registry.uri}@(the digest from the build)`,
       version,
       commit,
     }
     const { unchanged, diff } = patch(current.definition, base.tags, release, base.definition)
     return {
       release: steps(found, settings, image !== undefined),
-      service: unchanged ? [`${live.name} runs ${version} already`] : diff,
+      service: unchanged ? [`${live.name} already runs ${version}`] : diff,
     }
   })
 }

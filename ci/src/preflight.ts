@@ -16,14 +16,14 @@ import { urlOf } from "./ecs/url.js"
 import { type RolledBack, wasRolledBack } from "./rollback.js"
 import { type Settings, targetOf } from "./settings.js"
 
-/** What a service runs, and what a release should know of it before it begins. */
+/** What a service runs, and what a release should know about it before it begins. */
 export type Preflight = {
   /** `cluster/service`. */
   name: string
   account: string
-  /** The version that runs or is on its way, as the task definition has it. */
+  /** The version that is running or on its way, according to the task definition. */
   version?: string
-  /** The same, if a release of this pipeline brought it. */
+  /** The same, if this pipeline released it. */
   released?: string
   /** Whether its deployment has completed. */
   completed: boolean
@@ -33,7 +33,7 @@ export type Preflight = {
 }
 
 /**
- * Looks at the service before a release: what could only fail later fails here.
+ * Looks at the service before a release: what would otherwise fail later fails here.
  *
  * @param version the version that is to be released
  * @throws UserError for unknown credentials, and if there is no service to deploy to, no such template or container

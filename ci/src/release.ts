@@ -18,7 +18,7 @@ import { deploymentOf, required, type Settings, targetOf } from "./settings.js"
 import { validate } from "./validate.js"
 import { type ComputedVersion, computeVersion, offBranch, recomputeVersion } from "./version/compute.js"
 
-/** How a release goes about it. */
+/** How to carry out a release. */
 export type ReleaseOptions = {
   timeoutSeconds: number
   /** The lowest severity of a scan's finding that stops the release; "" asks for no scan. */
@@ -38,7 +38,7 @@ type Run = { aws: Aws; settings: Settings; steps: StepTimer; options: ReleaseOpt
  * Takes a commit to a running service: version, test and build, claim, push, deploy. Each step is safe to repeat: what an
  * interrupted run has done is found again and not done twice.
  *
- * @returns a summary for a person; also if there is nothing to release, or HEAD is older than what is released
+ * @returns a readable summary, even if there is nothing to release, or HEAD is older than what is released
  */
 export async function release(settings: Settings, options: ReleaseOptions): Promise<string> {
   validate(settings, { timeout: options.timeoutSeconds, severity: options.severity })
@@ -65,8 +65,8 @@ export async function release(settings: Settings, options: ReleaseOptions): Prom
 export type Intention = "superseded" | "rolled back" | "nothing" | "finish" | "release"
 
 /**
- * Decides what a release does with a commit, by what the service runs. A version that was claimed and that the service never
- * had is finished, whatever commits came after it. Pure.
+ * Decides what a release does with a commit, from what the service runs. A version that was claimed but never reached the
+ * service is finished, whatever commits came after it. Pure.
  */
 export function decideRelease(found: ComputedVersion, live: Preflight): Intention {
   const { version, decision } = found
@@ -76,7 +76,7 @@ export function decideRelease(found: ComputedVersion, live: Preflight): Intentio
   return live.version === version && live.completed ? "nothing" : "finish"
 }
 
-/** The end of a release that deploys nothing, in words. */
+/** What a release that deploys nothing says. */
 export function deploysNothing(found: ComputedVersion, live: Preflight): string | undefined {
   const { version, decision } = found
   switch (decideRelease(found, live)) {
@@ -142,7 +142,7 @@ async function bring(
 ): Promise<string> {
   const { repository } = settings
   const { severity, migrate, timeoutSeconds, print } = options
-  // Asked again after all that takes time: was a newer version released, or this one rolled back?
+  // Asked again after everything that takes time: was a newer version released, or this one rolled back?
   const stillWanted = async () => {
     const now = await recomputeVersion(found, settings, false)
     if (now.decision.supersededBy !== null)
@@ -181,7 +181,7 @@ async function bring(
   ].join("\n")}\n`
 }
 
-/** What to say of a commit that brings nothing new, as far as the history tells; undefined if it does. */
+/** What to say about a commit that brings nothing new, as far as the history shows; undefined if it does. */
 export function nothingToDo(found: ComputedVersion): string | undefined {
   const { decision, version } = found
   if (decision.supersededBy !== null) return superseded(found, decision.supersededBy)
@@ -196,7 +196,7 @@ function nothingToRelease({ decision, version, head }: ComputedVersion): boolean
 
 function superseded({ head }: ComputedVersion, by: string): string {
   return (
-    `superseded: ${head.sha.slice(0, 7)} is older than ${by}, which a newer commit has; nothing is deployed\n` +
+    `superseded: ${head.sha.slice(0, 7)} is older than ${by} on a newer commit; nothing is deployed\n` +
     `→ To run an older version on purpose: rollback --to, or deploy --image\n`
   )
 }
@@ -205,14 +205,14 @@ function superseded({ head }: ComputedVersion, by: string): string {
 export async function outlook(settings: Settings): Promise<string> {
   try {
     const found = await computeVersion(settings)
-    return nothingToDo(found) ?? `a release of HEAD would bring ${found.version} (${found.decision.reason})\n`
+    return nothingToDo(found) ?? `a release of HEAD would be ${found.version} (${found.decision.reason})\n`
   } catch (error) {
     if (!(error instanceof UserError)) throw error
     return `a release of HEAD would fail: ${error.message}\n`
   }
 }
 
-/** The error for a version that was rolled back: it is not brought back unasked. */
+/** The error for a version that was rolled back: it is not brought back unless someone asks. */
 export function rolledBackError(version: string, rolledBack: RolledBack | undefined): UserError {
   return new UserError(
     `${version} is not deployed: ${rolledBack?.why}.`,
@@ -229,9 +229,9 @@ export function neverPushed(
 ): UserError {
   const tag = `${tagPrefix}v${version}`
   return new UserError(
-    `${version} was claimed and never released: ${name} runs ${live.version ?? "no version"}, and the repository "${repository}" has no image of its commit.`,
-    `The run that pushed the tag ${tag} is still at work, or died.`,
-    `If no other run is at work, finish it: git checkout ${tag} && dagger call release`,
+    `${version} was claimed but never released: ${name} runs ${live.version ?? "no version"}, and the repository "${repository}" has no image for it.`,
+    `The run that pushed the tag ${tag} is still in progress, or died.`,
+    `If no other run is in progress, finish it: git checkout ${tag} && dagger call release`,
   )
 }
 
@@ -239,7 +239,7 @@ export function neverPushed(
  * Makes sure that the commit's image is in the registry: tests and builds it, claims its version, pushes it, unless all that
  * is done already.
  *
- * @returns the image, and the commit's version as it was claimed; or what another run that was quicker has left to do
+ * @returns the image, and the commit's version as it was claimed; or what is left to do if another run was quicker
  */
 export async function pushRelease(
   aws: Aws,
@@ -256,7 +256,7 @@ export async function pushRelease(
     const { sha } = found.head
     const before = await registry.findRelease(version, sha)
     if (before) {
-      print(`${version} is in the registry already, from this commit (${before.digest})`)
+      print(`${version} is already in the registry, from this commit (${before.digest})`)
       return { image: before, found }
     }
     if (registry.tagsCanMove) {
@@ -291,17 +291,17 @@ async function claimVersion(
     const tag = tagOf(settings, now)
     const claimed = await claim(now.repository.history.remote, url, now.head.sha, tag)
     if (claimed.won) {
-      print(`${tag} ${claimed.repeated ? "is this commit's already" : "claimed for this commit"}`)
+      print(`${tag} ${claimed.repeated ? "already belongs to this commit" : "claimed for this commit"}`)
       return now
     }
-    print(`${tag} went to commit ${claimed.holder.slice(0, 7)} meanwhile; computing the version anew`)
+    print(`${tag} went to commit ${claimed.holder.slice(0, 7)} in the meantime; computing the version again`)
     now = await recomputeVersion(now, settings, true)
     if (nothingToDo(now)) return now
   }
   throw new UserError(
-    `No version could be claimed: the last of a hundred, ${now.version}, went to another commit as well.`,
+    `No version could be claimed: the last of a hundred, ${now.version}, went to another commit too.`,
     "",
-    "Look at the version tags of the remote: git ls-remote --tags",
+    "Look at the remote's version tags: git ls-remote --tags",
   )
 }
 

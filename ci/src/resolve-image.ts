@@ -32,9 +32,7 @@ export async function resolveImage(
   if (decision.next !== null || head.atHead.some(tag => tag.version === version))
     throw notPushed(found, settings)
   const running = await whatRuns(aws, settings)
-  print(
-    `${decision.reason}; deploying ${running.version}, which the service runs, with its settings as they are now`,
-  )
+  print(`${decision.reason}; deploying ${running.version}, which the service runs, with its current settings`)
   return running
 }
 
@@ -60,6 +58,6 @@ function notPushed({ version, head }: ComputedVersion, { repository }: Settings)
   return new UserError(
     `HEAD (${head.sha.slice(0, 7)}, version ${version}) has no image in the repository "${repository}".`,
     "",
-    "Push it first: dagger call push, or do all of it: dagger call release. To deploy another version: --image X.Y.Z",
+    "Push it first: dagger call push, or do it all: dagger call release. To deploy another version: --image X.Y.Z",
   )
 }

@@ -35,17 +35,17 @@ export type RollbackOptions = {
   /** Name of the ECR repository. */
   repository: string
   tagPrefix?: string
-  /** The version, commit or digest to go to; the version before if left out. */
+  /** The version, commit or digest to go to; the previous version if left out. */
   to?: string
   timeoutSeconds?: number
   print?: (line: string) => void
 }
 
-/** Task definitions by what is known of them, apart from their notes: ARNs. */
+/** Task definitions by what is known about them, apart from their notes: ARNs. */
 export type Past = { succeeded: ReadonlySet<string>; failed: ReadonlySet<string> }
 
 /**
- * The version before: of the versions whose newest revision is older than the current one, was not rolled back and did not
+ * The previous version: of the versions whose newest revision is older than the current one, was not rolled back and did not
  * fail, the newest that is known to have completed a deployment, else the newest. Pure.
  *
  * @param revisions the family's revisions, the newest first
@@ -70,10 +70,10 @@ export function choosePrevious(
 }
 
 /**
- * Goes back to the version before, or to a named one, by deploying its image from ECR by digest. Builds nothing and makes no
- * version. During a deployment it stops that one: ECS goes back itself if it can, else the revision before is deployed.
+ * Goes back to the previous version, or to a named one, by deploying its image from ECR by digest. Builds nothing and makes no
+ * version. During a deployment it stops that one: ECS goes back itself if it can, otherwise the previous revision is deployed.
  *
- * @returns `completed`, or `unchanged` if that version runs already
+ * @returns `completed`, or `unchanged` if that version is already running
  * @throws UserError if there is no version to go to; DeployError as `deploy` does
  */
 export async function rollback(aws: Aws, options: RollbackOptions): Promise<DeployResult> {
@@ -127,7 +127,7 @@ export async function wasRolledBack(
     if (failed.has(revision)) {
       return { version, revision, why: `ECS rolled ${version} back when its deployment failed` }
     }
-    // It was there, and somebody deployed an older one, or one of no version, in its place.
+    // It was there, and somebody deployed an older one, or one without a version, in its place.
     if (isNewer(running.version, version) || !(found.completed || succeeded.has(revision))) return undefined
     const now = running.version ?? shortName(current.arn)
     return { version, revision, why: `${version} ran before, and ${now} was deployed in its place` }
@@ -152,7 +152,7 @@ async function stopDeployment(
   const source = others.find(it => it.rolloutState === "COMPLETED") ?? others.at(-1)
   const isRollback = /roll(ing|ed)?[ -]?back/i.test(primary.rolloutStateReason ?? "")
   if (isRollback && (to === undefined || to === current.version)) {
-    print(`ECS is going back to ${current.version} already; following it`)
+    print(`ECS is already going back to ${current.version}; following it`)
     const { definition } = await describeRevision(target, current.arn)
     const rollout = { revision: current.arn, definition, version: current.version ?? "?", running: primary }
     return rollOut(target, service, rollout, { timeoutSeconds, print })
@@ -161,7 +161,7 @@ async function stopDeployment(
   const before = await describeRevision(target, source.taskDefinition)
   const back = readRevision(before, container)
   if (to !== undefined && to !== back.version) return undefined
-  const version = back.version ?? "the version before"
+  const version = back.version ?? "the previous version"
   print(`stopping deployment ${primary.id} of ${current.version}; going back to ${version}`)
   return marked(target, current, back.version, print, async () => {
     const since = primary.createdAt
@@ -180,7 +180,7 @@ async function stopDeployment(
       timeoutSeconds,
       print,
     })
-    if (ending.word === "completed") return undefined // It was done before it could be stopped: go back from it.
+    if (ending.word === "completed") return undefined // It finished before it could be stopped: go back from it.
     const deployed = { version, revision: back.arn, definition, deploymentId: primary.id }
     if (ending.word !== "rolled back") throw await deployError(target, deployed, ending)
     const { seconds } = ending
@@ -204,12 +204,12 @@ async function previous(
   if (found?.version !== undefined) return found.version
   throw new UserError(
     `There is no version before ${current.version ?? "the running one"} on ${target.cluster}/${target.service}.`,
-    `None of the last ${revisions.length} revisions of ${family} ran another one and was not rolled back.`,
+    `None of the last ${revisions.length} revisions of ${family} ran another version without a rollback.`,
     "Name one: --to X.Y.Z ('history' shows those in ECR).",
   )
 }
 
-/** What ECS itself knows of task definitions: its record of deployments, and failed ones still in the service's list. */
+/** What ECS itself knows about task definitions: its record of deployments, and failed ones still in the service's list. */
 async function readRecord(target: Target, service: Service): Promise<Past> {
   const records = await listServiceDeployments(target, 20)
   const brought = (of: { taskDefinition?: string }[]) =>
@@ -229,7 +229,7 @@ async function readRecord(target: Target, service: Service): Promise<Past> {
 
 /**
  * Does something that rolls a version back. That is noted before, so that an interrupted rollback leaves the note too; if it does
- * not come to a deployment, or the deployment fails and the version stays, the note is taken off. Going to a newer version rolls
+ * not get to a deployment, or the deployment fails and the version stays, the note is removed. Going to a newer version rolls
  * nothing back.
  */
 async function marked<T>(

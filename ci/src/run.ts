@@ -16,9 +16,9 @@ import type { Registration } from "./ecs/task-definition.js"
 import { UserError } from "./lib/errors.js"
 
 export type RunOptions = DeployOptions & {
-  /** The command, in place of the image's and of its entry point. */
+  /** The command, in place of the image's command and entry point. */
   command: string[]
-  /** Names a job that is done once: a task of that name that runs is followed, and one that exited 0 is not run again. */
+  /** Names a job to do only once: a running task of that name is followed, and one that exited 0 is not run again. */
   once?: string
   timeoutSeconds?: number
   print?: (line: string) => void
@@ -28,15 +28,15 @@ export type RunOptions = DeployOptions & {
 export type RunOutcome = { exitCode: number; task: string; text: string }
 
 const interval = 2
-/** How many pages of a log to print at one look: a log that grows as fast as it is read must not hold the look up. */
+/** How many pages of a log to print per look: a log that grows as fast as it is read must not hold it up. */
 const logPages = 100
 
-/** How the family of one-off tasks is called: the service's own holds what the service runs, and nothing else. */
+/** What the family of one-off tasks is called: the service's own holds what the service runs, and nothing else. */
 const suffix = "-task"
 
 /**
  * The task definition of a one-off task: the release's, with a command in place of what one container's image starts. A
- * request to run a task can replace an image's command, but not its entry point: so the task has a definition of its own.
+ * request to run a task can replace an image's command, but not its entry point: so the task has its own definition.
  * Pure.
  *
  * @param release what a deployment would register
@@ -49,11 +49,11 @@ export function oneOff(release: Registration, container: string, command: string
   }
   const containerDefinitions = release.containerDefinitions?.map((it): ContainerDefinition => {
     if (it.name !== container) {
-      // Nothing can wait for what is done when the task is.
+      // Nothing can wait for the container whose end is the task's end.
       const dependsOn = it.dependsOn?.filter(({ containerName }) => containerName !== container)
       return it.dependsOn ? { ...it, dependsOn } : it
     }
-    // What is there for a server: a job has no health and no port (the service's task may hold it), and ends but once.
+    // These are for a server: a job has no health check and no port (the service's task may hold it), and ends only once.
     const { healthCheck, portMappings, restartPolicy, ...kept } = it
     return { ...kept, entryPoint: [program], command: rest, essential: true }
   })
@@ -99,7 +99,7 @@ function volumesOf(service: Service): NonNullable<RunTaskCommandInput["volumeCon
     name,
     managedEBSVolume: volume && {
       ...volume,
-      // Only a service's task can take over tags from its service.
+      // Only a service's task can inherit tags from its service.
       tagSpecifications: volume.tagSpecifications?.map(({ propagateTags, ...it }) =>
         propagateTags === "SERVICE" ? it : { ...it, propagateTags },
       ),
@@ -109,8 +109,8 @@ function volumesOf(service: Service): NonNullable<RunTaskCommandInput["volumeCon
 }
 
 /**
- * Runs one task of an image, with the service's settings, network and roles but another command: a migration, a one-off job.
- * Waits for it and prints its log. Its task definition is in a family of its own (`FAMILY-task`) and is deregistered when
+ * Runs one task of an image, with the service's settings, network and roles but a different command: a migration, a one-off job.
+ * Waits for it and prints its log. Its task definition is in its own family (`FAMILY-task`) and is deregistered when
  * the task has ended: the service's family is left as it is.
  *
  * @param options.image by digest
@@ -145,7 +145,7 @@ export async function runTask(aws: Aws, options: RunOptions): Promise<RunOutcome
   })
 }
 
-/** Follows a task that another run has started, to the same end. */
+/** Follows a task that another run started, to its end. */
 async function followTask(
   target: Target,
   task: Task,
@@ -153,12 +153,12 @@ async function followTask(
   container: string,
   { command, timeoutSeconds = 900, print = console.log }: RunOptions,
 ): Promise<RunOutcome> {
-  print(`task ${shortName(task.taskArn)} of another run does this already; following it`)
+  print(`task ${shortName(task.taskArn)} of another run is already doing this; following it`)
   const ended = await wait(target, task, definition, container, timeoutSeconds, print)
   return conclude(ended, container, command)
 }
 
-/** The tasks that were started under a name, also those that have stopped (ECS shows them for about an hour). */
+/** The tasks that were started under a name, including those that have stopped (ECS shows them for about an hour). */
 async function startedBy({ client, cluster }: Target, name: string): Promise<Task[]> {
   const lists = await Promise.all(
     (["RUNNING", "STOPPED"] as const).map(desiredStatus =>
@@ -194,7 +194,7 @@ async function serviceTags({ client, cluster, service }: Target): Promise<Tag[]>
   return (answer.services?.[0]?.tags ?? []).filter(({ key }) => !key?.startsWith("aws:"))
 }
 
-/** Takes the task's definition away again. The task is over, so what goes wrong here fails nothing. */
+/** Deregisters the task's definition. The task is over, so an error here does not fail the run. */
 async function deregister({ client }: Target, revision: string, print: (line: string) => void) {
   try {
     await client.deregisterTaskDefinition({ taskDefinition: revision })
@@ -227,7 +227,7 @@ function theirs(error: Error & { resourceIds?: string[] }): RunTaskCommandOutput
   return { tasks: [{ taskArn: error.resourceIds[0] }], $metadata: {} }
 }
 
-/** Waits for a task's end, printing its log as it comes. */
+/** Waits for a task to end, printing its log as it comes. */
 async function wait(
   target: Target,
   task: Task,
@@ -311,7 +311,7 @@ async function stop({ client, cluster }: Target, { taskArn }: Task, seconds: num
     await client.stopTask({ cluster, task: taskArn, reason: `ecs-release: timed out after ${seconds} s` })
   } catch (error) {
     return new UserError(
-      `timed out after ${seconds} s: the task ${name} could not be stopped and goes on.`,
+      `timed out after ${seconds} s: the task ${name} could not be stopped and keeps running.`,
       (error as Error).message,
       `Stop it: aws ecs stop-task --cluster ${cluster} --task ${name}`,
     )
@@ -319,17 +319,16 @@ async function stop({ client, cluster }: Target, { taskArn }: Task, seconds: num
   return new UserError(
     `timed out after ${seconds} s: the task ${name} was stopped.`,
     "",
-    "Give it more time with --timeout, or look at its log for what it waits for.",
+    "Give it more time with --timeout, or check its log for what it was waiting for.",
   )
 }
 
-/** The end of a task in words. Pure. */
+/** How a task ended, in words. Pure. */
 export function conclude(task: Task, container: string, command: string[]): RunOutcome {
   const id = shortName(task.taskArn)
   const { exitCode, reason } = task.containers?.find(({ name }) => name === container) ?? {}
   if (exitCode === 0) return { exitCode, task: id, text: `completed: ${command.join(" ")} (task ${id})` }
-  const what =
-    exitCode === undefined ? "the command did not run to its end" : `the command exited ${exitCode}`
+  const what = exitCode === undefined ? "the command did not finish" : `the command exited ${exitCode}`
   throw new UserError(
     `failed: ${what}: ${command.join(" ")} (task ${id})`,
     [task.stoppedReason, reason].filter(Boolean).join("; "),

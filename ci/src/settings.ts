@@ -1,18 +1,18 @@
 import type { EcsRelease } from "./index.js"
 import { UserError } from "./lib/errors.js"
 
-/** What the module is told: the arguments of its constructor, which is the one place that names and documents them. */
+/** The module's settings: the arguments of its constructor, the only place that names and documents them. */
 export type Settings = {
   [K in keyof EcsRelease as EcsRelease[K] extends (...args: never[]) => unknown ? never : K]: EcsRelease[K]
 }
 
-/** A setting that has to be there. */
+/** A setting that must be set. */
 export function required(value: string, what: string, flag: string): string {
   if (value !== "") return value
-  throw new UserError(`No ${what} is set.`, "", `Pass ${flag}, or set it in the .env beside dagger.json`)
+  throw new UserError(`No ${what} is set.`, "", `Pass ${flag}, or set it in the .env next to dagger.json`)
 }
 
-/** The service that is deployed to. */
+/** The service to deploy to. */
 export function targetOf({ cluster, service, container }: Settings) {
   return {
     cluster: required(cluster, "ECS cluster", "--cluster"),

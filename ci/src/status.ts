@@ -15,7 +15,7 @@ import {
 import { listServiceDeployments, type RecordedDeployment } from "./ecs/service-deployment.js"
 import { table, when } from "./lib/table.js"
 
-/** A deployment of lately. */
+/** A recent deployment. */
 export type Deployed = {
   /** Version, or the task definition's name if it has none. */
   version: string
@@ -46,7 +46,7 @@ export type Status = {
 }
 
 /**
- * What a service runs, which commit that is, and what happened lately.
+ * What a service runs, which commit that is, and what happened recently.
  *
  * @throws UserError if there is no such service
  */

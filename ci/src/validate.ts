@@ -3,11 +3,11 @@ import { parseArgs } from "./image/dockerfile.js"
 import { UserError } from "./lib/errors.js"
 import type { Settings } from "./settings.js"
 
-/** What a single call is told besides the settings. */
+/** What a single call takes besides the settings. */
 export type CallOptions = { timeout?: number; severity?: string }
 
 /**
- * Checks everything that a person typed, before anything is done with it: a typing mistake must not burn a version.
+ * Checks everything that a person typed, before anything is done with it: a typo must not use up a version.
  *
  * @throws UserError for the first argument that can't be right, with what it takes
  */

@@ -30,12 +30,12 @@ describe("a deployment that another one replaces", () => {
     scene.definitions.reverse()
     const error = await rejection(run({ image: image("b") }))
     expect(error.message).toMatch(
-      /^superseded: another deployment took over prod\/web before 1\.1\.0 was done/,
+      /^superseded: another deployment took over prod\/web before 1\.1\.0 finished/,
     )
     expect(error.message).toContain("deployment ecs-svc/next (web:3)")
   })
 
-  it("does not take another's for its own where ECS answers late", async () => {
+  it("does not mistake another's for its own if ECS answers late", async () => {
     const both = service([next, bringing({ status: "ACTIVE" }), oldActive])
     const scene = world(
       [
@@ -49,13 +49,13 @@ describe("a deployment that another one replaces", () => {
     expect((await rejection(run())).message).toMatch(/^superseded: .*\ndeployment ecs-svc\/next/)
   })
 
-  it("does not where ECS's answer holds none of its own at all", async () => {
+  it("does not if ECS's answer does not contain its own at all", async () => {
     const theirs = service([{ ...next, rolloutState: "COMPLETED" }])
     play(world([[0, theirs]], { answer: theirs }))
     expect((await rejection(run())).message).toMatch(/^superseded: /)
   })
 
-  it("says superseded where its own deployment has left the list", async () => {
+  it("says superseded if its own deployment has left the list", async () => {
     play(
       world([
         [0, service([bringing({}), oldActive])],
@@ -76,7 +76,7 @@ describe("a deployment that another one replaces", () => {
     await expect(settle(run())).resolves.toMatchObject({ word: "completed" })
   })
 
-  it("goes by the older calls where ECS's record may not be read", async () => {
+  it("uses the older calls if reading ECS's record is not allowed", async () => {
     play(
       world([
         [0, service([bringing({}), oldActive])],
@@ -106,14 +106,12 @@ describe("a deployment that takes too long", () => {
     const error = await rejection(run({ timeoutSeconds: 60 }))
     expect(error.message).toMatch(/^timed out after 60 s: 1\.1\.0 on prod\/web\n/)
     expect(error.message).toContain("still in progress (0 of 2 running, 2 pending)")
-    expect(error.message).toContain("ECS goes on and rolls back by itself if it fails")
+    expect(error.message).toContain("ECS continues and rolls back by itself if it fails")
     expect(error.message).toContain("Task failed container health checks (app: exit code 143)")
-    expect(error.message).toMatch(
-      /→ Tasks start but their health check does not pass.*Run the same command again/,
-    )
+    expect(error.message).toMatch(/→ Tasks start but their health check fails.*Run the same command again/)
   })
 
-  it("tells of failing tasks while it waits, without a circuit breaker too", async () => {
+  it("reports failing tasks while it waits, even without a circuit breaker", async () => {
     const off = { deploymentConfiguration: {} }
     const failing = { stopped: [stoppedTask("aaaaaaaa1", 2)] }
     play(world([[0, service([bringing({ pendingCount: 1 }), oldActive], off)]], failing))
@@ -122,7 +120,7 @@ describe("a deployment that takes too long", () => {
     expect(error.message).toContain("the service has no automatic rollback")
   })
 
-  it("says that the rollback is still under way where it is", async () => {
+  it("says that the rollback is still in progress if it is", async () => {
     const back = deployment("back", 1, { rolloutState: "IN_PROGRESS", rolloutStateReason: "rolling back" })
     const failed = bringing({
       status: "ACTIVE",

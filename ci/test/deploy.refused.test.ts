@@ -46,16 +46,14 @@ describe("AWS says no", () => {
     expect(ecs.commandCalls(UpdateServiceCommand)).toHaveLength(0)
   })
 
-  it("before it acts: a digest for which ECR answers with nothing", async () => {
+  it("before it acts: a digest that ECR returns nothing for", async () => {
     play(world([]))
     ecr.on(DescribeImagesCommand).resolves({ imageDetails: [] })
     expect((await rejection(run())).message).toMatch(/^The image is not in the ECR repository "web"/)
   })
 
   it("before it acts: an image without a digest", async () => {
-    expect(await refused(world([]), { image: "example.com/web:1.1.0" })).toContain(
-      "is not named by its digest",
-    )
+    expect(await refused(world([]), { image: "example.com/web:1.1.0" })).toContain("has no digest")
   })
 
   it("while it follows: throttling passes", async () => {
@@ -72,7 +70,7 @@ describe("AWS says no", () => {
     expect(lines.filter(line => line.includes("AWS did not answer (ThrottlingException)"))).toHaveLength(2)
   })
 
-  it("while it follows: credentials expire, and the error says that the deployment goes on", async () => {
+  it("while it follows: credentials expire, and the error says that the deployment continues", async () => {
     play(world([]))
     let looks = 0
     ecs.on(DescribeServicesCommand).callsFake(() => {
@@ -83,6 +81,6 @@ describe("AWS says no", () => {
     ecs.on(UpdateServiceCommand).resolves({ service: service([bringing({}), oldActive]) })
     const { message } = await rejection(run())
     expect(message).toMatch(/^The AWS credentials have expired\./)
-    expect(message).toContain("The deployment goes on in ECS: run the same command again to follow it.")
+    expect(message).toContain("The deployment continues in ECS: run the same command again to follow it.")
   })
 })

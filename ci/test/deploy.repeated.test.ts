@@ -18,16 +18,16 @@ describe("nothing to do, or done already", () => {
       definitions: [{ definition: definition(1, "b", "1.1.0") }],
     })
 
-  it("leaves a service alone that runs the image and version", async () => {
+  it("leaves alone a service that already runs the image and version", async () => {
     play(same({}))
     const outcome = await settle(run())
-    expect(outcome.text).toBe("unchanged: prod/web runs 1.1.0 already (web:1)")
+    expect(outcome.text).toBe("unchanged: prod/web already runs 1.1.0 (web:1)")
     expect(ecs.commandCalls(RegisterTaskDefinitionCommand)).toHaveLength(0)
     expect(ecs.commandCalls(UpdateServiceCommand)).toHaveLength(0)
     expect(lines).toEqual([])
   })
 
-  it("follows the deployment that an interrupted run left, and starts no second", async () => {
+  it("follows the deployment that an interrupted run left, and does not start a second", async () => {
     const left = { rolloutState: "IN_PROGRESS", runningCount: 1, createdAt: at(-30) } as const
     const scene = same(left)
     const events = [
@@ -47,12 +47,12 @@ describe("nothing to do, or done already", () => {
     expect(outcome).toMatchObject({ word: "completed", deploymentId: "ecs-svc/now" })
     expect(ecs.commandCalls(UpdateServiceCommand)).toHaveLength(0)
     expect(ecs.commandCalls(RegisterTaskDefinitionCommand)).toHaveLength(0)
-    expect(lines[0]).toContain("deployment ecs-svc/now brings 1.1.0 already; following it")
+    expect(lines[0]).toContain("deployment ecs-svc/now already brings 1.1.0; following it")
     expect(lines.join("\n")).toContain("has started 1 tasks")
     expect(lines.join("\n")).not.toContain("long ago")
   })
 
-  it("starts the same revision again where its deployment failed and stayed", async () => {
+  it("starts the same revision again if its deployment failed and stayed", async () => {
     const scene = same({ rolloutState: "FAILED", runningCount: 0 })
     scene.updated = [[0, service([deployment("again", 1, {})])]]
     play(scene)
@@ -77,7 +77,7 @@ describe("nothing to do, or done already", () => {
     expect(lines).toContain("reusing web:2")
   })
 
-  it("registers its own where the one there is of another commit", async () => {
+  it("registers its own if the existing one is from another commit", async () => {
     const scene = world([[0, service([deployment("new", 3, {})])]])
     const tags = [{ key: "ecs-release:version", value: "1.1.0" }]
     scene.definitions.push({ definition: definition(2, "b", "1.1.0"), tags })
@@ -86,7 +86,7 @@ describe("nothing to do, or done already", () => {
     expect(lines).toContain("registered web:3")
   })
 
-  it("notes that the revision before completed, where the run that deployed it could not", async () => {
+  it("notes that the previous revision completed, if the run that deployed it could not", async () => {
     const scene = world([[0, service([deployment("new", 2, {})])]])
     scene.definitions[0] = {
       definition: definition(1, "a", "1.0.0"),
@@ -101,7 +101,7 @@ describe("nothing to do, or done already", () => {
     play(world([]))
     const plan = await planDeploy(aws, release)
     expect(plan.text.split("\n")).toEqual([
-      "prod/web: change of web:1:",
+      "prod/web: changes to web:1:",
       `  - app.image: ${image("a")}`,
       `  + app.image: ${image("b")}`,
       "  - app.environment.APP_VERSION: 1.0.0",

@@ -51,7 +51,7 @@ describe("a deployment that ECS rolls back", () => {
     ],
     [40, service([deployment("back", 1, {})])],
   ]
-  // The emulator makes the old deployment primary again and keeps the failed one for ever.
+  // The emulator makes the old deployment primary again and keeps the failed one forever.
   const gone = bringing({ ...failed, status: "ACTIVE", desiredCount: 0, failedTasks: 3 })
   const emulator: World["updated"] = [
     start,
@@ -66,11 +66,11 @@ describe("a deployment that ECS rolls back", () => {
   ]
 
   for (const [name, script] of Object.entries({ amazon, emulator })) {
-    it(`says rolled back first, once the old version serves (${name})`, async () => {
+    it(`says rolled back first, once the old version is live (${name})`, async () => {
       play(world(script, extra))
       const error = await rejection(run())
       expect(error.message.split("\n")).toEqual([
-        "rolled back: 1.1.0 failed on prod/web and ECS went back; 1.0.0 (web:1) serves",
+        "rolled back: 1.1.0 failed on prod/web and ECS went back; 1.0.0 (web:1) is live",
         failed.rolloutStateReason,
         "2 tasks, such as aaaaaaaa, bbbbbbbb: Essential container in task exited (app: exit code 1)",
         "last lines of /web app/app/aaaaaaaa1:",
@@ -84,7 +84,7 @@ describe("a deployment that ECS rolls back", () => {
     })
   }
 
-  it("notes on the revision that it was taken back", async () => {
+  it("notes on the revision that it was rolled back", async () => {
     play(world(amazon, extra))
     await rejection(run())
     expect(ecs.commandCalls(TagResourceCommand).map(call => call.args[0].input)).toEqual([
@@ -92,13 +92,13 @@ describe("a deployment that ECS rolls back", () => {
     ])
   })
 
-  it("tells it from superseded where the failed deployment was never seen as such: by the event", async () => {
+  it("tells it from superseded by the event, if the deployment was never seen as failed", async () => {
     const said = event("9", "(deployment ecs-svc/new) deployment failed: tasks failed to start.")
     play(world([start, [9, service([deployment("back", 1, {})], { events: [said] })]], extra))
     expect((await rejection(run())).message).toMatch(/^rolled back: /)
   })
 
-  it("says failed where the rollback fails too", async () => {
+  it("says failed if the rollback fails too", async () => {
     const back = deployment("back", 1, {
       rolloutState: "FAILED",
       rolloutStateReason: "tasks failed to start",
@@ -109,14 +109,14 @@ describe("a deployment that ECS rolls back", () => {
     )
   })
 
-  it("says failed where there is no completed deployment to go back to", async () => {
+  it("says failed if there is no completed deployment to go back to", async () => {
     play(world([start, [9, service([bringing(failed)])]], extra))
     expect((await rejection(run())).message).toMatch(
       /^failed: .*\n.*there is no completed deployment to go back to/,
     )
   })
 
-  it("says failed at once where the service has no rollback", async () => {
+  it("says failed at once if the service has no rollback", async () => {
     const off = { deploymentConfiguration: { deploymentCircuitBreaker: { enable: true, rollback: false } } }
     play(world([start, [9, service([bringing(failed), oldActive], off)]], extra))
     expect((await rejection(run())).message).toMatch(/^failed: .*\n.*the service has no automatic rollback/)

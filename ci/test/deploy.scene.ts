@@ -29,7 +29,7 @@ export function world(updated: World["updated"], extra: Partial<World> = {}): Wo
   return { before: service([old]), updated, definitions, ...extra }
 }
 
-/** To be called once in a test file: nothing printed before a test, the real clock after it. */
+/** Call it once per test file: nothing printed before a test, the real clock after it. */
 export function eachTest(): void {
   beforeEach(() => {
     lines.length = 0

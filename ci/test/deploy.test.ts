@@ -69,7 +69,7 @@ describe("a deployment that completes", () => {
     ])
   })
 
-  it("goes on where a note may not be set, and says so", async () => {
+  it("continues if a note can't be set, and says so", async () => {
     play(world(script))
     ecs
       .on(TagResourceCommand)
@@ -78,7 +78,7 @@ describe("a deployment that completes", () => {
     expect(lines.join("\n")).toMatch(/warning: could not note ecs-release:completed.*web:2.*ecs:TagResource/s)
   })
 
-  it("is no error if the tasks may not be read, at the end or before it", async () => {
+  it("is not an error if the tasks can't be read, at the end or before it", async () => {
     const stopping = service([bringing({ runningCount: 2, failedTasks: 1 }), oldActive])
     play(
       world([script[0] as [number, typeof stopping], [8, stopping], script[2] as [number, typeof stopping]]),
@@ -88,7 +88,7 @@ describe("a deployment that completes", () => {
       .rejects(failure("AccessDeniedException", "not authorized to perform: ecs:ListTasks"))
     await expect(settle(run())).resolves.toMatchObject({ word: "completed" })
     expect(lines.join("\n")).toContain(
-      "why tasks stopped is not known: not authorized to perform: ecs:ListTasks",
+      "cannot tell why tasks stopped: not authorized to perform: ecs:ListTasks",
     )
   })
 
@@ -119,13 +119,13 @@ describe("a deployment that completes", () => {
     await expect(settle(run())).resolves.toMatchObject({ word: "completed" })
   })
 
-  it("says that nothing runs where none is desired", async () => {
+  it("says that nothing runs if no tasks are desired", async () => {
     const done = bringing({ desiredCount: 0, rolloutState: "COMPLETED" })
     play(world([[0, service([done], { desiredCount: 0 })]]))
     expect((await settle(run())).text).toContain("runs no task, since its desired count is 0")
   })
 
-  it("completes where ECS gives no rollout state, once it is alone and its tasks run", async () => {
+  it("completes if ECS gives no rollout state, once it is alone and its tasks run", async () => {
     const bare = { rolloutState: undefined }
     play(
       world(
@@ -156,7 +156,7 @@ describe("right before the service is updated", () => {
     })
   }
 
-  it("a newer version that came meanwhile is left alone", async () => {
+  it("a newer version that came in the meantime is left alone", async () => {
     play(world([], newer("c")))
     overtake()
     const error = await rejection(run({ keepNewer: true }))
@@ -167,14 +167,14 @@ describe("right before the service is updated", () => {
     expect(ecs.commandCalls(UpdateServiceCommand)).toEqual([])
   })
 
-  it("a version that no release of this pipeline brought counts as no newer one", async () => {
+  it("a version that this pipeline did not release does not count as newer", async () => {
     const done = deployment("new", 3, {})
     const foreign = { definitions: newer("c").definitions.map(({ definition }) => ({ definition })) }
     play(world([[0, service([done])]], { ...foreign, before: service([deployment("theirs", 2, {})]) }))
     await expect(settle(run({ keepNewer: true }))).resolves.toMatchObject({ word: "completed" })
   })
 
-  it("the same version that another run has started meanwhile is followed", async () => {
+  it("the same version that another run has started in the meantime is followed", async () => {
     const theirs = deployment("theirs", 2, { rolloutState: "IN_PROGRESS" })
     play(
       world([], {
@@ -234,7 +234,7 @@ describe("right before the service is updated", () => {
     await expect(settle(run())).resolves.toMatchObject({ word: "completed" })
   })
 
-  it("what the caller asks last can stop it", async () => {
+  it("the caller's last check can stop it", async () => {
     play(world([]))
     const beforeUpdate = () => Promise.reject(new Overtaken("superseded: by a tag"))
     expect((await rejection(run({ beforeUpdate }))).message).toBe("superseded: by a tag")

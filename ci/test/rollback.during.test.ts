@@ -53,7 +53,7 @@ describe("a rollback during a deployment", () => {
   })
   const record = "arn:aws:ecs:eu-north-1:123456789012:service-deployment/prod/web/abc"
 
-  it("brings the revision before back where ECS cannot stop a deployment", async () => {
+  it("brings back the previous revision if ECS cannot stop a deployment", async () => {
     play(world())
     const outcome = await settle(back())
     expect(outcome).toMatchObject({ word: "completed", version: "1.0.0", revision: revision(1) })
@@ -62,7 +62,7 @@ describe("a rollback during a deployment", () => {
     expect(lines[0]).toBe("stopping deployment ecs-svc/busy of 1.1.0; going back to 1.0.0")
   })
 
-  it("does not take the revision's earlier deployment, which completed, for its own", async () => {
+  it("does not mistake the revision's earlier deployment, which completed, for its own", async () => {
     const scene = world()
     const back = deployment("back", 1, { rolloutState: "IN_PROGRESS", createdAt: at(5) })
     const rest = [{ ...busy, status: "ACTIVE" }, old]
@@ -76,7 +76,7 @@ describe("a rollback during a deployment", () => {
     expect(outcome.seconds).toBeGreaterThanOrEqual(30)
   })
 
-  it("has ECS stop it where ECS can, and waits until the old version runs", async () => {
+  it("has ECS stop it if ECS can, and waits until the old version is running", async () => {
     const scene = world()
     play(scene)
     ecs.on(ListServiceDeploymentsCommand).resolves({
@@ -121,10 +121,10 @@ describe("a rollback during a deployment", () => {
     }, 20_000)
     await expect(settle(back())).resolves.toMatchObject({ word: "completed", version: "1.0.0" })
     expect(ecs.commandCalls(UpdateServiceCommand)).toHaveLength(0)
-    expect(lines[0]).toBe("ECS is going back to 1.0.0 already; following it")
+    expect(lines[0]).toBe("ECS is already going back to 1.0.0; following it")
   })
 
-  it("to another version than the one before replaces the deployment", async () => {
+  it("to a version other than the previous one replaces the deployment", async () => {
     const scene = world()
     scene.updated = [[0, service([deployment("third", 3, {})])]]
     play(scene)

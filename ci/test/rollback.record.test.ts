@@ -42,7 +42,7 @@ describe("whether a version was rolled back", () => {
     })
   })
 
-  it("goes by ECS's list where the run that should have noted it was killed", async () => {
+  it("goes by ECS's list if the run that should have noted it was killed", async () => {
     const failed = deployment("bad", 2, { status: "ACTIVE", rolloutState: "FAILED" })
     play(world([], service([deployment("now", 1, {}), failed])))
     expect((await ask("1.1.0"))?.why).toBe("ECS rolled 1.1.0 back when its deployment failed")
@@ -74,7 +74,7 @@ describe("whether a version was rolled back", () => {
     expect((await ask("1.1.0"))?.why).toBe("1.1.0 ran before, and 1.0.0 was deployed in its place")
   })
 
-  it("is no where it runs, was registered only, or is not known", async () => {
+  it("is no if it is running, was only registered, or is unknown", async () => {
     play(world([note("rolled-back")]))
     expect(await ask("1.0.0")).toBeUndefined()
     expect(await ask("3.0.0")).toBeUndefined()
@@ -82,7 +82,7 @@ describe("whether a version was rolled back", () => {
     expect(await ask("1.1.0")).toBeUndefined()
   })
 
-  it("is no where it was deployed again and then replaced by a newer one", async () => {
+  it("is no if it was deployed again and then replaced by a newer one", async () => {
     const scene = world([note("rolled-back")])
     scene.definitions.push(
       { definition: definition(3, "b", "1.1.0"), tags: [note("completed")] },

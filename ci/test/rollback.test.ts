@@ -40,7 +40,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-describe("the version before", () => {
+describe("the previous version", () => {
   const one = (number: number, version?: string, extra: Partial<Revision> = {}): Revision => ({
     arn: revision(number),
     number,
@@ -62,12 +62,12 @@ describe("the version before", () => {
     ).toBe(2)
   })
 
-  it("is none that was taken back: after a rollback the next one goes further", () => {
+  it("is never one that was rolled back: after a rollback the next one goes further back", () => {
     const taken = one(3, "1.2.0", { rolledBack: "2025" })
     expect(choose(one(4, "1.1.0"), [taken, one(2, "1.1.0"), one(1, "1.0.0")])).toBe(1)
   })
 
-  it("is one that completed, before one of which that is not known", () => {
+  it("is one that completed, ahead of one for which that is unknown", () => {
     expect(choose(one(4, "1.3.0"), [one(3, "1.2.0"), one(2, "1.1.0", { completed: "2025" })])).toBe(2)
     expect(
       choose(one(4, "1.3.0"), [one(3, "1.2.0"), one(2, "1.1.0")], {
@@ -77,18 +77,18 @@ describe("the version before", () => {
     ).toBe(2)
   })
 
-  it("is none that failed, unless it succeeded too", () => {
+  it("is never one that failed, unless it succeeded too", () => {
     const failed = new Set([revision(3)])
     expect(choose(one(4, "1.3.0"), [one(3, "1.2.0"), one(2, "1.1.0")], { ...none, failed })).toBe(2)
     expect(choose(one(4, "1.3.0"), [one(3, "1.2.0")], { succeeded: failed, failed })).toBe(3)
   })
 
-  it("is none whose newest revision was taken back, though an older one was not", () => {
+  it("is never one whose newest revision was rolled back, even if an older one was not", () => {
     const taken = one(4, "1.2.0", { rolledBack: "2025" })
     expect(choose(one(5, "1.3.0"), [taken, one(2, "1.2.0", { completed: "2024" }), one(1, "1.1.0")])).toBe(1)
   })
 
-  it("is none without a version", () => {
+  it("is never one without a version", () => {
     expect(choose(one(2, "1.0.0"), [one(1), one(0, "latest")])).toBeUndefined()
   })
 })
@@ -104,7 +104,7 @@ describe("a rollback", () => {
     images,
   })
 
-  it("deploys the version before by its digest in ECR, from the current task definition", async () => {
+  it("deploys the previous version by its digest in ECR, from the current task definition", async () => {
     const scene = world()
     const [, current] = scene.definitions
     if (current) current.definition.cpu = "1024"
@@ -117,7 +117,7 @@ describe("a rollback", () => {
     expect(lines).toContain("going from 1.1.0 to 1.0.0")
   })
 
-  it("notes first that the version was taken back", async () => {
+  it("notes first that the version was rolled back", async () => {
     play(world())
     await settle(back())
     const calls = ecs.calls().map(call => call.args[0])
@@ -128,7 +128,7 @@ describe("a rollback", () => {
     expect(noted).toBeLessThan(calls.findIndex(it => it instanceof UpdateServiceCommand))
   })
 
-  it("that ECS takes back itself leaves no note on the version that stays", async () => {
+  it("that ECS itself rolls back leaves no note on the version that stays", async () => {
     const failed = { rolloutState: "FAILED", status: "ACTIVE" } as const
     const script: World["updated"] = [
       [0, service([deployment("back", 3, { rolloutState: "IN_PROGRESS" })])],
@@ -136,26 +136,26 @@ describe("a rollback", () => {
     ]
     play(world(script))
     expect((await rejection(back())).message).toMatch(
-      /^rolled back: 1\.0\.0 failed on prod\/web.*1\.1\.0 \(web:2\) serves/,
+      /^rolled back: 1\.0\.0 failed on prod\/web.*1\.1\.0 \(web:2\) is live/,
     )
     expect(ecs.commandCalls(UntagResourceCommand).map(call => call.args[0].input)).toEqual([
       { resourceArn: revision(2), tagKeys: ["ecs-release:rolled-back"] },
     ])
   })
 
-  it("goes to a named version; a newer one takes nothing back", async () => {
+  it("goes to a named version; a newer one rolls nothing back", async () => {
     play(world())
     await expect(settle(back({ to: "1.2.0" }))).resolves.toMatchObject({ version: "1.2.0" })
     const noted = ecs.commandCalls(TagResourceCommand).map(call => call.args[0].input.tags?.[0]?.key)
     expect(noted).not.toContain("ecs-release:rolled-back")
   })
 
-  it("leaves a service alone that runs the named version", async () => {
+  it("leaves alone a service that runs the named version", async () => {
     play(world())
     await expect(settle(back({ to: "1.1.0" }))).resolves.toMatchObject({ word: "unchanged" })
   })
 
-  it("says where a version is not in ECR", async () => {
+  it("says so if a version is not in ECR", async () => {
     play(world())
     expect((await rejection(back({ to: "9.9.9" }))).message).toMatch(
       /^The image is not in the ECR repository "web".*'history'/s,
@@ -163,7 +163,7 @@ describe("a rollback", () => {
     expect(ecs.commandCalls(UpdateServiceCommand)).toHaveLength(0)
   })
 
-  it("says where there is no version before", async () => {
+  it("says so if there is no previous version", async () => {
     const scene = world()
     scene.definitions.shift()
     play(scene)

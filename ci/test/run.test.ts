@@ -96,7 +96,7 @@ it("runs the new image with the service's network, prints its log once, and give
 })
 
 describe("the task's definition", () => {
-  it("is of a family of its own, runs the command in place of the entry point, and is gone afterwards", async () => {
+  it("has its own family, runs the command in place of the entry point, and is gone afterwards", async () => {
     world([ended(0)])
     await settle(runTask(aws, options))
     const [registered, ...others] = ecs.commandCalls(RegisterTaskDefinitionCommand)
@@ -115,7 +115,7 @@ describe("the task's definition", () => {
     ])
   })
 
-  it("is another than the service's where the image is the running one too", async () => {
+  it("differs from the service's even if the image is the running one", async () => {
     world([ended(0)])
     await settle(runTask(aws, { ...options, image: image("a"), version: "1.0.0" }))
     expect(ecs.commandCalls(RegisterTaskDefinitionCommand)[0]?.args[0].input.family).toBe("web-task")
@@ -130,7 +130,7 @@ describe("the task's definition", () => {
     expect(ecs.commandCalls(DeregisterTaskDefinitionCommand)).toHaveLength(1)
   })
 
-  it("is gone where ECS starts no task", async () => {
+  it("is gone if ECS does not start a task", async () => {
     world([])
     ecs.on(RunTaskCommand).rejects(failure("InvalidParameterException", "no"))
     await rejection(runTask(aws, options))
@@ -151,7 +151,7 @@ describe("the task's definition", () => {
     containerDefinitions,
   })
 
-  it("keeps the other containers, and drops what a server alone has", () => {
+  it("keeps the other containers, and drops what only a server has", () => {
     const router = { name: "router", essential: false, firelensConfiguration: { type: "fluentbit" as const } }
     const proxy = { name: "proxy", dependsOn: [{ containerName: "app", condition: "HEALTHY" as const }] }
     const app: ContainerDefinition = {
@@ -185,22 +185,22 @@ describe("the task's definition", () => {
   })
 })
 
-it("fails where the command does", async () => {
+it("fails if the command does", async () => {
   world([{ lastStatus: "RUNNING" }, ended(3)])
   expect((await rejection(runTask(aws, options))).message).toMatch(
     /^failed: the command exited 3: migrate --all \(task aaaaaaaa1\)\nEssential container in task exited\n→/,
   )
 })
 
-it("fails where the container never ran", async () => {
+it("fails if the container never ran", async () => {
   const containers = [{ name: "app", reason: "CannotPullContainerError: not found" }]
   world([{ lastStatus: "STOPPED", stoppedReason: "Task failed to start", containers }])
   expect((await rejection(runTask(aws, options))).message).toMatch(
-    /^failed: the command did not run to its end.*\nTask failed to start; CannotPullContainerError: not found/,
+    /^failed: the command did not finish.*\nTask failed to start; CannotPullContainerError: not found/,
   )
 })
 
-it("fails where ECS does not start it", async () => {
+it("fails if ECS does not start it", async () => {
   world([])
   ecs
     .on(RunTaskCommand)
@@ -210,7 +210,7 @@ it("fails where ECS does not start it", async () => {
   )
 })
 
-it("stops it where it takes too long", async () => {
+it("stops it if it takes too long", async () => {
   world([{ lastStatus: "RUNNING" }])
   expect((await rejection(runTask(aws, options))).message).toMatch(
     /^timed out after 120 s: the task aaaaaaaa1 was stopped/,
@@ -218,15 +218,15 @@ it("stops it where it takes too long", async () => {
   expect(ecs.commandCalls(StopTaskCommand)).toHaveLength(1)
 })
 
-it("says that a task goes on where it cannot be stopped", async () => {
+it("says that a task keeps running if it cannot be stopped", async () => {
   world([{ lastStatus: "RUNNING" }])
   ecs.on(StopTaskCommand).rejects(failure("InternalError", "try again"))
   expect((await rejection(runTask(aws, options))).message).toMatch(
-    /^timed out after 120 s: the task aaaaaaaa1 could not be stopped and goes on\.\ntry again\n→ Stop it: aws ecs stop-task/,
+    /^timed out after 120 s: the task aaaaaaaa1 could not be stopped and keeps running\.\ntry again\n→ Stop it: aws ecs stop-task/,
   )
 })
 
-it("is not held up by a log without an end", async () => {
+it("is not held up by an endless log", async () => {
   world([ended(0)])
   let page = 0
   logs.on(GetLogEventsCommand).callsFake(() => ({ events: [], nextForwardToken: String(page++) }))
@@ -236,14 +236,14 @@ it("is not held up by a log without an end", async () => {
 describe("the request", () => {
   const request = (extra: Partial<Service>) => runRequest(where, service([], extra), "web-task:1")
 
-  it("takes the service's capacity providers in place of a launch type", () => {
+  it("uses the service's capacity providers instead of a launch type", () => {
     const capacityProviderStrategy = [{ capacityProvider: "FARGATE_SPOT", weight: 1 }]
     const its = request({ capacityProviderStrategy, launchType: "FARGATE" })
     expect(its).toMatchObject({ capacityProviderStrategy })
     expect(its).not.toHaveProperty("launchType")
   })
 
-  it("takes over the service's placement, platform and tags", () => {
+  it("uses the service's placement, platform and tags", () => {
     const its = {
       placementConstraints: [{ type: "memberOf" as const, expression: "attribute:ecs.os-type == linux" }],
       placementStrategy: [{ type: "spread" as const, field: "host" }],
@@ -255,7 +255,7 @@ describe("the request", () => {
     expect(request({ ...its, launchType: "EC2" })).toMatchObject({ ...its, launchType: "EC2" })
   })
 
-  it("makes the volumes that the service has made for its tasks", () => {
+  it("creates the same volumes that the service creates for its tasks", () => {
     const volume = { roleArn: "arn:aws:iam::123456789012:role/ebs", sizeInGiB: 20, volumeType: "gp3" }
     const tagSpecifications = [{ resourceType: "volume" as const, propagateTags: "SERVICE" as const }]
     const volumeConfigurations = [{ name: "data", managedEBSVolume: { ...volume, tagSpecifications } }]
@@ -272,7 +272,7 @@ describe("the request", () => {
     ])
   })
 
-  it("has the service's own tags where its tasks get those", async () => {
+  it("has the service's own tags if its tasks get them", async () => {
     world([ended(0)])
     const tags = [
       { key: "team", value: "web" },

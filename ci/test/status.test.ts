@@ -31,7 +31,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-it("tells what runs, which commit it is, and what happened lately", async () => {
+it("shows what is running, which commit it is, and what happened recently", async () => {
   play(world())
   const found = await settle(status(aws, where))
   expect(found).toMatchObject({
@@ -53,7 +53,7 @@ it("tells what runs, which commit it is, and what happened lately", async () => 
   expect(found.text).toMatch(/1\.1\.0 +bbbbbbb +completed/)
 })
 
-it("tells a failed deployment that was rolled back from one in progress", async () => {
+it("distinguishes a failed deployment that was rolled back from one in progress", async () => {
   const deployments = [
     deployment("now", 1, { rolloutState: "IN_PROGRESS", rolloutStateReason: "rolling back" }),
     deployment("bad", 2, {
@@ -72,7 +72,7 @@ it("tells a failed deployment that was rolled back from one in progress", async 
   expect(found.text).toContain("deployment ecs-svc/now is not done: rolling back")
 })
 
-it("goes by ECS's record where there is one", async () => {
+it("goes by ECS's record if there is one", async () => {
   play(world())
   ecs.on(ListServiceDeploymentsCommand).resolves({
     serviceDeployments: [

@@ -4,7 +4,7 @@
  *   npx tsx infra/bin/synth.ts [--for-emulator] [--set PATH=VALUE ...]
  *
  * `--set` changes a value of config.ts by its path, such as `--set tasks.min=2`; the value is JSON, or else a string.
- * `--for-emulator` leaves out what the AWS emulator does not know, and says so on standard error.
+ * `--for-emulator` leaves out what the AWS emulator does not support, and says so on standard error.
  */
 import { parseArgs } from "node:util"
 import { config } from "../config.js"
@@ -19,5 +19,5 @@ const wanted = changed(config, values.set)
 const { template, leftOut } = values["for-emulator"]
   ? emulatorTemplate(wanted)
   : { template: synthesize(wanted), leftOut: [] }
-for (const id of leftOut) console.error(`Left out: ${id}, which the emulator does not know`)
+for (const id of leftOut) console.error(`Left out: ${id}, which the emulator does not support`)
 console.log(JSON.stringify(template))

@@ -2,12 +2,12 @@ import { Stack, Validations } from "aws-cdk-lib"
 import type { IConstruct } from "constructs"
 import type { Permission } from "./permissions.js"
 
-/** Says why a finding of cdk-nag (a rule of AwsSolutions) is right as it is, at the construct that it is about. */
+/** Says why a finding of cdk-nag (a rule of AwsSolutions) is acceptable, at the construct it is about. */
 export function acknowledge(construct: IConstruct, rule: string, reason: string): void {
   Validations.of(construct).acknowledge({ id: `AwsSolutions-${rule}`, reason })
 }
 
-/** The same for the wildcards in permissions: the reasons are the permissions' own. */
+/** The same for the wildcards in permissions, with the permissions' own reasons. */
 export function acknowledgeWildcards(construct: IConstruct, permissions: Permission[]): void {
   const reasons = new Map<string, string[]>()
   for (const { resources, because } of permissions) {

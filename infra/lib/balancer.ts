@@ -19,7 +19,7 @@ import type { Config } from "../config.js"
 import { acknowledge } from "./acknowledge.js"
 import { type Network, secure } from "./network.js"
 
-/** The load balancer, its listener, and the target groups: one, and a second one where deployments are blue/green. */
+/** The load balancer, its listener, and the target groups: one, and a second one if deployments are blue/green. */
 export class Balancer extends Construct {
   readonly loadBalancer: ApplicationLoadBalancer
   readonly blue: ApplicationTargetGroup
@@ -64,7 +64,7 @@ export class Balancer extends Construct {
     else if (openToAll(access)) {
       Annotations.of(this).addWarningV2(
         "ecs-release:plain-http",
-        "The service is open to the world over plain HTTP: anyone on the way can read and change what visitors send and get. " +
+        "The service is open to the world over plain HTTP: anyone in between can read and change what visitors send and get. " +
           "Set access.certificateArn or access.domain in config.ts, or limit access.allowedCidrs.",
       )
     }

@@ -9,7 +9,7 @@ import { Project } from "./project.js"
 /**
  * The builds: a push to the branch is released; a pull request is tested.
  *
- * They are two projects because a pull request brings its own buildspec.yml: whoever may open one could release with
+ * There are two projects because a pull request brings its own buildspec.yml: anyone who can open one could release with
  * the rights of a shared role. The testing project's role reaches no registry, no service and no token. Nor do the two
  * share a machine or a cache: a fleet's machines hand what they cached to every project that uses them, and a release
  * would then build with what a pull request left there.

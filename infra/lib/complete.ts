@@ -16,14 +16,14 @@ export function missing({ source, network, access, tasks, container }: Config): 
       "source.connectionArn: ARN of the CodeConnection (README.md, step 1)",
     ],
     [network.cidr.endsWith("/16"), "network.cidr: a /16, such as 10.0.0.0/16"],
-    [access.allowedCidrs.length > 0, "access.allowedCidrs: one range at least"],
+    [access.allowedCidrs.length > 0, "access.allowedCidrs: at least one range"],
     [tasks.min >= 1 && tasks.max >= tasks.min, "tasks: min at least 1, and max not below min"],
     [container.healthPath.startsWith("/"), "container.healthPath: a path, such as /healthz"],
   ]
   return checks.filter(([right]) => !right).map(([, sentence]) => sentence)
 }
 
-/** Ends the process with what is to be set, where something is. */
+/** Ends the process and says what to set, if anything is missing. */
 export function assertComplete(config: Config): void {
   const sentences = missing(config)
   if (sentences.length === 0) return

@@ -3,11 +3,11 @@ import { synthesize, type Template } from "./synth.js"
 
 /** Types that the AWS emulator's CloudFormation refuses, and what that leaves untested by a deployment to it. */
 export const unknownToEmulator: Record<string, string> = {
-  "AWS::ApplicationAutoScaling::ScalableTarget": "the number of tasks stays what it is",
+  "AWS::ApplicationAutoScaling::ScalableTarget": "the number of tasks stays the same",
   "AWS::ApplicationAutoScaling::ScalingPolicy": "nothing scales",
 }
 
-/** The very template, less the resources of types that the emulator refuses. */
+/** The same template, without the resources of types that the emulator refuses. */
 export function emulatorTemplate(config: Config): { template: Template; leftOut: string[] } {
   return without(synthesize(config), Object.keys(unknownToEmulator))
 }
@@ -15,7 +15,7 @@ export function emulatorTemplate(config: Config): { template: Template; leftOut:
 /**
  * Leaves the resources of some types out of a template.
  *
- * @throws Error where one that stays needs one that goes: then leaving it out would change more than it says
+ * @throws Error if one that stays needs one that goes: then leaving it out would change more than it says
  */
 export function without(template: Template, types: string[]): { template: Template; leftOut: string[] } {
   const entries = Object.entries(template.Resources)

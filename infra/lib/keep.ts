@@ -7,7 +7,7 @@ import {
   type TaskDefinition,
 } from "@aws-sdk/client-ecs"
 
-/** A sentence for the person who deploys; `ok` is false where the stack must not be updated now. */
+/** A sentence for the person who deploys; `ok` is false if the stack must not be updated now. */
 export type Verdict = { ok: boolean; says: string }
 
 /**
@@ -19,7 +19,7 @@ export type Verdict = { ok: boolean; says: string }
  */
 export async function keepRunning(client: ECSClient, name: string): Promise<Verdict> {
   const service = await find(client, name)
-  if (service === undefined) return { ok: true, says: "There is no service yet: the stack makes it." }
+  if (service === undefined) return { ok: true, says: "There is no service yet: the stack creates it." }
   if (service.deployments?.some(({ rolloutState }) => rolloutState === "IN_PROGRESS")) {
     return {
       ok: false,
@@ -62,7 +62,7 @@ async function describe(client: ECSClient, taskDefinition: string) {
   return { definition: answer.taskDefinition ?? {}, tags: answer.tags ?? [] }
 }
 
-/** Less what DescribeTaskDefinition answers and RegisterTaskDefinition does not take. */
+/** Without what DescribeTaskDefinition returns and RegisterTaskDefinition does not accept. */
 function writable(definition: TaskDefinition) {
   const { taskDefinitionArn, revision, status, requiresAttributes, compatibilities, ...rest } = definition
   const { registeredAt, registeredBy, deregisteredAt, deleteRequestedAt, ...settings } = rest

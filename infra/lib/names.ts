@@ -39,7 +39,7 @@ export function namesOf(stack: Stack, config: Config) {
       pullRequestLogStreams: `${logGroup(`/codebuild/${name}-pull-request`)}:log-stream:*`,
       reportGroups: reportGroups(name),
       pullRequestReportGroups: reportGroups(`${name}-pull-request`),
-      // Secrets Manager ends a secret's ARN with six characters of its own.
+      // Secrets Manager ends a secret's ARN with six random characters.
       gitToken: `${arn({ service: "secretsmanager", resource: "secret" })}:${config.source.gitTokenSecret}-??????`,
       connection: config.source.connectionArn,
     },

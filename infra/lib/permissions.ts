@@ -6,14 +6,14 @@ export type Permission = {
   actions: string[]
   resources: string[]
   conditions?: Record<string, Record<string, string>>
-  /** Who needs it: a call in ci/src, or what the called service asks for besides. */
+  /** Who needs it: a call in ci/src, or what the called service needs on top of that. */
   neededBy: "call" | "docker push" | "ECR" | "ECS" | "CodeBuild"
   because: string
 }
 
 /**
- * What a release does. A test holds the statements that are `neededBy: "call"` against the calls in ci/src, both ways.
- * `sts:GetCallerIdentity` is not among them: AWS answers it to everyone.
+ * What a release does. A test compares the statements that are `neededBy: "call"` with the calls in ci/src, both ways.
+ * `sts:GetCallerIdentity` is not among them: AWS lets everyone call it.
  */
 export function releasePermissions({ arns }: Names): Permission[] {
   const inCluster = { ArnEquals: { "ecs:cluster": arns.cluster } }
@@ -38,7 +38,7 @@ export function releasePermissions({ arns }: Names): Permission[] {
       resources: [arns.repository],
       neededBy: "call",
       because:
-        "Is this version pushed, with which digest and findings (a scan is started where none was); the version's tag is put on its manifest.",
+        "Reads whether this version is pushed, its digest and findings (starts a scan if none exists); tags its manifest with the version.",
     },
     {
       sid: "ScanFindings",
@@ -98,7 +98,7 @@ export function releasePermissions({ arns }: Names): Permission[] {
       actions: ["ecs:DeregisterTaskDefinition"],
       resources: ["*"],
       neededBy: "call",
-      because: "A one-off task's revision is taken away when the task has ended; AWS takes no resource here.",
+      because: "A one-off task's revision is removed when the task has ended; AWS takes no resource here.",
     },
     {
       sid: "PassRoles",
@@ -106,7 +106,7 @@ export function releasePermissions({ arns }: Names): Permission[] {
       resources: [arns.taskRole, arns.executionRole],
       conditions: { StringEquals: { "iam:PassedToService": "ecs-tasks.amazonaws.com" } },
       neededBy: "ECS",
-      because: "A revision names the two roles its tasks run with, and those two only.",
+      because: "A revision names the two roles its tasks run with, and only those two.",
     },
     {
       sid: "ListTasks",
@@ -146,7 +146,7 @@ export function releasePermissions({ arns }: Names): Permission[] {
       actions: ["logs:GetLogEvents"],
       resources: [arns.logStreams],
       neededBy: "call",
-      because: "The last lines of a task that failed; each task has a stream of its own.",
+      because: "The last lines of a task that failed; each task has its own stream.",
     },
   ]
 }
@@ -173,7 +173,7 @@ export function executionPermissions({ arns }: Names): Permission[] {
       actions: ["logs:CreateLogStream", "logs:PutLogEvents"],
       resources: [arns.logStreams],
       neededBy: "ECS",
-      because: "Each task writes to a stream of its own in the service's log group.",
+      because: "Each task writes to its own stream in the service's log group.",
     },
   ]
 }
@@ -198,7 +198,7 @@ export function buildPermissions({ arns }: Names, logStreams: string, reportGrou
       actions: ["logs:CreateLogStream", "logs:PutLogEvents"],
       resources: [logStreams],
       neededBy: "CodeBuild",
-      because: "Each build writes to a stream of its own in the project's log group.",
+      because: "Each build writes to its own stream in the project's log group.",
     },
     {
       sid: "TestReports",
@@ -215,7 +215,7 @@ export function buildPermissions({ arns }: Names, logStreams: string, reportGrou
   ]
 }
 
-/** What the releasing build needs besides. */
+/** What the releasing build needs in addition. */
 export function gitTokenPermission({ arns }: Names): Permission {
   return {
     sid: "GitToken",

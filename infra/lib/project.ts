@@ -9,7 +9,7 @@ import type { Permission } from "./permissions.js"
 import { roleOf } from "./roles.js"
 import { trust } from "./trust.js"
 
-/** A CodeBuild project: a privileged Linux container that clones the repository whole and runs its buildspec.yml. */
+/** A CodeBuild project: a privileged Linux container that clones the whole repository and runs its buildspec.yml. */
 export class Project extends Construct {
   constructor(
     scope: Construct,
@@ -23,7 +23,7 @@ export class Project extends Construct {
       managedPolicies?: ManagedPolicy[]
       triggers: CfnProject.ProjectTriggersProperty
       environmentVariables?: CfnProject.EnvironmentVariableProperty[]
-      /** What outlives a build and is there for the project's next one. Left out: nothing is. */
+      /** What outlives a build and is there for the project's next one. If left out, nothing is. */
       kept?: { fleetArn?: string; dockerServer?: CfnProject.DockerServerProperty }
     },
   ) {

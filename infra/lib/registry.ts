@@ -4,11 +4,11 @@ import { Construct } from "constructs"
 import type { Config } from "../config.js"
 
 /**
- * The image repository: immutable tags, scanned on push, kept when the stack goes.
+ * The image repository: immutable tags, scanned on push, kept when the stack is deleted.
  *
- * ECR's rules cannot know what runs, so the default rule is one that need not: only images without a tag expire. A
+ * ECR's rules cannot know what runs, so the default rule doesn't have to: only images without a tag expire. A
  * release's image has tags (version and commit), immutable tags can't be moved away from it, and so nothing that was
- * released ever goes. `keepReleases` trades that for storage: the newest that many stay, and a service that was rolled
+ * released ever expires. `keepReleases` trades that for storage: only that many stay, and a service that was rolled
  * back further than that would lose its image.
  */
 export class Registry extends Construct {
@@ -25,7 +25,7 @@ export class Registry extends Construct {
       removalPolicy: RemovalPolicy.RETAIN,
     })
     this.repository.addLifecycleRule({
-      description: `Images without a tag go after ${untaggedDays} days`,
+      description: `Images without a tag expire after ${untaggedDays} days`,
       tagStatus: TagStatus.UNTAGGED,
       maxImageAge: Duration.days(untaggedDays),
     })

@@ -11,7 +11,7 @@ import type { Names } from "./names.js"
 import { executionPermissions, type Permission, releasePermissions } from "./permissions.js"
 import { trust } from "./trust.js"
 
-/** The two roles of a task, and the policy of a release, for the build and for whoever releases from a laptop. */
+/** The two roles of a task, and the policy of a release, for the build and for anyone who releases from a laptop. */
 export class Roles extends Construct {
   /** The application's own: it may do nothing until the application needs something. */
   readonly task: Role

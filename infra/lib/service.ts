@@ -27,7 +27,7 @@ import { trustIfNamed } from "./trust.js"
  * The service and its scaling.
  *
  * It names its task definition by family, without a revision: CloudFormation sends that property with every update of
- * the service, and ECS reads it as the newest active revision of the family, which is the pipeline's. It gives no
+ * the service, and ECS reads it as the newest active revision of the family, which is the pipeline's. It sets no
  * desired count either: that would undo the scaling.
  */
 export class Service extends Construct {
@@ -86,7 +86,7 @@ export class Service extends Construct {
       }),
       propagateTags: PropagatedTagSource.TASK_DEFINITION,
     })
-    // The release's summary names it; DescribeServices gives tags, so that the pipeline needs no right on load balancers.
+    // The release's summary names it; DescribeServices gives tags, so that the pipeline needs no permissions for load balancers.
     Tags.of(this.service).add("ecs-release:url", balancer.url)
     const target = this.service.loadBalancerTarget({
       containerName: config.container.name,
@@ -109,7 +109,7 @@ export class Service extends Construct {
     scaling.scaleOnCpuUtilization("Cpu", { targetUtilizationPercent: cpuPercent })
   }
 
-  /** What ECS moves the traffic with, from one target group to the other. */
+  /** The role that ECS moves the traffic with, from one target group to the other. */
   private trafficRole(): Role {
     const policy = "AmazonECSInfrastructureRolePolicyForLoadBalancers"
     const role = new Role(this, "TrafficRole", {
@@ -122,7 +122,7 @@ export class Service extends Construct {
   }
 
   private acknowledgeBlueGreen() {
-    // The CDK writes the dependency on the rule that the reference to it implies already.
+    // The CDK writes the dependency on the rule that the reference to it already implies.
     const resource = this.service.node.defaultChild as CfnService
     resource.addMetadata("cfn-lint", { config: { ignore_checks: ["W3005"] } })
   }

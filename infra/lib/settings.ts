@@ -3,8 +3,8 @@ import type { Config } from "../config.js"
 /**
  * A configuration with some values changed.
  *
- * @param settings `path.to.value=VALUE`; VALUE is read as JSON, and as a string where it is none
- * @throws Error where a setting has no `=` or its path leads through something that is not there
+ * @param settings `path.to.value=VALUE`; VALUE is read as JSON, or as a string if it isn't JSON
+ * @throws Error if a setting has no `=` or its path leads through something that doesn't exist
  */
 export function changed(config: Config, settings: string[]): Config {
   const copy = structuredClone(config)

@@ -11,7 +11,7 @@ import { Roles } from "./roles.js"
 import { Service } from "./service.js"
 import { Tasks } from "./tasks.js"
 
-/** All that the pipeline needs in an account. */
+/** Everything the pipeline needs in an account. */
 export class ReleaseStack extends Stack {
   constructor(scope: Construct, config: Config) {
     super(scope, config.name, {
@@ -45,7 +45,7 @@ export class ReleaseStack extends Stack {
     for (const [id, value] of Object.entries(outputs)) new CfnOutput(this, id, { value })
   }
 
-  /** The region's first two zones, as CloudFormation sees them: synthesis asks no account. */
+  /** The region's first two zones, as CloudFormation sees them: synthesis needs no account. */
   override get availabilityZones(): string[] {
     return [0, 1].map(index => Fn.select(index, Fn.getAzs()))
   }

@@ -16,7 +16,7 @@ import type { Roles } from "./roles.js"
 /**
  * The two task definitions of the stack. Neither is ever what a released service runs.
  *
- * - `template`, a family of its own, has all that the stack decides of a task. The pipeline takes it, sets image and
+ * - `template`, its own family, has everything the stack decides about a task. The pipeline takes it, sets image and
  *   version, and registers that as the next revision of the service's family.
  * - `first` is the service's family's first revision, the placeholder. It depends on nothing that is likely to change,
  *   because a change would register a second placeholder, as the newest of the family.
@@ -72,6 +72,6 @@ export class Tasks extends Construct {
       readonlyRootFilesystem: container.readonlyRootFilesystem,
       ...(Object.keys(container.environment).length > 0 && { environment: container.environment }),
     })
-    acknowledge(this.template, "ECS2", "container.environment is for what is no secret.")
+    acknowledge(this.template, "ECS2", "container.environment is for what isn't secret.")
   }
 }

@@ -3,8 +3,8 @@ import { ServicePrincipal } from "aws-cdk-lib/aws-iam"
 import type { IConstruct } from "constructs"
 
 /**
- * Lets a service of AWS assume a role, for resources of this account only. A service acts for every account: trust in its
- * name alone is trust in whoever can make it use the role (in AWS's documents, the confused deputy problem).
+ * Lets an AWS service assume a role, for resources of this account only. A service acts for every account: trust in its
+ * name alone is trust in anyone who can make it use the role (in AWS's documents, the confused deputy problem).
  *
  * @param source the resources that the service acts for, in this account and region
  */

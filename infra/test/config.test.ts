@@ -11,7 +11,7 @@ describe("config.ts", () => {
     expect(missing(complete)).toEqual([])
   })
 
-  it("is refused where it cannot work", () => {
+  it("is refused if it cannot work", () => {
     const broken = changed(complete, [
       "access.allowedCidrs=[]",
       "tasks.max=0",
@@ -33,7 +33,7 @@ describe("a changed configuration", () => {
     expect(config.tasks.min).toBe(1)
   })
 
-  it("is refused where the path leads nowhere", () => {
+  it("is refused if the path leads nowhere", () => {
     expect(() => changed(config, ["no.such=1"])).toThrow("config.ts has no no.such")
     expect(() => changed(config, ["tasks"])).toThrow('"tasks" is not PATH=VALUE')
   })
@@ -44,14 +44,14 @@ describe("leaving types out of a template", () => {
     Resources: { A: { Type: "T::A" }, B: { Type: "T::B", Properties: { of: { Ref: "A" } } } },
   }
 
-  it("takes the resources of these types only", () => {
+  it("takes out only the resources of these types", () => {
     expect(without(template, ["T::B"])).toEqual({
       template: { Resources: { A: { Type: "T::A" } } },
       leftOut: ["B"],
     })
   })
 
-  it("is refused where something that stays needs one", () => {
+  it("is refused if something that stays needs one", () => {
     expect(() => without(template, ["T::A"])).toThrow("What stays in the template needs A")
   })
 })

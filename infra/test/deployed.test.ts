@@ -70,7 +70,7 @@ async function definition(taskDefinition: string) {
   return (await ecs.send(new DescribeTaskDefinitionCommand({ taskDefinition }))).taskDefinition
 }
 
-/** What a deployment does: the stack's settings, with an image of its own. No task is wanted: there is no Docker. */
+/** What a deployment does: the stack's settings, with its own image. The desired count is 0: there is no Docker. */
 async function release(version: string): Promise<void> {
   const { cpu, memory, containerDefinitions, executionRoleArn, taskRoleArn } =
     (await definition("template-hello")) ?? {}
@@ -83,7 +83,7 @@ async function release(version: string): Promise<void> {
 }
 
 describe("the stack, deployed by CloudFormation to the emulator", () => {
-  it("is refused for those types only that are left out for the emulator", async () => {
+  it("is refused only for the types that are left out for the emulator", async () => {
     const names = Object.keys(unknownToEmulator).join(", ")
     const create = cloudformation.send(new CreateStackCommand(body(synthesize(complete))))
     await expect(create).rejects.toThrow(`Unrecognized resource types: [${names}]`)
@@ -137,7 +137,7 @@ describe("the stack, deployed by CloudFormation to the emulator", () => {
       says: expect.stringContaining("hello:4"),
     })
     expect(await running()).toBe("hello:2")
-    // What AWS does with every update of the stack's service, and the emulator only where the property changes.
+    // What AWS does with every update of the stack's service, and the emulator only if the property changes.
     await pointAt("hello")
     expect(await running()).toBe("hello:4")
     expect((await definition("hello:4"))?.containerDefinitions).toEqual(
@@ -145,7 +145,7 @@ describe("the stack, deployed by CloudFormation to the emulator", () => {
     )
   })
 
-  it("goes", async () => {
+  it("can be deleted", async () => {
     await cloudformation.send(new DeleteStackCommand({ StackName: "hello" }))
     await expect
       .poll(() =>

@@ -43,7 +43,7 @@ function service(running: number, newest: number, rolloutState: "COMPLETED" | "I
 }
 
 describe("before the stack is updated", () => {
-  it("registers what runs once more, where a newer revision was left by a rollback", async () => {
+  it("registers the running revision again, if a rollback left a newer one", async () => {
     service(7, 9)
     expect(await keepRunning(client, "hello")).toEqual({
       ok: true,
@@ -57,7 +57,7 @@ describe("before the stack is updated", () => {
     })
   })
 
-  it("does nothing where the newest runs", async () => {
+  it("does nothing if the newest is running", async () => {
     service(9, 9)
     expect(await keepRunning(client, "hello")).toMatchObject({
       ok: true,

@@ -41,7 +41,7 @@ it("finds what has no reason", slow, () => {
   expect(found).toEqual(["AwsSolutions-S1", "AwsSolutions-S10"])
 })
 
-it("says in the template's region that a fleet of build machines cannot be had there", {
+it("says in the template's region that a fleet of build machines is not available there", {
   timeout: 60_000,
 }, () => {
   const fleet = changed(complete, ['build.fleet={"machines":1,"computeType":"BUILD_GENERAL1_SMALL"}'])

@@ -17,7 +17,7 @@ describe("registry", () => {
     expect(resource).toMatchObject({ DeletionPolicy: "Retain", UpdateReplacePolicy: "Retain" })
   })
 
-  it("expires nothing but images without a tag, unless told", () => {
+  it("expires nothing but images without a tag, unless told to", () => {
     const rules = (it: { LifecyclePolicy: { LifecyclePolicyText: string } }) =>
       JSON.parse(it.LifecyclePolicy.LifecyclePolicyText).rules
     expect(rules(repository).map((rule: { selection: object }) => rule.selection)).toEqual([
@@ -93,7 +93,7 @@ describe("service", () => {
     expect(Alarms.AlarmNames).toHaveLength(Object.keys(all(template, "AWS::CloudWatch::Alarm")).length)
   })
 
-  it("shifts traffic between two groups by the rule, and watches both, where it is blue/green", () => {
+  it("shifts traffic between two groups by the rule, and watches both, if it is blue/green", () => {
     const blueGreen = variant("blue/green")
     const it = only(blueGreen, "AWS::ECS::Service")
     expect(it.DeploymentConfiguration).toMatchObject({ Strategy: "BLUE_GREEN", BakeTimeInMinutes: 5 })
@@ -217,7 +217,7 @@ describe("builds", () => {
     })
   })
 
-  it("gives the application's own role no right at all", () => {
+  it("gives the application's own role no permissions at all", () => {
     const role = only(template, "AWS::IAM::Role", { RoleName: "hello-task" })
     expect(role.Policies ?? role.ManagedPolicyArns).toBeUndefined()
   })
@@ -247,7 +247,7 @@ describe("every role that a service of AWS assumes", () => {
     }
   })
 
-  it("is a build's for its own project only", () => {
+  it("lets a build assume its role only for its own project", () => {
     for (const project of Object.values(all(template, "AWS::CodeBuild::Project"))) {
       const role = template.Resources[project.ServiceRole["Fn::GetAtt"][0]]?.Properties
       expect(JSON.stringify(role?.AssumeRolePolicyDocument)).toContain(`:project/${project.Name}"`)

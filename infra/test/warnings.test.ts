@@ -49,7 +49,7 @@ describe("plain HTTP that is open to the world", () => {
     expect(warnings(changed(complete, settings))).toEqual([])
   })
 
-  it("does not warn where somebody said why", () => {
+  it("does not warn if somebody said why", () => {
     const reason = { id: "ecs-release:plain-http", reason: "A demonstration, with nothing to protect." }
     expect(warnings(complete, stack => Validations.of(stack).acknowledge(reason))).toEqual([])
   })

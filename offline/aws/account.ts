@@ -16,13 +16,13 @@ const SESSION_SECONDS = 12 * 3600
 /** The repository in which a bootstrapped CDK account keeps image assets. */
 const ASSETS = `cdk-hnb659fds-container-assets-${WORLD.accountId}-${WORLD.region}`
 
-/** The account's root user at a running emulator: who sets the account up. */
+/** The account's root user at a running emulator, which sets up the account. */
 export interface Root {
   port: number
   rootKey: string
 }
 
-/** Temporary credentials of the pipeline's role, such as a CodeBuild build has. `until` is in milliseconds. */
+/** Temporary credentials of the pipeline's role, like those of a CodeBuild build. `until` is in milliseconds. */
 export interface Session {
   id: string
   secret: string
@@ -31,17 +31,17 @@ export interface Session {
 }
 
 /**
- * Makes the world of infra/, by CloudFormation and from its very template, with the service on a placeholder image, so that
- * the first release is an ordinary rolling deployment. What is there already stays as it is.
+ * Creates the world of infra/, with CloudFormation and from its own template, with the service on a placeholder image, so that
+ * the first release is an ordinary rolling deployment. What already exists stays as it is.
  */
 export async function makeAccount(docker: DockerTarget, root: Root, log: Log): Promise<void> {
   const client = new CloudFormation(asRoot(root))
   if (await describeStack(client, "pipeline")) return
-  log("making the offline AWS account from infra/: registry, network, load balancer, service, roles")
+  log("creating the offline AWS account from infra/: registry, network, load balancer, service, roles")
   await createStack(client, "CDKToolkit", toolkitTemplate())
   const [placeholder] = await Promise.all([
     publishPlaceholder(docker, root, log),
-    import("../../infra/lib/synth.js"), // takes seconds to load: meanwhile
+    import("../../infra/lib/synth.js"), // takes seconds to load, so in parallel
   ])
   await createStack(client, "hello", await worldTemplate(placeholder))
   const outputs = (await describeStack(client, "hello"))?.Outputs
@@ -81,7 +81,7 @@ async function createStack(client: CloudFormation, name: string, template: objec
   await waitUntilStackCreateComplete(often, { StackName: name }).catch(async () => {
     const { StackEvents } = await client.describeStackEvents({ StackName: name })
     const reasons = StackEvents?.map(event => event.ResourceStatusReason).filter(Boolean)
-    throw new Error(`The offline stack ${name} could not be made: ${reasons?.join("; ")}`)
+    throw new Error(`The offline stack ${name} could not be created: ${reasons?.join("; ")}`)
   })
 }
 
@@ -96,8 +96,8 @@ function toolkitTemplate(): object {
 }
 
 /**
- * The stack of infra/, as it is but for the placeholder image, which no registry outside gives here, and for what the
- * emulator does not know. The CDK is loaded only when an account has to be made.
+ * The stack of infra/, unchanged except for the placeholder image, which no outside registry serves here, and for what the
+ * emulator does not support. The CDK is loaded only when an account has to be made.
  *
  * @param placeholder the image that the service runs until the first release
  */
@@ -112,8 +112,8 @@ async function worldTemplate(placeholder: string): Promise<object> {
 }
 
 /**
- * CloudFormation template of the role as which the pipeline acts here. It has the stack's policy for releases and nothing
- * else, so that a right that is missing there is missing here.
+ * CloudFormation template of the role that the pipeline acts as here. It has the stack's policy for releases and nothing
+ * else, so that a permission missing there is missing here too.
  *
  * @param releasePolicy the policy's ARN, an output of the stack
  */
@@ -138,7 +138,7 @@ function pipelineTemplate(releasePolicy: string): object {
 }
 
 /**
- * Builds the image that the service runs before its first release, on the app's own base image (one image less to get), and
+ * Builds the image that the service runs before its first release, on the app's own base image (one image fewer to pull), and
  * pushes it as `cdk deploy` publishes an image asset. Does nothing when the registry has it. Returns its reference there.
  */
 async function publishPlaceholder(docker: DockerTarget, root: Root, log: Log): Promise<string> {
@@ -156,7 +156,7 @@ async function publishPlaceholder(docker: DockerTarget, root: Root, log: Log): P
   const [user = "", password = ""] = Buffer.from(authorizationData?.[0]?.authorizationToken ?? "", "base64")
     .toString()
     .split(":")
-  // A configuration of its own: the token of a passing emulator has no place in the user's.
+  // Its own configuration: a temporary emulator's token doesn't belong in the user's.
   const config = mkdtempSync(join(tmpdir(), "docker-config-"))
   const env = { ...dockerEnv(docker), DOCKER_CONFIG: config }
   const step = async (args: string[], input?: string) => {

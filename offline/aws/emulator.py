@@ -1,8 +1,8 @@
 """Runs the AWS emulator (ministack) for one checkout.
 
 The emulator serves the AWS APIs and a container registry on GATEWAY_PORT and runs ECS tasks as Docker containers.
-What is added here: the load balancer answers on a port of its own (FRONT_PORT), so that the service has an address
-which can be opened; the patches beside this file restore behaviour of AWS on which a release depends; state is
+What is added here: the load balancer answers on its own port (FRONT_PORT), so that the service has an address
+that can be opened; the patches beside this file restore AWS behaviour that a release depends on; state is
 written while it runs, so that a killed emulator loses at most the last seconds.
 """
 

@@ -55,13 +55,13 @@ export interface EmulatorOptions {
   /** The checkout's directory for state. */
   stateDir: string
   log: Log
-  /** Seconds a new task has to pass its health check; 5 unless told. */
+  /** Seconds a new task has to pass its health check; 5 by default. */
   healthSeconds?: number
 }
 
 /**
- * Finds the checkout's AWS emulator running, or starts it and makes its account. It outlives the command, and keeps
- * its ports, its credentials and its state: after a stop all of it, after a kill what was written until then.
+ * Finds the checkout's running AWS emulator, or starts it and creates its account. It outlives the command, and keeps
+ * its ports, its credentials and its state: after a stop, all of it; after a kill, what was written by then.
  */
 export async function ensureEmulator(options: EmulatorOptions): Promise<Emulator> {
   const { docker, stateDir, log } = options
@@ -73,7 +73,7 @@ export async function ensureEmulator(options: EmulatorOptions): Promise<Emulator
     if (meanwhile) return meanwhile
     const left = recordOf(stateDir) ?? unrecorded(stateDir)
     if (left?.process) {
-      log("the AWS emulator had ended on its own: starting it again with the state that it wrote")
+      log("the AWS emulator had stopped on its own: restarting it with the state it saved")
       await end(docker, stateDir, left)
     } else log("starting the AWS emulator")
     const { makeAccount, openSession } = await account()
@@ -87,7 +87,7 @@ export async function ensureEmulator(options: EmulatorOptions): Promise<Emulator
 }
 
 /**
- * Starts the emulator's process on the ports and with the root key it had before, where they are known and free, and
+ * Starts the emulator's process on the ports and with the root key it had before, if they are known and free, and
  * waits until it answers. Throws with the end of its log when it doesn't.
  */
 export async function startEmulator(options: EmulatorOptions, before: Found | undefined): Promise<Found> {
@@ -113,7 +113,7 @@ export async function startEmulator(options: EmulatorOptions, before: Found | un
 }
 
 function environment(options: EmulatorOptions, own: { port: number; frontPort: number; rootKey: string }) {
-  // The user's own AWS settings have no place in the emulator: it takes its root user's key from the same variables.
+  // The user's own AWS settings don't belong in the emulator: it takes its root user's key from the same variables.
   const users = Object.entries(globalThis.process.env).filter(([name]) => !name.startsWith("AWS_"))
   return {
     ...Object.fromEntries(users),
@@ -162,7 +162,7 @@ async function end(docker: DockerTarget, stateDir: string, found: Found): Promis
   await removeTaskContainers(docker, stateDir, found.port)
 }
 
-/** Ends the emulator and forgets all that it holds: images, releases, credentials, logs. */
+/** Ends the emulator and forgets everything it holds: images, releases, credentials, logs. */
 export async function resetEmulator(docker: DockerTarget, stateDir: string): Promise<void> {
   const found = lastKnown(stateDir)
   if (found) {
@@ -174,7 +174,7 @@ export async function resetEmulator(docker: DockerTarget, stateDir: string): Pro
   writeKept(recordFile(stateDir), undefined)
 }
 
-/** The emulator's record or, where that is damaged or was never written, what its process tells. */
+/** The emulator's record or, if that is damaged or was never written, what its process shows. */
 function lastKnown(stateDir: string): Found | undefined {
   try {
     return recordOf(stateDir) ?? unrecorded(stateDir)
@@ -192,7 +192,7 @@ function unrecorded(stateDir: string): Found | undefined {
   return { process: found.process, ...ports, rootKey: AWS_ACCESS_KEY_ID }
 }
 
-/** What is known of the checkout's emulator. Throws where the record is damaged. */
+/** What is known of the checkout's emulator. Throws if the record is damaged. */
 export function recordOf(stateDir: string): Found | undefined {
   return readKept(recordFile(stateDir))
 }

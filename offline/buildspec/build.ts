@@ -37,7 +37,7 @@ export interface StartOptions {
 }
 
 /**
- * Does what a webhook's event sets off: finds the project that takes it, and runs its build to the end or until its time
+ * Does what a webhook's event triggers: finds the project that takes it, and runs its build to the end or until its time
  * is up.
  *
  * @throws BuildError if no project takes the event
@@ -62,7 +62,7 @@ export interface BuildOptions extends Pick<StartOptions, "checkout" | "event" | 
   world: World
   project: Project
   repository: Repository
-  /** Stands for Secrets Manager: secrets by name. */
+  /** Stands in for Secrets Manager: secrets by name. */
   secrets: Record<string, string>
   /** Fires with STOPPED, or because the time is up. */
   signal: AbortSignal
@@ -76,7 +76,7 @@ export interface BuildResult {
   reports: Record<string, string>
 }
 
-/** Runs one build in a folder of its own, which goes afterwards. Never throws for what the build does wrong. */
+/** Runs one build in its own folder, which is removed afterwards. Never throws for what the build does wrong. */
 export async function runBuild(options: BuildOptions): Promise<BuildResult> {
   const workspace = mkdtempSync(join(tmpdir(), "codebuild-"))
   const result: BuildResult = { state: "SUCCEEDED", phases: [], exported: {}, reports: {} }
@@ -95,7 +95,7 @@ export async function runBuild(options: BuildOptions): Promise<BuildResult> {
   return result
 }
 
-/** The pipeline's role for the project that gets the token, too; for pull requests one without any right here. */
+/** The pipeline's role for the project that gets the token, too; for pull requests one without any permissions here. */
 function roleOf({ world, project }: BuildOptions): RoleCredentials {
   const arn = (name: string) => `arn:aws:iam::${WORLD.accountId}:role/${name}`
   if (!project.variables.some(({ secret }) => secret))
@@ -126,7 +126,7 @@ async function prepare(
   await downloadSource(repository, event.commit, project.cloneDepth, source)
   if (!lendPackages(checkout, workspace, source)) {
     log.say(
-      "Note: the module runs with the packages of this checkout's package-lock.json, not of the commit's",
+      "Note: the module runs with the packages of this checkout's package-lock.json, not the commit's own",
     )
   }
   const file = options.buildspec ?? resolve(source, project.buildspec)
@@ -179,7 +179,7 @@ async function build(
   })
 }
 
-/** Runs what is no phase of the buildspec, and records how it went. */
+/** Runs what isn't a phase of the buildspec, and records how it went. */
 async function step<T>(
   name: string,
   result: BuildResult,
@@ -202,7 +202,7 @@ async function step<T>(
   }
 }
 
-/** A build's end for a person: each phase with its state and duration, what was exported and reported. */
+/** A build's result, for a person to read: each phase with its state and duration, what was exported and reported. */
 export function summaryText(project: string, { state, phases, exported, reports }: BuildResult): string {
   const named = (title: string, values: Record<string, string>) =>
     Object.entries(values).map(([name, value]) => `${title} ${name}: ${value}`)

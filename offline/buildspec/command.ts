@@ -1,4 +1,4 @@
-/** An error of whoever wrote the buildspec or typed the command: a message for them, without a stack. */
+/** A mistake in the buildspec or in the command line: a message for its author, without a stack. */
 export class BuildError extends Error {}
 
 /**

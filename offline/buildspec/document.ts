@@ -10,7 +10,7 @@ export function documentText(rehearsal: Rehearsal, pictureName: string): string 
   return stable(`# A push becomes a release
 
 This page is written by \`npm run rehearse\`, from what really happened: the offline stand-ins for AWS, for the git host and
-for CodeBuild ran the repository's own module, \`buildspec.yml\` and CloudFormation template. Nobody edits it.
+for CodeBuild ran the repository's own module, \`buildspec.yml\` and CloudFormation template. Don't edit it.
 
 ## Before: a release from a laptop
 
@@ -23,13 +23,13 @@ ${seen(before)}
 
 ## The push
 
-A change of the page is committed as \`${change.subject}\` and pushed to \`main\`:
+A change to the page is committed as \`${change.subject}\` and pushed to \`main\`:
 
 \`\`\`diff
 ${change.diff}
 \`\`\`
 
-The repository's webhook tells CodeBuild, whose project \`${project}\` takes pushes to \`main\`. It clones the commit and runs
+The repository's webhook starts CodeBuild, whose project \`${project}\` builds pushes to \`main\`. It clones the commit and runs
 \`buildspec.yml\`:
 
 ${table([["Phase", "State"], ...result.phases.map(({ name, state }) => [name, state])])}
@@ -46,7 +46,7 @@ ${seen(after)}
 
 ## The same commit, from the laptop
 
-The laptop releases the commit that CodeBuild has released. It finds version and image, and changes nothing:
+The laptop releases the commit that CodeBuild already released. It finds the version and the image, and changes nothing:
 
 \`\`\`console
 $ dagger call release
@@ -57,12 +57,12 @@ ${same(after, afterAgain, result.exported.IMAGE ?? "")}
 
 What differs between the two, and why it makes no difference:
 
-| | Laptop | CodeBuild | So that it makes no difference |
+| | Laptop | CodeBuild | Why it makes no difference |
 | --- | --- | --- | --- |
 | Clone | a work tree, on a branch | fresh, detached at the commit | the version follows from the commits and the remote's tags |
-| AWS credentials | the person's | the build role's | both reach the module as Secrets |
-| Git token | the person's | from Secrets Manager | the version's tag is pushed once: the first wins, the second finds it |
-| Engine and cache | the laptop's | the build's own | whoever comes second takes the image from ECR, by its digest |
+| AWS credentials | the user's | the build role's | both reach the module as Secrets |
+| Git token | the user's | from Secrets Manager | the version's tag is pushed once: the first wins, the second finds it |
+| Engine and cache | the laptop's | the build's own | the second to come takes the image from ECR, by its digest |
 `)
 }
 
@@ -74,7 +74,7 @@ function seen({ images, gitTags, taskDefinition, tasks, image, appVersion, answe
       images.map(({ digest, tags }) => `${tags.map(code).join(" ")} → ${code(short(digest))}`).join("<br>"),
     ],
     ["Git tags", gitTags.map(code).join("<br>") || "none"],
-    ["ECS service", `${code(taskDefinition)}, ${tasks} tasks run`],
+    ["ECS service", `${code(taskDefinition)}, ${tasks} tasks running`],
     ["Its image", code(image)],
     ["Its `APP_VERSION`", code(appVersion)],
     ["`GET /version`", code(answer)],
@@ -99,7 +99,7 @@ function same(build: Live, laptop: Live, exported: string): string {
       row("Git tags", live => `${live.gitTags.length}`),
     ]),
     "",
-    `CodeBuild exported ${code(exported)}, which is the image that runs.`,
+    `CodeBuild exported ${code(exported)}, which is the image that is running.`,
   ].join("\n")
 }
 

@@ -10,13 +10,13 @@ import { BuildError } from "./command.js"
 import { eventVariables, type WebhookEvent } from "./event.js"
 import type { Project } from "./project.js"
 
-/** What CodeBuild's standard image has and the buildspec uses, beside what every Linux has. */
+/** What CodeBuild's standard image has and the buildspec uses, besides what every Linux has. */
 const TOOLS = ["git", "curl", "jq"]
 const USUAL = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"]
 
 /**
- * Makes what a build's commands find: a home of their own, the tools, a `docker` that reaches a daemon, and as `dagger` the
- * one that needs no engine, installed already, pointed at the stand-ins. Nothing else of this process's environment.
+ * Sets up what a build's commands see: their own home, the tools, a `docker` that reaches a daemon, and as `dagger` the
+ * one that needs no engine, installed already, pointed at the stand-ins. Nothing else from this process's environment.
  *
  * @param folder an empty folder for it
  * @param options.privileged without it CodeBuild has no Docker daemon, so neither has the build
@@ -41,7 +41,7 @@ export async function baseEnvironment(
   writeFileSync(
     join(bin, "dagger"),
     `#!/bin/sh
-# The Dagger CLI of this build. The build's AWS and git host are on loopback, so calls are told where.
+# The Dagger CLI of this build. The build's AWS and git host are on loopback, so calls need their addresses.
 [ "\${1:-}" = call ] || exec '${dagger}' "$@"
 shift
 exec '${dagger}' call --aws-endpoint=tcp://127.0.0.1:${awsPort} --git-endpoint=tcp://127.0.0.1:${gitPort} "$@"
@@ -52,7 +52,7 @@ exec '${dagger}' call --aws-endpoint=tcp://127.0.0.1:${awsPort} --git-endpoint=t
   return {
     PATH: [...new Set([bin, ...USUAL, ...folders])].join(delimiter),
     HOME: home,
-    // Where root keeps what is the machine's does not depend on HOME.
+    // Where root keeps the machine's files does not depend on HOME.
     ...(isRoot() && !process.env.ECS_RELEASE_HOME ? {} : { ECS_RELEASE_HOME: machineHome() }),
     DOCKER_HOST: privileged ? docker.host : `unix://${folder}/no-docker.sock`,
   }
@@ -105,8 +105,8 @@ export function builtInVariables(build: {
 /**
  * The project's variables, those from Secrets Manager with their values.
  *
- * @param secrets stands for Secrets Manager: secrets by name
- * @throws BuildError if a secret is not there
+ * @param secrets stands in for Secrets Manager: secrets by name
+ * @throws BuildError if a secret does not exist
  */
 export function projectVariables(project: Project, secrets: Record<string, string>): Record<string, string> {
   return Object.fromEntries(
@@ -116,7 +116,7 @@ export function projectVariables(project: Project, secrets: Record<string, strin
       if (found !== undefined) return [name, found]
       const known = Object.keys(secrets).join(", ") || "none"
       throw new BuildError(
-        `Secrets Manager can't find the specified secret: ${value}. Offline there are: ${known}.`,
+        `Secrets Manager can't find the specified secret: ${value}. Available offline: ${known}.`,
       )
     }),
   )
@@ -133,7 +133,7 @@ export interface RoleCredentials {
 
 /**
  * Serves a build's role credentials as http://169.254.170.2 does in CodeBuild. That address would have to be this
- * machine's; on loopback instead, the same path is told by AWS_CONTAINER_CREDENTIALS_FULL_URI, which AWS's tools know too.
+ * machine's; on loopback instead, the same path is given by AWS_CONTAINER_CREDENTIALS_FULL_URI, which AWS's tools know too.
  */
 export async function serveCredentials(given: RoleCredentials) {
   const path = `/v2/credentials/${randomUUID()}`

@@ -1,7 +1,7 @@
 import { BuildError } from "./command.js"
 import { git } from "./source.js"
 
-/** What a push or a pull request tells CodeBuild through the repository's webhook. */
+/** What a push or a pull request sends to CodeBuild through the repository's webhook. */
 export interface WebhookEvent {
   /** CodeBuild's name of it. */
   type: "PUSH" | "PULL_REQUEST_CREATED"
@@ -15,10 +15,10 @@ export interface WebhookEvent {
 }
 
 /**
- * The event as which a work tree's HEAD reaches CodeBuild: pushed to its branch (to `branch` if HEAD is on none), or as a
+ * The event by which a work tree's HEAD reaches CodeBuild: pushed to its branch (to `branch` if HEAD is on none), or as a
  * pull request for `branch`.
  *
- * @throws BuildError if the folder is no repository or has no commit
+ * @throws BuildError if the folder isn't a repository or has no commit
  */
 export async function eventOf(
   folder: string,
@@ -27,7 +27,7 @@ export async function eventOf(
 ): Promise<WebhookEvent> {
   const ask = (...args: string[]) => git(folder, args).catch(() => "")
   const commit = await ask("rev-parse", "--verify", "--quiet", "HEAD")
-  if (!commit) throw new BuildError(`${folder} is no git repository with a commit.`)
+  if (!commit) throw new BuildError(`${folder} isn't a git repository with a commit.`)
   const current = await ask("symbolic-ref", "--quiet", "--short", "HEAD")
   if (kind === "push") {
     const previous = await ask("rev-parse", "--verify", "--quiet", "HEAD^")
@@ -47,7 +47,7 @@ export async function eventOf(
   }
 }
 
-/** The variables that tell a build's commands of the event. */
+/** The variables that tell a build's commands about the event. */
 export function eventVariables(event: WebhookEvent): Record<string, string> {
   const isPush = event.type === "PUSH"
   const branch = event.headRef.replace("refs/heads/", "")

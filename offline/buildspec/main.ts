@@ -12,13 +12,13 @@ const USAGE = `Usage: ./offline/codebuild [OPTIONS]
 
 Runs buildspec.yml as AWS CodeBuild does for a push or a pull request, against the sandbox of ./offline/dagger: the event
 is checked against the webhooks of infra/, the commit is cloned from the sandbox's git remote, and only what CodeBuild
-gives reaches the commands.
+provides reaches the commands.
 
 Options:
   --event EVENT      push or pull_request (default: push)
-  --source DIR       Repository whose HEAD is built (default: this one). What is not committed is left out
+  --source DIR       Repository whose HEAD to build (default: this one). Uncommitted changes are left out
   --buildspec FILE   A buildspec to use instead of the commit's
-  -h, --help         Show this
+  -h, --help         Show this help
 
 Exit code: 0 when the build succeeded, 1 when it failed, 2 when no build starts, 130 after Ctrl-C.
 `
@@ -39,7 +39,7 @@ async function main(signal: AbortSignal): Promise<number> {
     return 0
   }
   if (values.event !== "push" && values.event !== "pull_request") {
-    throw new BuildError(`--event is ${values.event}: it can be push or pull_request.`)
+    throw new BuildError(`--event is ${values.event}: it must be push or pull_request.`)
   }
   const log = buildLog(text => process.stdout.write(text))
   const source = resolve(values.source)

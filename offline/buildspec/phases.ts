@@ -67,7 +67,7 @@ async function runPhase(
   await runAll(phase?.finally ?? [])
   const end = { name: name.toUpperCase(), seconds: (performance.now() - began) / 1000 }
   if (signal.aborted) {
-    const message = `The build was ended while ${end.name} ran`
+    const message = `The build was stopped during ${end.name}`
     const state = signal.reason === "STOPPED" ? "STOPPED" : "TIMED_OUT"
     return finished(log, { ...end, state, code: `BUILD_${state}`, message })
   }
@@ -75,7 +75,7 @@ async function runPhase(
   return finished(log, { ...end, state: "FAILED", code: "COMMAND_EXECUTION_ERROR", message: failure })
 }
 
-/** Says how a phase ended, in CodeBuild's words, and gives the result back. */
+/** Says how a phase ended, in CodeBuild's words, and returns the result. */
 export function finished(log: BuildLog, result: PhaseResult): PhaseResult {
   log.say(`Phase complete: ${result.name} State: ${result.state}`)
   log.say(`Phase context status code: ${result.code} Message: ${result.message}`)

@@ -16,14 +16,14 @@ export interface Project {
   filterGroups: Filter[][]
 }
 
-/** One condition of a webhook; of a group of them, all must hold. */
+/** One condition of a webhook; all of a group must hold. */
 export interface Filter {
   Type: string
   Pattern: string
   ExcludeMatchedPattern?: boolean
 }
 
-/** The CodeBuild projects that infra/ makes, read from its very template. */
+/** The CodeBuild projects that infra/ makes, read from its own template. */
 export function infraProjects(): Project[] {
   const { Resources } = synthesize(config)
   return Object.values(Resources)
@@ -36,7 +36,7 @@ export function projectFor(event: WebhookEvent, projects: Project[]): Project {
   const found = projects.find(({ filterGroups }) => starts(event, filterGroups))
   if (found) return found
   const what = `${event.type} of ${event.headRef}${event.baseRef ? ` for ${event.baseRef}` : ""}`
-  throw new BuildError(`No build starts: no project's webhook (infra/lib/build.ts) takes a ${what}.`)
+  throw new BuildError(`No build starts: no project's webhook (infra/lib/build.ts) accepts a ${what}.`)
 }
 
 /** True if an event starts a build: the filters of at least one group all hold. Throws BuildError for a type unknown here. */

@@ -13,22 +13,22 @@ import { eventOf } from "./event.js"
 import type { BuildLog } from "./log.js"
 import { git, lendPackages } from "./source.js"
 
-/** All that a rehearsal saw. */
+/** Everything a rehearsal saw. */
 export interface Rehearsal {
-  /** What the first release, from the laptop, said. */
+  /** What the first release, from the laptop, printed. */
   first: string
   before: Live
   change: Change
   project: string
   result: BuildResult
   after: Live
-  /** What a release of the same commit from the laptop says after the build's, and what there is to see then. */
+  /** What a release of the same commit from the laptop says after the build's, and what can be seen then. */
   again: string
   afterAgain: Live
 }
 
 /**
- * Rehearses a push to release in a sandbox of its own, which is empty at the start and gone at the end: a laptop releases
+ * Rehearses a push to release in its own sandbox, which is empty at the start and gone at the end: a laptop releases
  * HEAD; a change of the app is pushed; the webhook's event starts the build, which releases it; the laptop releases the
  * same commit once more.
  *

@@ -27,11 +27,11 @@ async function main(signal: AbortSignal): Promise<number> {
   })
   process.stdout.write(`\n${summaryText(seen.project, seen.result)}`)
   writeFileSync(DOCUMENT, documentText(seen, basename(PICTURE)))
-  process.stdout.write(`Written: ${DOCUMENT} and its picture\n`)
+  process.stdout.write(`Wrote ${DOCUMENT} and its picture\n`)
   return 0
 }
 
-/** A browser without a window that talks to nobody but the page. */
+/** A browser without a window that talks to nothing but the page. */
 const FLAGS = [
   "--headless",
   "--no-sandbox",
@@ -45,7 +45,7 @@ const FLAGS = [
   "--window-size=900,500",
 ]
 
-/** Takes a page's picture in headless Chromium, which is installed if it can be. Throws BuildError if there is none. */
+/** Takes a screenshot of a page in headless Chromium, which is installed if it can be. Throws BuildError if there is none. */
 async function picture(url: string, file: string, log: Log): Promise<void> {
   if (!(await browser()) && canInstall()) await installDebian(["chromium"], log)
   const found = await browser()

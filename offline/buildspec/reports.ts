@@ -6,10 +6,10 @@ import { BuildError } from "./command.js"
 import type { ReportGroup } from "./spec.js"
 
 /**
- * Counts the test cases of a report group's JUnit XML files, as one line: what CodeBuild shows of a report. Suites may be
+ * Counts the test cases of a report group's JUnit XML files, as one line: what CodeBuild shows for a report. Suites may be
  * nested.
  *
- * @throws BuildError if no file is there or one is not JUnit XML
+ * @throws BuildError if there is no file or one isn't JUnit XML
  */
 export function countCases(group: ReportGroup, source: string): string {
   const folder = resolve(source, group["base-directory"])

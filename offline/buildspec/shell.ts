@@ -4,7 +4,7 @@ import { constants } from "node:os"
 import { join } from "node:path"
 import { run } from "../machine/process.js"
 
-/** How long a command that is ended has to clean up. */
+/** How long a command that is being stopped has to clean up. */
 const GRACE_MS = 5_000
 
 /**
@@ -32,7 +32,7 @@ export class BuildShell {
   }
 
   /**
-   * Runs a command to its end; its output goes to `output` as it comes. When `signal` fires, it is ended with all that it
+   * Runs a command to its end; its output goes to `output` as it comes. When `signal` fires, it is stopped with everything it
    * started.
    *
    * @param options.set variables to set before it
@@ -54,7 +54,7 @@ export class BuildShell {
       const send = (signal: NodeJS.Signals) => {
         try {
           if (child.pid) process.kill(-child.pid, signal)
-        } catch {} // it has ended meanwhile
+        } catch {} // it has ended in the meantime
       }
       let last: NodeJS.Timeout | undefined
       const kill = () => {

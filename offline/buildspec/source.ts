@@ -63,7 +63,7 @@ export async function downloadSource(
  * Lets a module in a clone find its packages: those of this checkout, under the clone's parent folder, so that the clone
  * stays as it is. An engine would install them itself.
  *
- * @returns false if the clone asks for others than this checkout has
+ * @returns false if the clone needs others than this checkout has
  */
 export function lendPackages(checkout: string, parent: string, clone: string): boolean {
   symlinkSync(join(checkout, "node_modules"), join(parent, "node_modules"))

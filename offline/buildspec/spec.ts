@@ -5,17 +5,17 @@ import { BuildError } from "./command.js"
 /** The phases that a buildspec can have, in the order in which they run. */
 export const PHASES = ["install", "pre_build", "build", "post_build"] as const
 
-/** CodeBuild takes a number or a truth value as a text. */
+/** CodeBuild accepts a number or a boolean as a string. */
 const text = z.preprocess(
   value => (typeof value === "number" || typeof value === "boolean" ? String(value) : value),
   z.string(),
 )
-/** A text alone is a list of one. */
+/** A single string is a list of one. */
 const texts = z.preprocess(
   value => (value === undefined || Array.isArray(value) ? value : [value]),
   z.array(text).min(1),
 )
-const name = text.refine(value => /^[A-Za-z_]\w*$/.test(value), "this can't be the name of a variable")
+const name = text.refine(value => /^[A-Za-z_]\w*$/.test(value), "this is not a valid variable name")
 const phase = z.strictObject({ commands: texts, finally: texts.default([]) })
 /** JUnit XML files, relative to a folder of the source. */
 const reportGroup = z.strictObject({
@@ -25,13 +25,13 @@ const reportGroup = z.strictObject({
 })
 
 const schema = z.strictObject({
-  version: text.refine(version => version === "0.2", "this runner knows version 0.2 alone"),
+  version: text.refine(version => version === "0.2", "this runner supports only version 0.2"),
   env: z
     .strictObject({
       shell: z.enum(["bash", "/bin/sh"]).default("/bin/sh"),
       variables: z
         .record(
-          name.refine(key => !key.startsWith("CODEBUILD_"), "this name is CodeBuild's own"),
+          name.refine(key => !key.startsWith("CODEBUILD_"), "this name is reserved for CodeBuild"),
           text,
         )
         .default({}),
@@ -42,7 +42,7 @@ const schema = z.strictObject({
     .prefault({}),
   phases: z
     .strictObject(Object.fromEntries(PHASES.map(key => [key, phase.optional()])))
-    .refine(phases => Object.keys(phases).length > 0, `holds none of ${PHASES.join(", ")}`),
+    .refine(phases => Object.keys(phases).length > 0, `has none of ${PHASES.join(", ")}`),
   /** By the name of the report group. */
   reports: z.record(z.string(), reportGroup).default({}),
 })
@@ -55,7 +55,7 @@ export type ReportGroup = z.output<typeof reportGroup>
 /**
  * Reads a buildspec of version 0.2: the part of the build specification reference that a project like this one uses.
  *
- * @throws BuildError for all else, so that nothing is passed over
+ * @throws BuildError for anything else, so that nothing is silently ignored
  */
 export function parseBuildspec(source: string): Buildspec {
   const { data, error } = schema.safeParse(read(source))

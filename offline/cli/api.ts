@@ -21,7 +21,7 @@ export interface CoreApi {
 /** What can be called: the module's types and the core's. */
 export class Api {
   readonly mainObject: ObjectDef
-  /** The constructor as a function: of no name, giving the main object. */
+  /** The constructor as a function: without a name, returning the main object. */
   readonly create: FunctionDef
 
   /** Throws if the module has no class of the module's name. */
@@ -69,7 +69,7 @@ export class Api {
   }
 }
 
-/** True if the argument is the caller's repository, which is never given but injected. */
+/** True if the argument is the caller's repository, which is never passed but injected. */
 export function isWorkspace({ type }: ArgumentDef): boolean {
   return type.kind === "OBJECT" && type.name === "Workspace"
 }
@@ -120,7 +120,7 @@ export function pascal(name: string): string {
     .join("")
 }
 
-/** The API's name of a module's type: with the module's own name before it, unless it has it. */
+/** The API's name of a module's type: with the module's own name before it, unless it already starts with it. */
 export function typeName(module: string, type: string): string {
   const main = pascal(module)
   return type.startsWith(main) ? type : main + type
@@ -133,7 +133,7 @@ export function memberName(name: string): string {
 
 const SCHEMA = new URL("../session/schema.graphql", import.meta.url)
 
-/** The core API's types. They are kept under the schema's hash, since to read a schema takes longer than the rest of a help page. */
+/** The core API's types. They are kept under the schema's hash, since reading a schema takes longer than the rest of a help page. */
 export async function coreApi(stateDir: string): Promise<CoreApi> {
   const schema = readFileSync(SCHEMA, "utf8")
   const reader = readFileSync(new URL(import.meta.url))
@@ -157,10 +157,10 @@ async function readCoreApi(schema: string): Promise<CoreApi> {
     if (isInputObjectType(type)) kinds.set(type.name, "INPUT")
   }
   const objects = types.filter(isObjectType).map((object): ObjectDef => {
-    // An ID is of no use on the command line.
+    // An ID is no use on the command line.
     const fields = Object.values(object.getFields()).filter(field => field.name !== "id")
     const functions = fields.map((field): FunctionDef => {
-      // These act on the object they are asked of, which is what the command line gives back.
+      // These act on the object they are called on, which is what the command line returns.
       const acts = ["sync", "start", "stop"].includes(field.name)
       const args = field.args.map(({ name, description, type, defaultValue }): ArgumentDef => {
         const hasDefault = defaultValue !== undefined

@@ -80,12 +80,12 @@ async function print(value: unknown, type: TypeRef, globals: Globals): Promise<v
   await new Promise<void>(done => process.stdout.write(text + end, () => done()))
 }
 
-/** How long what runs is given to end, in milliseconds, before the command ends without it. */
+/** How long what runs has to end, in milliseconds, before the command exits without it. */
 const PATIENCE = 700
 
 /**
  * On Ctrl-C (or SIGTERM): says `Canceled.`, ends what runs by `close` and exits with 1, within a second whatever `close` does.
- * Gives what ends this.
+ * Returns a function that removes these handlers.
  */
 function onInterrupt(close: () => Promise<void>): () => void {
   const exit = () => process.exit(1)

@@ -10,7 +10,7 @@ export interface Flag {
   short?: string
   /** What the flag means without a value; a flag without this takes the next word. */
   alone?: string
-  /** What the help says of it; without this it isn't shown. */
+  /** What the help says about it; without this it isn't shown. */
   text?: string
   /** The help's word for its value. */
   word?: string
@@ -81,7 +81,7 @@ export interface Chain {
 
 /**
  * Reads a chain of functions, each with its own flags after its name; `globals` are taken anywhere. What can follow a function is
- * what its result has. Throws CliError with the command whose help shows the way out.
+ * what its result has. Throws CliError with the command whose help to read.
  */
 export function parseChain(api: Api, words: readonly string[], globals: readonly Flag[]): Chain {
   const isHelp = (word: string) => word === "--help" || word === "-h"

@@ -18,17 +18,17 @@ export function defaultGlobals(): Globals {
   return { silent, verbose: false, json: false, engine: "stand-in" }
 }
 
-/** The flags that stand before the command alone. */
+/** The flags that only come before the command. */
 export function ownFlags(globals: Globals): Flag[] {
   const set = (text: string) => {
-    if (text !== "real" && text !== "stand-in") throw new Error("it is stand-in or real")
+    if (text !== "real" && text !== "stand-in") throw new Error("it must be stand-in or real")
     globals.engine = text
   }
-  const text = "Who runs the call: this stand-in, or the dagger on PATH against the same sandbox"
+  const text = "What runs the call: this stand-in, or the dagger on PATH against the same sandbox"
   return [{ name: "engine", word: "stand-in|real", text, set }]
 }
 
-/** The flags that every command takes; each is written into `globals`. Those of the real CLI that mean nothing here are let pass. */
+/** The flags that every command takes; each is written into `globals`. Real CLI flags that mean nothing here are ignored. */
 export function globalFlags(globals: Globals): Flag[] {
   const idle = { alone: "true", set: () => {} }
   return [
@@ -86,7 +86,7 @@ function checkProgress(text: string): void {
 
 /**
  * Which module is meant, and whether to be silent, must be known before the module's functions are: these flags are taken
- * wherever they stand.
+ * wherever they are.
  */
 export function takeEarly(words: readonly string[], globals: Globals): void {
   for (const [at, word] of words.entries()) {
@@ -97,7 +97,7 @@ export function takeEarly(words: readonly string[], globals: Globals): void {
   }
 }
 
-/** The commands of the real CLI that there are here, with what each does. */
+/** The commands of the real CLI that exist here, with what each does. */
 export const COMMANDS: Record<string, string> = {
   call: "Call one or more functions, interconnected into a pipeline",
   functions: "List available functions",
@@ -107,13 +107,13 @@ export const COMMANDS: Record<string, string> = {
 
 /** The commands of the sandbox. */
 export const SANDBOX: Record<string, string> = {
-  up: "Bring up the sandbox (AWS emulator, git remote) and print how a real engine uses it",
-  down: "End what runs for this checkout; nothing is forgotten",
-  reset: "End what runs for this checkout and forget all of it",
+  up: "Bring up the sandbox (AWS emulator, git remote) and print how to use it with a real engine",
+  down: "Stop what runs for this checkout; nothing is deleted",
+  reset: "Stop what runs for this checkout and delete all its state",
   logs: "Show the sandbox's logs, or one: emulator, git, docker",
 }
 
-/** What follows the options of a command but `call`. */
+/** What follows the options of each command except `call`. */
 export const WORDS: Record<string, string> = {
   functions: " [function]...",
   run: " <command>...",

@@ -9,7 +9,7 @@ interface Details {
   stderr?: string
 }
 
-/** An error of whoever typed the command, or of what it ran: a message for them, without a stack. */
+/** A mistake in the command, or a failure of what it ran: a message for the user, without a stack. */
 export class CliError extends Error {
   constructor(
     message: string,
@@ -40,7 +40,7 @@ export function errorText(error: unknown): string {
   return `${lines.join("\n")}\n`
 }
 
-/** A full disk may show anywhere, in the words of the system, of Docker, or of git. */
+/** A full disk may show up anywhere, in the words of the system, of Docker, or of git. */
 function explained(message: string): string {
   if (!/ENOSPC|EDQUOT|no space left on device|disk quota exceeded/i.test(message)) return message
   return `the disk is full: ${message}\nFree some space and run this again; or make room: ${RESET}`

@@ -194,7 +194,7 @@ async function up(session: RunningSession, id: string, forwards: Forward[] = [],
   const own = ports.map(({ port }) => ({ frontend: port, backend: port }))
   for (const { frontend, backend } of forwards.length > 0 ? forwards : own) {
     await listen(frontend, (await ask(`endpoint(port: ${backend})`)) as string)
-    log(`tunnel: 127.0.0.1:${frontend} to the service's port ${backend}. Ctrl-C ends it.`)
+    log(`tunnel: 127.0.0.1:${frontend} to the service's port ${backend}. Ctrl-C stops it.`)
   }
   return new Promise<never>(() => {})
 }

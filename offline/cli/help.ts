@@ -75,7 +75,7 @@ function page(blocks: (string | false)[]): string {
 
 type Row = [head: string, text: string]
 
-/** Rows in two columns; a text that is too long goes on below itself. */
+/** Rows in two columns; a text that is too long wraps below itself. */
 function table(rows: Row[]): string {
   const indent = Math.max(...rows.map(([head]) => head.length)) + 3
   const width = Math.max(40, (process.stdout.columns ?? 110) - indent)

@@ -14,7 +14,7 @@ export async function main(words: readonly string[]): Promise<number> {
   }
 }
 
-/** Each command's own code is loaded when it is the one: what a command doesn't need shall not slow it down. */
+/** Each command's code is loaded only when that command runs: what a command doesn't need must not slow it down. */
 async function dispatch(words: readonly string[]): Promise<number> {
   const isHelp = (word: string | undefined) => word === "--help" || word === "-h" || word === "help"
   const help: Flag = { name: "help", short: "h", alone: "true", set: () => {} }
@@ -47,9 +47,9 @@ function print(text: string): number {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  // Whoever reads the output may stop early (`| head`).
+  // The reader of the output may stop early (`| head`).
   process.stdout.on("error", () => process.exit())
   process.exitCode = await main(process.argv.slice(2))
-  // What is still open (a session's sockets) must not hold the command back; but what was printed must be out.
+  // What is still open (a session's sockets) must not keep the command from exiting; but what was printed must be out.
   process.stdout.write("", () => process.stderr.write("", () => process.exit()))
 }

@@ -62,7 +62,7 @@ export type Log = (line: string, detail?: boolean) => void
 
 /**
  * Progress goes to standard error line by line as it happens, and nowhere with --silent. Details are shown with --verbose.
- * Of a script its first line is shown.
+ * Only the first line of a script is shown.
  */
 export function progressLog({ silent, verbose }: Globals): Log {
   return (line, detail = false) => {

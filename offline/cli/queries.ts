@@ -10,7 +10,7 @@ interface Answer {
   errors?: { message: string; extensions?: Record<string, unknown> }[]
 }
 
-/** Asks a session a query. There is no time limit. Throws CliError with what the API said. */
+/** Sends a query to a session. There is no time limit. Throws CliError with what the API said. */
 export async function ask(session: SessionAddress, query: string): Promise<Record<string, unknown>> {
   const answer = await post(session, JSON.stringify({ query }))
   const [error] = answer.errors ?? []
@@ -18,7 +18,7 @@ export async function ask(session: SessionAddress, query: string): Promise<Recor
   return answer.data as Record<string, unknown>
 }
 
-/** As `ask`, for a query that goes down to one value: that value. */
+/** Like `ask`, for a query that leads to one value: returns that value. */
 export async function askFor(session: SessionAddress, query: string): Promise<unknown> {
   let found: unknown = await ask(session, query)
   while (found !== null && typeof found === "object" && !Array.isArray(found)) found = Object.values(found)[0]

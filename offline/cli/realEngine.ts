@@ -44,7 +44,7 @@ export async function runReal(
   const dagger = realDagger()
   if (!dagger) {
     throw new CliError(
-      "--engine real: there is no dagger on PATH but the stand-in. Install it (https://docs.dagger.io/install), or leave the option out.",
+      "--engine real: the only dagger on PATH is the stand-in. Install Dagger (https://docs.dagger.io/install), or leave out the option.",
     )
   }
   const front = words.slice(0, words.length - rest.length)
@@ -59,7 +59,7 @@ async function sandboxArguments(words: readonly string[], globals: Globals): Pro
   takeEarly(words, globals)
   const log = progressLog(globals)
   const { source, api, addresses } = await loadModule(globals, log)
-  // What the real command line will make of the words is its own business: here it only matters which arguments are there.
+  // What the real command line will make of the words is up to it: here it only matters which arguments are there.
   const given = new Map<string, unknown>()
   for (const [at, word] of words.entries()) {
     const [, written, , value] = /^--([^=]+)(=([\s\S]*))?$/.exec(word) ?? []
@@ -72,7 +72,7 @@ async function sandboxArguments(words: readonly string[], globals: Globals): Pro
 }
 
 /**
- * Asks, while a call runs, whether a real `dagger` on PATH has an engine that answers. What this returns is to be called at the
+ * Asks, while a call runs, whether a real `dagger` on PATH has an engine that answers. What this returns must be called at the
  * call's end and says so, if that is known by then and this checkout hasn't said it before. Nothing waits for the answer, and
  * no engine is started for it: only one that already runs is asked.
  */
@@ -90,7 +90,7 @@ export function lookForReal(stateDir: string): () => void {
     asking.abort()
     if (!version) return
     process.stderr.write(
-      `note: ${dagger} (${version}) and its engine answer: ./offline/dagger --engine real call … runs the same call on it, against the same sandbox.\n`,
+      `note: ${dagger} (${version}) and its engine are up: ./offline/dagger --engine real call … runs the same call on it, against the same sandbox.\n`,
     )
     writeFileSync(said, "")
   }
@@ -102,7 +102,7 @@ async function answeringVersion(dagger: string, signal: AbortSignal): Promise<st
   const said = await ask(dagger, "version")
   const [version] = /v\d+\.\d+\.\d+\S*/.exec(said) ?? []
   if (!version) return undefined
-  // To ask a command line whose engine doesn't run would start one.
+  // Asking a command line whose engine isn't running would start one.
   const runner = process.env._EXPERIMENTAL_DAGGER_RUNNER_HOST ?? "docker-image:"
   const running = ["ps", "--quiet", "--filter", `name=^dagger-engine-${version}$`]
   if (runner.startsWith("docker-image:") && !(await ask("docker", ...running))) return undefined

@@ -38,7 +38,7 @@ export async function logs([wanted]: readonly string[]): Promise<number> {
   const found = all.filter(({ name }) => !wanted || name === wanted)
   if (wanted && found.length === 0) {
     const known = all.map(log => log.name).join(", ") || "none yet"
-    throw new CliError(`no log named ${JSON.stringify(wanted)}; there are: ${known}`)
+    throw new CliError(`no log named ${JSON.stringify(wanted)}; available: ${known}`)
   }
   for (const { name, file, text } of found) process.stdout.write(`== ${name} (${file})\n${text}\n\n`)
   return 0
@@ -53,7 +53,7 @@ function instructions(world: World): string {
     `The service             ${appUrl}`,
     `Git remote              ${endpoints(world).gitRemote}`,
     "",
-    "# ./offline/dagger call uses these by itself, and so does ./offline/dagger --engine real call. By hand:",
+    "# ./offline/dagger call uses these by itself, as does ./offline/dagger --engine real call. By hand:",
     ...exports,
     `dagger call ${flags.join(" ")} release`,
     "",
@@ -75,9 +75,9 @@ interface Constructor {
 
 /**
  * This checkout's sandbox for a module whose constructor takes the outside world as arguments (`awsEndpoint`, `gitEndpoint`,
- * `gitRemote`): gives values for those that are open, and puts credentials for the `env://` secrets into the environment of this
- * process, so that no real account is reached. Nothing else is filled in, for an engine would not do it either: a linked work
- * tree's git directory is for the caller to pass. The sandbox is brought up if it doesn't run; other modules are left alone.
+ * `gitRemote`): returns values for the unset ones, and puts credentials for the `env://` secrets into the environment of this
+ * process, so that no real account is reached. Nothing else is filled in, since an engine would not do it either: a linked work
+ * tree's git directory is up to the caller to pass. The sandbox is brought up if it doesn't run; other modules are left alone.
  */
 export async function fillFromWorld({ source, args, given, addresses, cwd, log }: Constructor) {
   const filled = new Map<string, string>()

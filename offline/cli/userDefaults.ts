@@ -16,7 +16,7 @@ export interface WithDefaults {
 }
 
 /**
- * Works the user's defaults into a module's types. They stand in `.env` beside dagger.json (`ARG=` for the constructor,
+ * Works the user's defaults into a module's types. They are in `.env` beside dagger.json (`ARG=` for the constructor,
  * `FN_ARG=` for a function) and in the nearest `.env` from the working directory upward, where the module's name must come first;
  * the latter wins. Lists are comma-separated, to engine v0.20.0 JSON. Throws for a value that doesn't fit or names an
  * unset variable.
@@ -147,7 +147,7 @@ export function parseDotenv(text: string): Variables {
 
 /**
  * A variable's value as a shell would give it: quotes and backslashes taken, `$X`, `${X}` and `${X:-default}` replaced from the
- * other variables, then from `environment`. A value without any of these is taken whole. Throws where one names a variable
+ * other variables, then from `environment`. A value without any of these is taken whole. Throws if one names a variable
  * that is unset or empty, or names itself.
  */
 export function expand(

@@ -8,8 +8,8 @@ import { CliError } from "./errors.js"
 import { askFor, nodeQuery } from "./queries.js"
 
 /**
- * One value of a flag, from its text. An addressed object's value is its address still. Throws with the real CLI's words if
- * the text is no value of the type.
+ * One value of a flag, from its text. An addressed object's value is still its address. Throws with the real CLI's words if
+ * the text isn't a value of the type.
  */
 export function parseValue(type: TypeRef, text: string, api: Api): unknown {
   const wrong = (by: string) => new Error(`strconv.${by}: parsing ${JSON.stringify(text)}: invalid syntax`)
@@ -115,7 +115,7 @@ function addressQuery(arg: ArgumentDef, type: string, address: string, cwd: stri
     case "Service":
       return serviceQuery(address)
     default:
-      throw new CliError(`offline has no arguments of type ${type}`)
+      throw new CliError(`offline, arguments of type ${type} are not supported`)
   }
 }
 
@@ -128,7 +128,7 @@ function hostQuery(arg: ArgumentDef, type: string, path: string): string {
 function localPath(type: string, address: string, cwd: string): string {
   if (/^(https?|ssh|git):\/\//.test(address) || /^[\w.-]+@[\w.-]+:/.test(address)) {
     throw new CliError(
-      `${address} is remote: offline, a ${type} comes from the disk. Clone it and pass its path.`,
+      `${address} is remote: offline, a ${type} must be on this disk. Clone it and pass its path.`,
     )
   }
   const path = address.replace(/^file:\/\//, "")
@@ -140,7 +140,7 @@ function secretUri(address: string): string {
   if (!scheme) return `env://${address.replace(/^env:/, "")}`
   if (["env", "file", "cmd"].includes(scheme)) return address
   throw new CliError(
-    `offline has no secrets from ${scheme}://. Use env://NAME, file://PATH or cmd://COMMAND.`,
+    `offline, secrets from ${scheme}:// are not supported. Use env://NAME, file://PATH or cmd://COMMAND.`,
   )
 }
 

@@ -3,10 +3,10 @@ import { join, resolve } from "node:path"
 import type { Log } from "../machine/home.js"
 import { type Finished, run } from "../machine/process.js"
 
-/** Takes branches by force, since a work tree may rewrite them, and never a tag that is here already: it may be a claim. */
+/** Overwrites branches, since a work tree may rewrite them, but never a tag that is already here: it may be a claim. */
 const TAGS = "refs/tags/*:refs/tags/*"
 const BRANCHES = "+refs/heads/*:refs/heads/*"
-/** What the work tree last saw of its origin's branches; its origin's HEAD is no branch. */
+/** What the work tree last saw of its origin's branches; its origin's HEAD isn't a branch. */
 const SEEN = ["refs/remotes/origin/*:refs/heads/*", "^refs/remotes/origin/HEAD"]
 
 /** The other side of a fetch: may leave blobs out, and does not mind who owns the directory. */
@@ -14,8 +14,8 @@ const UPLOAD_PACK = "git -c safe.directory=* -c uploadpack.allowFilter=true uplo
 
 /**
  * Brings the bare repository `bare` up to what the origin of the work tree `source` would know: all its branches,
- * tags and HEAD, and those of its origin where that is a directory. Made when missing; quick when nothing changed.
- * Shallow, partial, empty, detached and linked work trees will do. What can't be fetched is logged, and no error.
+ * tags and HEAD, and those of its origin if that is a directory. Created if missing; quick when nothing changed.
+ * Shallow, partial, empty, detached and linked work trees are fine. What can't be fetched is logged, and isn't an error.
  */
 export async function mirror(source: string, bare: string, log: Log): Promise<void> {
   if (!existsSync(join(bare, "HEAD"))) await create(bare)
@@ -33,11 +33,11 @@ export async function mirror(source: string, bare: string, log: Log): Promise<vo
 }
 
 async function create(bare: string): Promise<void> {
-  // Made aside: one that is there has all its settings, whenever the command was killed.
+  // Made beside its place: one that exists has all its settings, whenever the command was killed.
   const fresh = `${bare}.new`
   rmSync(fresh, { recursive: true, force: true })
   const made = await run("git", ["init", "--quiet", "--bare", "--template=", fresh], { env: environment() })
-  if (made.code !== 0) throw new Error(`The git remote could not be made: ${made.stderr.trim()}`)
+  if (made.code !== 0) throw new Error(`The git remote could not be created: ${made.stderr.trim()}`)
   for (const [name, value] of [
     ["http.receivepack", "true"],
     ["uploadpack.allowFilter", "true"],
@@ -62,13 +62,13 @@ async function fetch(bare: string, from: string, refspecs: string[], log: Log): 
   // sideband open), and nothing is to be fetched later: the mirror only leaves the blobs out.
   await git(bare, ["config", "--remove-section", "remote.source"])
   await git(bare, ["config", "--unset", "extensions.partialclone"])
-  // 1 says that some refs were refused: tags that are here already.
-  if (done.code > 1) log(`the git remote could not take over what ${from} has: ${done.stderr.trim()}`)
+  // 1 means that some refs were refused: tags that are already here.
+  if (done.code > 1) log(`the git remote could not fetch what ${from} has: ${done.stderr.trim()}`)
 }
 
 /**
- * Gives the remote its default branch: the origin's, else the one of a usual name, else the one that is checked out. A commit that
- * is checked out on no branch is made known.
+ * Gives the remote its default branch: the origin's, else one with a usual name, else the one that is checked out. A commit that
+ * is checked out without a branch is fetched too.
  */
 async function takeHead(bare: string, top: string, log: Log): Promise<void> {
   const origins = (await git(top, ["symbolic-ref", "--quiet", "refs/remotes/origin/HEAD"])).stdout.trim()
@@ -118,7 +118,7 @@ function git(directory: string, args: string[]): Promise<Finished> {
   return run("git", ["-c", "safe.directory=*", "-C", directory, ...args], { env: environment() })
 }
 
-/** Without the user's settings, and with the file protocol alone: git must not go to the network, not even lazily. */
+/** Without the user's settings, and with only the file protocol: git must not go to the network, not even lazily. */
 function environment(): NodeJS.ProcessEnv {
   const users = Object.entries(process.env).filter(([name]) => !name.startsWith("GIT_"))
   return {

@@ -24,8 +24,8 @@ interface ServerRecord {
 }
 
 /**
- * Finds or makes the git remote of a work tree: a bare repository of the checkout's own that knows what the work
- * tree's origin would know, served on loopback. Nothing beyond this machine is asked and the work tree isn't written
+ * Finds or makes the git remote of a work tree: the checkout's own bare repository, which knows what the work
+ * tree's origin would know, served on loopback. Nothing outside this machine is contacted, and the work tree isn't written
  * to; what was pushed here stays.
  */
 export async function ensureGitRemote(options: {
@@ -65,7 +65,7 @@ export async function resetGitRemote(stateDir: string): Promise<void> {
   writeKept(recordFile(stateDir), undefined)
 }
 
-/** The server's process by its record or, where that is damaged or was never written, the one that serves this directory. */
+/** The server's process by its record or, if that is damaged or was never written, the one that serves this directory. */
 function lastKnown(stateDir: string): Owned | undefined {
   const unrecorded = () => startedWith("GIT_ROOT", join(stateDir, "git"))?.process
   try {
@@ -76,7 +76,7 @@ function lastKnown(stateDir: string): Owned | undefined {
   }
 }
 
-/** What is known of the checkout's server. Throws where the record is damaged. */
+/** What is known of the checkout's server. Throws if the record is damaged. */
 export function recordOf(stateDir: string): ServerRecord | undefined {
   return readKept(recordFile(stateDir))
 }
@@ -90,7 +90,7 @@ export function gitLog(stateDir: string): string {
   return join(stateDir, "git.log")
 }
 
-/** Finds the checkout's server running, or starts it as a process of its own, on the port it had before if that is free. */
+/** Finds the checkout's running server, or starts it as a separate process, on the port it had before if that is free. */
 async function ensureServer(stateDir: string): Promise<{ port: number; token: string }> {
   const before = recordOf(stateDir)
   if (before && isRunning(before.process)) return { port: before.port, token: before.token }

@@ -5,7 +5,7 @@ import { createGunzip } from "node:zlib"
 
 /**
  * The requests of git's smart protocol, as git sends them; the repository is one folder of the root. All else is refused before
- * anything is made of it: no other path has a meaning here, so none needs to be decoded.
+ * it is used: no other path has a meaning here, so none needs to be decoded.
  */
 const REQUESTS = {
   GET: /^(\/[\w.-]+\.git\/info\/refs)\?(service=git-(?:upload|receive)-pack)$/,
@@ -13,7 +13,7 @@ const REQUESTS = {
 }
 
 /**
- * The git remote's server: git's own http-backend behind a password. Started as a process of its own with
+ * The git remote's server: git's own http-backend behind a password. Started as a separate process with
  * `GIT_ROOT` (the directory of bare repositories), `GIT_TOKEN` and `GIT_PORT` in its environment; loopback only.
  */
 function main(): void {
@@ -48,12 +48,12 @@ function hasToken(request: IncomingMessage, token: string): boolean {
 function serve(root: string, request: IncomingMessage, response: ServerResponse): void {
   const { method = "", url = "" } = request
   if (method !== "GET" && method !== "POST") {
-    refuse(response, 405, "git asks with GET and POST alone")
+    refuse(response, 405, "git uses only GET and POST")
     return
   }
   const [, path, query = ""] = REQUESTS[method].exec(url) ?? []
   if (path === undefined) {
-    refuse(response, 404, "no request of git's smart protocol")
+    refuse(response, 404, "not a request of git's smart protocol")
     return
   }
   const backend = spawn("git", ["http-backend"], {
@@ -76,10 +76,10 @@ function serve(root: string, request: IncomingMessage, response: ServerResponse)
     },
     stdio: ["pipe", "pipe", "inherit"],
   })
-  // git packs bigger request bodies; unpacked here, their length is not known beforehand, which the backend allows.
+  // git compresses bigger request bodies; unpacked here, their length is not known beforehand, which the backend allows.
   const body = request.headers["content-encoding"] === "gzip" ? request.pipe(createGunzip()) : request
   body.on("error", () => {
-    refuse(response, 400, "the body is not what its Content-Encoding says")
+    refuse(response, 400, "the body does not match its Content-Encoding")
     backend.kill()
   })
   backend.stdin.on("error", () => {}) // the backend may answer without reading all

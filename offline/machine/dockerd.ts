@@ -10,7 +10,7 @@ import { beginning, isRunning, type Owned, run, startDetached, stop } from "./pr
 
 const SUBNETS = ["172.29", "172.30", "172.28", "10.213", "10.214", "192.168.213", "192.168.214"]
 
-/** The socket of the daemon that we start where the machine has none. */
+/** The socket of the daemon that we start if the machine has none. */
 export function ownSocket(): string {
   return join(machineRunDir(), "docker.sock")
 }
@@ -22,7 +22,7 @@ export function daemonLog(): string {
 
 /**
  * Starts our own Docker daemon and waits until it answers: own socket, data, pid file, log and bridge, so that it
- * gets in no other daemon's way. Leftovers of one that was killed, or of before a reboot, are cleared first.
+ * doesn't get in another daemon's way. Leftovers of one that was killed, or of before a reboot, are cleared first.
  * Returns its DOCKER_HOST value; throws with the end of its log when it doesn't come up.
  */
 export async function startDaemon(log: Log): Promise<string> {
@@ -46,7 +46,7 @@ export async function startDaemon(log: Log): Promise<string> {
   const end = readFileSync(daemonLog(), "utf8").trim().split("\n").slice(-8).join("\n")
   throw new Error(
     `The Docker daemon did not come up. Its log (${daemonLog()}) ends with:\n${end}\n` +
-      "Where this machine may not run one (a container without privileges), set DOCKER_HOST to a daemon elsewhere.",
+      "If this machine can't run one (a container without privileges), set DOCKER_HOST to a daemon elsewhere.",
   )
 }
 
@@ -69,7 +69,7 @@ export function daemonAnswers(host: string): Promise<boolean> {
 /** Ends our own daemon, if it runs, and with it its containers. Its images stay. */
 export async function stopDaemon(): Promise<void> {
   await stop(recorded(), 30)
-  // A killed daemon takes its containerd along, but believes its pid file as long as nobody has reaped the process.
+  // A killed daemon takes its containerd with it, but believes its pid file as long as nobody has reaped the process.
   const containerd = join(machineRunDir(), "docker/containerd/containerd.pid")
   const alive = existsSync(containerd) && beginning(Number(readFileSync(containerd, "utf8")))
   const leftovers = [
@@ -82,7 +82,7 @@ export async function stopDaemon(): Promise<void> {
   if (existsSync(`/sys/class/net/${bridgeName()}`)) await run("ip", ["link", "delete", bridgeName()])
 }
 
-/** Makes the daemon's own bridge, on an address range that nothing here uses; keeps the one that is there. */
+/** Makes the daemon's own bridge, on an address range that nothing here uses; keeps an existing one. */
 async function ensureBridge(): Promise<string> {
   const bridge = bridgeName()
   if (existsSync(`/sys/class/net/${bridge}`)) return bridge

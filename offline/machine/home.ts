@@ -6,7 +6,7 @@ import { basename, join } from "node:path"
 /** Takes one line of progress, without a newline. Every slow step says what it does through one of these. */
 export type Log = (line: string) => void
 
-/** True where this process may install Debian packages and start a Docker daemon. */
+/** True if this process may install Debian packages and start a Docker daemon. */
 export function isRoot(): boolean {
   return process.getuid?.() === 0
 }

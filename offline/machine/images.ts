@@ -8,7 +8,7 @@ import { buildStandIn, standInFor, standInNames } from "./standins.js"
 const resolved = new Map<string, Promise<string>>()
 
 /**
- * Makes an image usable by the Docker daemon: one that is there is taken as it is; else it is pulled; else, where the
+ * Makes an image usable by the Docker daemon: one that is there is used as is; else it is pulled; else, if the
  * registry can't be reached, a stand-in made of Debian packages takes its place (said once through `log`).
  * Returns the reference to use. Throws when a registry refused the image, or none answered and it has no stand-in.
  */
@@ -41,7 +41,7 @@ function explain(reference: string, registry: string, answer: Exclude<Answer, { 
   }
   return (
     `The image ${reference} is not on this machine and ${registry} does not answer: ${answer.why}\n` +
-    `Name the image on a mirror that you can reach, or load it with \`docker load\`. Without a registry there are ` +
+    `Use a mirror that you can reach, or load it with \`docker load\`. Without a registry there are ` +
     `stand-ins for ${standInNames().join(", ")} only.`
   )
 }
@@ -81,19 +81,19 @@ export function parseReference(reference: string): Reference {
   return { registry, name, tag: colon < 0 ? "latest" : path.slice(colon + 1) }
 }
 
-/** What came of a pull: done, refused by the registry, or no answer from it. */
+/** The result of a pull: done, refused by the registry, or no answer from it. */
 type Answer = { kind: "pulled" } | { kind: "refused"; why: string } | { kind: "silent"; why: string }
 
 const PATIENCE_MS = 5_000
 const MEMORY_MS = 10 * 60_000
 
-/** Words by which a registry that was reached says no; anything else is a network that does not get there. */
+/** Words with which a registry that was reached refuses; anything else means that the network doesn't get there. */
 const REFUSALS =
   /manifest unknown|not found: |manifest for .* not found|pull access denied|unauthorized|no matching manifest/i
 
 /**
  * Pulls an image. A registry that sends nothing for five seconds counts as silent, and that is remembered for ten
- * minutes, on disk too, so that a machine without registries doesn't wait for each image anew.
+ * minutes, on disk too, so that a machine without registries doesn't wait again for each image.
  */
 async function askRegistry(
   docker: DockerTarget,

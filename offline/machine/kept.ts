@@ -1,10 +1,10 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { dirname } from "node:path"
 
-/** How a sandbox is made anew, as the end of an error's text. */
-export const RESET = "`./offline/dagger reset` forgets the sandbox and the next call makes a new one."
+/** How to start over with a new sandbox, as the end of an error's text. */
+export const RESET = "`./offline/dagger reset` deletes the sandbox, and the next call creates a new one."
 
-/** Reads a JSON file that is kept between commands; undefined where there is none. Throws, with the way out, where it's damaged. */
+/** Reads a JSON file that is kept between commands; undefined if there is none. Throws, saying what to do, if it's damaged. */
 export function readKept<T>(path: string): T | undefined {
   let text: string
   try {
@@ -17,13 +17,13 @@ export function readKept<T>(path: string): T | undefined {
     return JSON.parse(text) as T
   } catch {
     throw new Error(
-      `${path} is damaged: it is no whole JSON, as a crash or a full disk may leave it. ${RESET}`,
+      `${path} is damaged: it isn't complete JSON, perhaps after a crash or a full disk. ${RESET}`,
     )
   }
 }
 
 /**
- * Replaces a kept file whole, so that neither a reader nor a crash ever meets half of it; for its user's eyes only.
+ * Replaces a kept file as a whole, so that nobody ever reads half of it, even after a crash; only its user can read it.
  * `undefined` removes it.
  */
 export function writeKept(path: string, value: unknown): void {

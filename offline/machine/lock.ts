@@ -38,7 +38,7 @@ function take(path: string): boolean {
   return take(path)
 }
 
-/** Removes a dead holder's lock, but puts back one that was taken anew in the meantime. */
+/** Removes a dead holder's lock, but puts back one that was taken again in the meantime. */
 function discard(path: string): void {
   const aside = `${path}.${process.pid}.old`
   try {

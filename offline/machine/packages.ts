@@ -40,7 +40,7 @@ export function debianSuite(): string | undefined {
 /**
  * Makes (once) a Python environment with exactly what `requirements` names: a file with pinned, hashed packages.
  * Environments are keyed by that file's content, so checkouts with different pins don't disturb each other.
- * Returns the path of the environment's Python. Throws with pip's own words when the packages can't be had.
+ * Returns the path of the environment's Python. Throws with pip's own words when the packages can't be installed.
  */
 export async function ensurePython(requirements: string, log: Log): Promise<string> {
   const key = createHash("sha256").update(readFileSync(requirements)).digest("hex").slice(0, 12)
@@ -50,7 +50,7 @@ export async function ensurePython(requirements: string, log: Log): Promise<stri
   return withLock(`${environment}.lock`, "the Python environment", log, async () => {
     if (isComplete(environment)) return python
     const base = await basePython(log)
-    log("making a Python environment for the AWS emulator (once per machine)")
+    log("creating a Python environment for the AWS emulator (once per machine)")
     rmSync(environment, { recursive: true, force: true })
     mkdirSync(dirname(environment), { recursive: true })
     const made = await run(base, ["-m", "venv", environment])
@@ -66,7 +66,7 @@ export async function ensurePython(requirements: string, log: Log): Promise<stri
   })
 }
 
-/** A Python of 3.10 or later that can make environments; installs Debian's where that is possible. */
+/** A Python of 3.10 or later that can make environments; installs Debian's if possible. */
 async function basePython(log: Log): Promise<string> {
   const suits = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))"
   for (const python of ["python3", "/usr/bin/python3"]) {

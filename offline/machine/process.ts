@@ -89,8 +89,8 @@ export async function stop(owned: Owned | undefined, graceSeconds: number): Prom
 }
 
 /**
- * The process, with its environment, that was started with a variable of this value: for one whose record is lost. Undefined where
- * there is none, and where the system doesn't tell (no /proc).
+ * The process, with its environment, that was started with a variable of this value: for one whose record is lost. Undefined if
+ * there is none, or if the system doesn't show it (no /proc).
  */
 export function startedWith(name: string, value: string) {
   const pids = existsSync("/proc/self/environ") ? readdirSync("/proc").filter(pid => /^\d+$/.test(pid)) : []
@@ -106,11 +106,11 @@ function environmentOf(pid: number): Record<string, string | undefined> {
     const pairs = readFileSync(`/proc/${pid}/environ`, "utf8").split("\0")
     return Object.fromEntries(pairs.map(pair => [pair.split("=", 1)[0], pair.slice(pair.indexOf("=") + 1)]))
   } catch {
-    return {} // ended meanwhile, or another user's
+    return {} // ended in the meantime, or another user's
   }
 }
 
-/** When a process began, as a text that no other process ever has; undefined when there is none or it is a zombie. */
+/** When a process began, as a string that no other process ever has; undefined when there is none or it is a zombie. */
 export function beginning(pid: number): string | undefined {
   if (existsSync("/proc/self/stat")) {
     try {

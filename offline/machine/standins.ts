@@ -8,11 +8,11 @@ import { withLock } from "./lock.js"
 import { canInstall, debianSuite, installDebian } from "./packages.js"
 import { run } from "./process.js"
 
-/** How to make an image that does a well-known one's work, out of Debian packages alone. */
+/** How to make a replacement for a well-known image, from Debian packages alone. */
 export interface StandIn {
   /** The well-known image's name. */
   name: string
-  /** The tags for which it will do. */
+  /** The tags that it can replace. */
   tags: RegExp
   /** What is built on the Debian stand-in; undefined for that one itself. */
   dockerfile?: string
@@ -54,8 +54,8 @@ export function standInNames(): string[] {
 }
 
 /**
- * Builds a stand-in, once per recipe: the image is tagged with a hash of all that goes into it and labelled as what
- * it is. Returns its reference. Throws with apt's own words when Debian's packages can't be had.
+ * Builds a stand-in, once per recipe: the image is tagged with a hash of everything that goes into it and labelled as what
+ * it is. Returns its reference. Throws with apt's own words when Debian's packages can't be installed.
  */
 export async function buildStandIn(docker: DockerTarget, standIn: StandIn, log: Log): Promise<string> {
   const image = `ecs-release/standin/${standIn.name}:${recipeHash(standIn)}`
@@ -78,7 +78,7 @@ export async function buildStandIn(docker: DockerTarget, standIn: StandIn, log: 
   })
 }
 
-/** Builds on the host's network: where Debian's mirrors are in reach of the host, they are of the build. */
+/** Builds on the host's network: if the host can reach Debian's mirrors, so can the build. */
 async function build(docker: DockerTarget, image: string, dockerfile: string): Promise<void> {
   const context = mkdtempSync(join(tmpdir(), "standin-"))
   try {
@@ -119,7 +119,7 @@ const BOOTSTRAP = [
   "--dpkgopt=path-include=/usr/share/doc/*/copyright",
 ]
 
-/** All that decides what the Debian image holds, short of the packages' versions. */
+/** Everything that decides what the Debian image holds, short of the packages' versions. */
 const DEBIAN_RECIPE = [SUITE, ...BOOTSTRAP].join(" ")
 
 /**
@@ -130,7 +130,7 @@ async function importDebian(docker: DockerTarget, image: string): Promise<void> 
   if (!existsSync("/usr/bin/mmdebstrap")) {
     if (!canInstall()) {
       throw new Error(
-        "Without an image registry, base images are made from Debian packages, which takes root on Debian. " +
+        "Without an image registry, base images are made from Debian packages, which needs root on Debian. " +
           "Connect to a registry, or load the images with `docker load`.",
       )
     }
@@ -152,10 +152,10 @@ async function importDebian(docker: DockerTarget, image: string): Promise<void> 
 async function must(command: string, args: string[], image: string, env = process.env): Promise<void> {
   const { code, stderr } = await run(command, args, { env })
   if (code === 0) return
-  throw new Error(`${image} could not be made:\n${stderr.trim().split("\n").slice(-12).join("\n")}`)
+  throw new Error(`${image} could not be built:\n${stderr.trim().split("\n").slice(-12).join("\n")}`)
 }
 
-/** The host's own Debian sources when they are of the same suite: they are known to be in reach. */
+/** The host's own Debian sources when they are of the same suite: they are known to be reachable. */
 function sources(): string[] {
   const own = ["/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list"].find(existsSync)
   return own && debianSuite() === SUITE ? [own] : []

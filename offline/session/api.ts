@@ -147,7 +147,7 @@ function useRecipes(scalar: {
 }): void {
   const type = scalar.name.slice(0, -2)
   const read = (id: unknown) => {
-    if (typeof id !== "string") throw new BadId("an ID is a text")
+    if (typeof id !== "string") throw new BadId("an ID must be a string")
     return decodeId(id, type)
   }
   scalar.parseValue = read
@@ -156,7 +156,7 @@ function useRecipes(scalar: {
   scalar.serialize = (value: unknown) => (value instanceof Recipe ? encodeId(value) : value)
 }
 
-/** The answer to what is no GraphQL: the parser's bare message, without a trace. */
+/** The answer to what isn't GraphQL: the parser's bare message, without a trace. */
 function unreadable({ message, locations }: GraphQLError): Answer {
   const bare = message.replace(/^Syntax Error: /, "").replace(/\.$/, "")
   const extensions = { code: "GRAPHQL_PARSE_FAILED" }

@@ -17,7 +17,7 @@ interface BuildArgs {
   secrets: SecretValue[]
 }
 
-/** Directory.dockerBuild: the image that Docker's BuildKit makes of the directory. */
+/** Directory.dockerBuild: the image that Docker's BuildKit builds from the directory. */
 export const dockerBuild: Field = async (
   session,
   parent: DirectoryValue,
@@ -61,7 +61,7 @@ function read(session: Session, context: Manifest, path: string): string {
   throw new UserError(`failed to read dockerfile: open /${clean(path)}: no such file or directory`)
 }
 
-/** A name of our own for an image that a Dockerfile refers to: BuildKit takes it without asking a registry. */
+/** Our own name for an image that a Dockerfile refers to: BuildKit takes it without asking a registry. */
 async function baseImage(session: Session, reference: string): Promise<string> {
   const image = await inspectImage(session, await session.resolveImage(reference))
   if (!image) throw new UserError(`failed to resolve image "${reference}": not found`)
@@ -73,7 +73,7 @@ async function baseImage(session: Session, reference: string): Promise<string> {
 
 /**
  * Runs the build. The context is a folder named by its content: BuildKit takes files of equal size and time in the same
- * folder for equal. The Dockerfile lies outside, with the context's ignore file beside it, as Docker looks for it.
+ * folder for equal. The Dockerfile is outside, with the context's ignore file beside it, as Docker looks for it.
  */
 async function build(
   session: Session,
@@ -141,8 +141,8 @@ async function run(session: Session, args: string[], scrubber: Scrubber, target:
 }
 
 /**
- * What went wrong, from the progress lines: an exec error when a RUN ended otherwise than with 0. Docker's progress tells
- * standard output and standard error not apart: both are given as standard output.
+ * What went wrong, from the progress lines: an exec error if a RUN didn't end with 0. Docker's progress doesn't tell
+ * standard output and standard error apart: both are given as standard output.
  */
 export function buildError(lines: string[], otherwise: string): Error {
   for (const line of lines) {
@@ -171,10 +171,10 @@ function words(command: string): string[] {
 type Resolve = (reference: string) => Promise<string>
 
 /**
- * Gives the Dockerfile with every reference to an image outside it replaced by what `resolve` gives: those of FROM, of
+ * Returns the Dockerfile with every reference to an image outside it replaced by what `resolve` gives: those of FROM, of
  * COPY --from and of RUN --mount=from. Stages' names, stages' numbers and `scratch` stay. Variables in FROM are replaced
- * by `buildArgs` or by the defaults of ARG lines before the first FROM. A `# syntax=` line is dropped: it would have
- * another frontend fetched from a registry.
+ * by `buildArgs` or by the defaults of ARG lines before the first FROM. A `# syntax=` line is dropped: it would fetch
+ * another frontend from a registry.
  */
 export async function rewriteDockerfile(
   text: string,
@@ -208,7 +208,7 @@ export async function rewriteDockerfile(
   return lines.join("\n")
 }
 
-/** Replaces the images in an instruction's own options: they stand before its first other word. */
+/** Replaces the images in an instruction's own options: they come before its first other word. */
 async function rewriteOptions(line: string, image: Resolve): Promise<string> {
   const [head = ""] = /^\s*\w+((\s|\\\n)+--\S+)*/.exec(line) ?? []
   let rewritten = head

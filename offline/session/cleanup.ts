@@ -6,8 +6,8 @@ import { MARK, Session } from "./session.js"
 import { Store } from "./store.js"
 
 /**
- * Removes what sessions of this checkout left that no longer run: containers with their volumes, snapshots on their way
- * to be images, temporary files. Others' are left alone.
+ * Removes what this checkout's dead sessions left behind: containers with their volumes, snapshots on their way
+ * to becoming images, temporary files. Others' are left alone.
  */
 export async function removeLeftovers(session: Session): Promise<void> {
   const temporary = join(session.store.dir, "tmp")
@@ -17,7 +17,7 @@ export async function removeLeftovers(session: Session): Promise<void> {
   await removeObjects(session, owner => !alive(owner))
 }
 
-/** Ends what the session runs and removes what it made for the time being, and images that nothing has needed for long. */
+/** Ends what the session runs and removes its temporary objects, and images that nothing has needed for a long time. */
 export async function endSession(session: Session): Promise<void> {
   await Promise.allSettled([...session.services.values()].map(async running => (await running).stop()))
   await session.idle()
@@ -59,14 +59,14 @@ async function removeObjects(session: Session, chosen: (owner: string) => boolea
   }
 }
 
-/** Makes it known that the session runs: from here on no other one removes images. */
+/** Registers the session as running: from here on no other one removes images. */
 export async function enter(session: Session): Promise<void> {
   await locked(session, async () => writeFileSync(join(register(session), session.id), ""))
 }
 
 /**
  * Ends that, and keeps the checkout's images from growing in number: as many stay as the last session left, or as this one
- * needed where that is more, and those needed least recently go. While another session runs, it is left to that one.
+ * needed if that is more, and those needed least recently go. While another session runs, it is left to that one.
  */
 async function leave(session: Session): Promise<void> {
   await locked(session, async () => {
@@ -75,7 +75,7 @@ async function leave(session: Session): Promise<void> {
     const file = join(session.store.dir, "images")
     const before = readNames(file)
     const there = new Set(await imageNames(session))
-    // What none has noted is a killed session's: it is the first to go.
+    // What no session has noted is a killed one's: it is the first to go.
     const ordered = [...new Set([...session.images, ...before, ...there])].filter(name => there.has(name))
     const count = Math.max(before.length, session.images.size)
     await removeImages(session, ordered.slice(count))
@@ -120,11 +120,11 @@ function register(session: Session): string {
 
 async function locked(session: Session, work: () => Promise<void>): Promise<void> {
   mkdirSync(register(session), { recursive: true, mode: 0o700 })
-  const silent = () => {} // it is held for moments
+  const silent = () => {} // it is held only briefly
   await withLock(join(session.store.dir, "images.lock"), "the images", silent, work)
 }
 
-/** True when the process runs whose number a name starts with. */
+/** True if the process whose number the name starts with is running. */
 function alive(name: string): boolean {
   const pid = Number.parseInt(name, 10)
   try {
@@ -134,7 +134,7 @@ function alive(name: string): boolean {
   }
 }
 
-/** The names in a folder; none where it isn't there. */
+/** The names in a folder; none if it doesn't exist. */
 function list(folder: string): string[] {
   try {
     return readdirSync(folder)

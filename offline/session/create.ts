@@ -37,7 +37,7 @@ export interface Created {
 /**
  * Makes a container to run a command in, from a settled container value, its mounts filled.
  *
- * Where a bound service is a server of the host, the container shares the host's network: through Docker's bridge
+ * If a bound service is a server on the host, the container shares the host's network: through Docker's bridge
  * it can't reach what listens on the host's loopback. Else it is on the bridge.
  */
 export async function createContainer(

@@ -38,11 +38,11 @@ function change(
 /** The manifest with a file at a path. */
 function withFile(manifest: Manifest, path: string, entry: Omit<Entry, "path">): Entry[] {
   const target = clean(path)
-  if (target === "") throw new UserError(`path ${path} is no file's`)
+  if (target === "") throw new UserError(`path ${path} is not a file path`)
   return manifest.with(posix.dirname(`/${target}`), [{ ...entry, path: basename(target) }])
 }
 
-/** Directory.export: writes the files over a directory of the host (in its stead, with `wipe`); gives its path. */
+/** Directory.export: writes the files over a directory of the host (replacing it, with `wipe`); gives its path. */
 export const exportDirectory: Field = async (session, parent: DirectoryValue, { path, wipe }) => {
   const { entries } = await parent.load()
   const target = resolve(path)

@@ -2,7 +2,7 @@ import { Agent, request as httpRequest, type IncomingMessage } from "node:http"
 import type { Duplex, Readable } from "node:stream"
 import type { DockerTarget } from "../machine/docker.js"
 
-/** An answer of the Docker daemon other than success. */
+/** An error response from the Docker daemon. */
 export class DockerError extends Error {
   constructor(
     readonly status: number,
@@ -32,7 +32,7 @@ export class DockerApi {
     else if (url.protocol === "tcp:") this.where = { host: url.hostname, port: url.port || "2375" }
     else
       throw new Error(
-        `DOCKER_HOST is ${target.host}: only unix:// and tcp:// are served here. Use one of these.`,
+        `DOCKER_HOST is ${target.host}: only unix:// and tcp:// are supported here. Use one of these.`,
       )
   }
 
@@ -56,7 +56,7 @@ export class DockerApi {
     return text === "" ? undefined : JSON.parse(text)
   }
 
-  /** As `json`, but undefined where there is no such object. */
+  /** As `json`, but undefined if there is no such object. */
   // biome-ignore lint/suspicious/noExplicitAny: as above
   async find(path: string): Promise<any> {
     return this.json("GET", path).catch(error => {
@@ -98,7 +98,7 @@ export class DockerApi {
     })
   }
 
-  /** Lets idle connections go. */
+  /** Closes idle connections. */
   close(): void {
     this.agent.destroy()
   }

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto"
 /** A mistake or a failure that the message alone explains. */
 export class UserError extends Error {}
 
-/** A command that ended other than expected, as clients of the API know it. */
+/** A command that didn't end as expected, as clients of the API know it. */
 export class ExecError extends UserError {
   readonly extensions: Record<string, unknown>
 
@@ -24,7 +24,7 @@ export function notFound(path: string): UserError {
   return new UserError(`stat ${path}: no such file or directory`)
 }
 
-/** A message as the engine gives it: with the trace it belongs to. There is none here, so the number is drawn. */
+/** A message as the engine gives it: with the trace it belongs to. There is none here, so the number is random. */
 export function traced(message: string): string {
   return `${message} [traceparent:${randomBytes(16).toString("hex")}-${randomBytes(8).toString("hex")}]`
 }

@@ -107,7 +107,7 @@ async function outcomeOf(
   return { exitCode: StatusCode, stdout: text("stdout"), stderr: text("stderr"), combined: text() }
 }
 
-/** What the engine's init says of a command that can't be started, or undefined when the reason is another. */
+/** What the engine's init says about a command that can't be started, or undefined if the reason is different. */
 function cannotStart([command = ""]: string[], message: string): string | undefined {
   const reason =
     /no such file or directory|permission denied|exec format error|executable file not found/.exec(

@@ -35,7 +35,7 @@ interface Kept {
 
 /**
  * Reads a folder of the host into the store, as root's. Files that weren't touched since the last time aren't read again;
- * one touched within the last second may be once more before the clock shows it, so it isn't taken for known.
+ * one touched within the last second may be touched again before the clock shows it, so it doesn't count as known.
  */
 async function readTree(
   session: Session,
@@ -71,7 +71,7 @@ async function read(session: Session, root: string, seen: Seen[], known: Known):
   )
 }
 
-/** The caller's repository, or its folder where that is in none. */
+/** The caller's repository, or its folder if that isn't in one. */
 interface WorkspaceValue {
   /** What "/" means: the nearest folder upward with an entry named .git. */
   root: string
@@ -141,7 +141,7 @@ export const secret: Field = (session, _, { uri }: { uri: string }): SecretValue
   const [, scheme = "", rest = ""] = /^([a-z]+):\/\/(.*)$/s.exec(uri) ?? []
   const read = PROVIDERS[scheme]
   if (!read)
-    throw new UserError(`unsupported secret provider: "${scheme}" (served here: env://, file://, cmd://)`)
+    throw new UserError(`unsupported secret provider: "${scheme}" (supported here: env://, file://, cmd://)`)
   let value: Promise<string> | undefined
   const plaintext = () => {
     value ??= read(rest)

@@ -11,21 +11,21 @@ export interface Image {
   ports: Port[]
 }
 
-/** What is kept of an image's configuration; the daemon tells more, of containers alone. */
+/** What is kept of an image's configuration; the daemon reports more, which only concerns containers. */
 const KEPT = new Set([
   ...["Env", "Entrypoint", "Cmd", "WorkingDir", "User", "Labels", "Volumes"],
   ...["StopSignal", "Healthcheck", "Shell", "OnBuild"],
 ])
 
-/** Labels that tell stand-ins for images apart. They are the machine's business: what is built on one doesn't have them. */
+/** Labels that tell stand-ins for images apart. They only matter to this machine: what is built on one doesn't have them. */
 const STAND_IN = "ecs-release.stand-in"
 
-/** True for what says nothing: null, "", [], {}. */
+/** True for what is empty: null, "", [], {}. */
 function isEmpty(value: unknown): boolean {
   return !value || (typeof value === "object" && Object.keys(value).length === 0)
 }
 
-/** Asks the daemon for an image; undefined where it has none of that name. */
+/** Asks the daemon for an image; undefined if it has none by that name. */
 export async function inspectImage(session: Session, name: string): Promise<Image | undefined> {
   const found = await session.docker.find(`/images/${encodeURIComponent(name)}/json`)
   if (!found) return undefined
@@ -72,8 +72,8 @@ export async function idleContainer(session: Session, image: string): Promise<st
 }
 
 /**
- * The layers of a container with what was changed in it. Docker's own snapshot carries its whole configuration, secrets among
- * it: only its new layer (none where nothing changed) is taken over, into an image without any, and it is removed.
+ * The layers of a container with what was changed in it. Docker's own snapshot carries its whole configuration, secrets
+ * included: only its new layer (none if nothing changed) is taken over, into an image without any, and it is removed.
  */
 export async function changedLayers(
   session: Session,
@@ -113,7 +113,7 @@ function bareName(session: Session, layers: string[], platform: string): string 
 
 /**
  * Makes an image from layers that the daemon has and a configuration. `docker load` takes layers it knows from its own store.
- * Nothing in the image tells when or how it was made, so the same parts give the same image.
+ * Nothing in the image shows when or how it was made, so the same parts give the same image.
  */
 async function loadImage(
   session: Session,

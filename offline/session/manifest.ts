@@ -49,7 +49,7 @@ export class Manifest {
     this.digest = hash.digest("hex")
   }
 
-  /** The entry at a path after following symbolic links, or undefined. "" is no entry: it is the directory itself. */
+  /** The entry at a path after following symbolic links, or undefined. "" isn't an entry: it is the directory itself. */
   find(path: string, depth = 0): Entry | undefined {
     const entry = this.byPath.get(path)
     if (entry && entry.type !== "symlink") return entry
@@ -70,7 +70,7 @@ export class Manifest {
     return own.map(entry => entry.path + (entry.type === "directory" ? "/" : ""))
   }
 
-  /** The entries under a directory, relative to it; `shown` is the path that errors name. Throws where there is none. */
+  /** The entries under a directory, relative to it; `shown` is the path that errors name. Throws if there is none. */
   under(path: string, shown = `/${clean(path)}`): Entry[] {
     const dir = clean(path)
     if (dir === "") return [...this.entries]
@@ -81,7 +81,7 @@ export class Manifest {
     return inside.map(one => ({ ...one, path: one.path.slice(entry.path.length + 1) }))
   }
 
-  /** The file at a path; `shown` is the path that errors name. Throws where there is none. */
+  /** The file at a path; `shown` is the path that errors name. Throws if there is none. */
   file(path: string, shown: string): FileValue {
     const entry = this.find(clean(path))
     if (!entry && clean(path) !== "") throw notFound(shown)
@@ -130,7 +130,7 @@ export class Manifest {
   }
 }
 
-/** A directory as made when nobody says otherwise. */
+/** A directory as made by default. */
 export function directoryEntry(path: string, mode = 0o755): Entry {
   return { path, type: "directory", mode, uid: 0, gid: 0 }
 }
@@ -146,7 +146,7 @@ function byPath(a: Entry, b: Entry): number {
   return left < right ? -1 : left > right ? 1 : 0
 }
 
-/** Tells whether a path (relative, "/" between names) is meant. */
+/** Says whether a path (relative, "/" between names) matches. */
 export type Matcher = (path: string) => boolean
 
 /** Patterns are globs as in .dockerignore: no braces, no extended globs, "*" stays within a name. */

@@ -9,7 +9,7 @@ export type Arguments = Record<string, Argument>
  * made, and is made only when somebody asks for a plain value of it.
  */
 export class Recipe {
-  /** The same for equal chains, whoever builds them. */
+  /** The same for equal chains, no matter who builds them. */
   readonly digest: string
 
   constructor(
@@ -68,7 +68,7 @@ export function decodeId(id: string, type?: string): Recipe {
   } catch {
     recipe = undefined
   }
-  if (!recipe) throw new BadId(`this is no ID, it holds no chain of calls: ${id.slice(0, 100)}`)
+  if (!recipe) throw new BadId(`this is not an ID: it holds no chain of calls: ${id.slice(0, 100)}`)
   if (type && recipe.type !== type)
     throw new BadId(`expected the ID of a ${type}, got that of a ${recipe.type}`)
   return recipe

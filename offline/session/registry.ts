@@ -27,7 +27,7 @@ async function resolved(session: Session, container: ContainerValue, address: st
   try {
     const image = await inspectImage(session, await session.resolveImage(address))
     if (image && isFor(image, container.platform)) return image
-    if (image) throw new UserError(`the image that is there is for ${image.platform}`)
+    if (image) throw new UserError(`the local image is for ${image.platform}`)
   } catch (error) {
     throw failed((error as Error).message)
   }
@@ -40,7 +40,7 @@ function isFor(image: Image, platform: string): boolean {
   return image.platform.startsWith(`${os}/${architecture}`)
 }
 
-/** The header that logs in to an address's registry, where the container has a login for it. It never is an argument. */
+/** The header that logs in to an address's registry, if the container has a login for it. It is never an argument. */
 async function authHeader(container: ContainerValue, address: string) {
   const registry = registryOf(address)
   const auth = container.auths.find(
@@ -57,7 +57,7 @@ async function authHeader(container: ContainerValue, address: string) {
   return { "X-Registry-Auth": encoded }
 }
 
-/** Makes the container's image under a name of its own content; gives the name. */
+/** Makes the container's image under a name made from its content; gives the name. */
 async function image(session: Session, parent: ContainerValue): Promise<string> {
   const container = await settle(session, parent)
   const { layers, config, ports, platform } = container
@@ -130,7 +130,7 @@ export const publishFields: Fields[string] = {
   export: exportTarball,
 }
 
-/** The registry's host (and port) in an image's address; Docker Hub's where the address names none. */
+/** The registry's host (and port) in an image's address; Docker Hub's if the address names none. */
 export function registryOf(address: string): string {
   const [first = "", ...rest] = address.replace(/^https?:\/\//, "").split("/")
   const named = rest.length > 0 && (/[.:]/.test(first) || first === "localhost")

@@ -13,7 +13,7 @@ export function inContainer(container: ContainerValue, path: string): string {
   return posix.resolve("/", container.config.WorkingDir ?? "", path)
 }
 
-/** The container with entries put at a path, in the mounted directory where that lies in one. */
+/** The container with entries put at a path, in the mounted directory if the path is in one. */
 export function putFiles(
   session: Session,
   container: ContainerValue,
@@ -69,7 +69,7 @@ function remount(
   return { ...container, mounts: container.mounts.map(one => (one === mount ? after : one)) }
 }
 
-/** The file at a path of a container. Throws where there is none. */
+/** The file at a path of a container. Throws if there is none. */
 export async function readAt(session: Session, container: ContainerValue, path: string): Promise<FileValue> {
   const absolute = inContainer(container, path)
   const mount = mountAt(container, absolute)
@@ -96,7 +96,7 @@ function mountedDirectory(mount: Mount, path: string) {
   throw new UserError(`${path}: files can't be read from a mounted ${mount.kind}`)
 }
 
-/** The mount a path lies in: the innermost. */
+/** The mount that a path is in: the innermost. */
 function mountAt(container: ContainerValue, path: string): Mount | undefined {
   const around = container.mounts.filter(mount => `${path}/`.startsWith(`${mount.path}/`))
   return around.sort((a, b) => b.path.length - a.path.length)[0]
@@ -121,7 +121,7 @@ export async function settle(session: Session, container: ContainerValue): Promi
   return { ...container, layers, edits: [] }
 }
 
-/** True where the container's layers, its edits aside, have something at a path. */
+/** True if the container's layers, its edits aside, have something at a path. */
 export async function inLayers(session: Session, container: ContainerValue, path: string): Promise<boolean> {
   const reader = await readerOf(session, await bareImage(session, container.layers, container.platform))
   try {

@@ -18,9 +18,9 @@ export interface SessionOptions {
   docker: DockerTarget
   /** Where contents and records are kept; may be shared by sessions. */
   stateDir: string
-  /** Gives a reference that the daemon has locally for any image reference. Without it: the same. */
+  /** Gives a reference that the daemon has locally for any image reference. If left out: the same. */
   resolveImage?: (reference: string) => Promise<string>
-  /** The caller's folder, which its workspace is around. Without it: this process's. */
+  /** The caller's folder, inside its workspace. If left out: this process's. */
   workdir?: string
   /** Takes progress, line by line, without secrets: commands, their output, builds. */
   log?: (line: string, detail?: boolean) => void
@@ -70,7 +70,7 @@ export async function startSession(options: SessionOptions): Promise<RunningSess
       error => send(response, 400, { errors: [{ message: (error as Error).message }], data: null }),
     )
   })
-  server.keepAliveTimeout = 0 // a client may be busy for long between two queries
+  server.keepAliveTimeout = 0 // a client may be busy for a long time between two queries
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject).listen(0, "127.0.0.1", resolve)
   })

@@ -13,20 +13,20 @@ import { LineLog } from "./text.js"
 /** How long a service has to open its ports, in milliseconds. */
 const PATIENCE = 60_000
 
-/** The ID of a Service that stands for a server listening on the host; ports are TCP. */
+/** The ID of a Service that represents a server listening on the host; ports are TCP. */
 export function hostServiceId(host: string, ...ports: number[]): string {
   const forwards = ports.map(port => ({ backend: port, frontend: port, protocol: "TCP" }))
   return encodeId(new Recipe("Service", "service", { host, ports: forwards }, new Recipe("Host", "host", {})))
 }
 
-/** Host.service. The host's own port is used as it is: there is no tunnel, so another one can't be put before it. */
+/** Host.service. The host's own port is used as it is: there is no tunnel, so it can't be mapped to another one. */
 export const hostService: Field = (_, __, { host, ports }): ServiceValue => {
   const forwards = (ports as { backend: number; frontend?: number | null; protocol: Port["protocol"] }[]).map(
     port => {
       if ((port.frontend ?? port.backend) === port.backend)
         return { port: port.backend, protocol: port.protocol }
       throw new UserError(
-        `host.service: port ${port.backend} can't be shown as ${port.frontend} here: leave out frontend`,
+        `host.service: port ${port.backend} can't be mapped to ${port.frontend} here: leave out frontend`,
       )
     },
   )
@@ -130,7 +130,7 @@ async function addressOf(session: Session, { id, network }: Created): Promise<st
   return NetworkSettings.Networks.bridge?.IPAddress || "127.0.0.1"
 }
 
-/** Waits until a port accepts connections; throws when the container ends first or patience does. */
+/** Waits until a port accepts connections; throws if the container ends first or the time is up. */
 async function open(
   session: Session,
   { id }: Created,

@@ -41,7 +41,7 @@ export class Session {
     readonly store: Store,
     private readonly fields: Fields,
     readonly resolveImage: (ref: string) => Promise<string>,
-    /** Takes a line of progress; `detail` marks what only who asks for it wants to see: commands and their output. */
+    /** Takes a line of progress; `detail` marks what is shown only on request: commands and their output. */
     readonly log: (line: string, detail?: boolean) => void,
     /** The caller's folder. */
     readonly workdir = process.cwd(),
@@ -49,7 +49,7 @@ export class Session {
     this.place = createHash("sha256").update(`${hostname()}:${store.dir}`).digest("hex").slice(0, 12)
   }
 
-  /** Lets something go on that nobody waits for but the session's end. Its failure doesn't count. */
+  /** Lets something go on that only the session's end waits for. Its failure doesn't count. */
   later(work: Promise<unknown>): void {
     const ended = work.catch(() => {}).finally(() => this.pending.delete(ended))
     this.pending.add(ended)
@@ -65,7 +65,7 @@ export class Session {
     return `${MARK}/${this.place}`
   }
 
-  /** Names an image of the checkout: to ask for one is to need it. */
+  /** Names an image of the checkout: asking for one means needing it. */
   imageName(tag: string): string {
     const name = `${this.repository}:${tag}`
     this.images.add(name)
@@ -92,14 +92,14 @@ export class Session {
     return this.call(new Recipe(type, field, args, parent), type)
   }
 
-  /** Runs `make` unless it runs already under the same key; then waits for that. */
+  /** Runs `make` unless it is already running under the same key; then waits for that. */
   once<T>(key: string, make: () => Promise<T>): Promise<T> {
     return this.share(this.running, key, make, false) as Promise<T>
   }
 
   private async call(recipe: Recipe, type = recipe.parent?.type ?? "Query"): Promise<unknown> {
     const field = this.fields[type]?.[recipe.field]
-    if (!field) throw new UserError(`${type}.${recipe.field} is declared but not served`)
+    if (!field) throw new UserError(`${type}.${recipe.field} is declared but not implemented`)
     const parent = recipe.parent && (await this.evaluate(recipe.parent))
     return field(this, parent, await this.valueOf(recipe.args), recipe)
   }
@@ -188,7 +188,7 @@ export interface ContainerValue {
 export interface DirectoryValue {
   name: string
   load(): Promise<Manifest>
-  /** Where it lies in a container, so that a part can be read without reading it whole. */
+  /** Where it is in a container, so that a part can be read without reading it whole. */
   origin?: { container: ContainerValue; path: string }
 }
 

@@ -6,7 +6,7 @@ import { pipeline } from "node:stream/promises"
 import { readKept } from "../machine/kept.js"
 import { type Entry, Manifest } from "./manifest.js"
 
-/** From this size on, in bytes, content goes through streams; less is held in memory. */
+/** From this size on, in bytes, content goes through streams; smaller content is held in memory. */
 export const LARGE = 1 << 20
 
 /** The content of a file, kept in the store. */
@@ -17,7 +17,7 @@ export interface Blob {
 
 /**
  * What sessions keep on disk, by content: file contents, listings of directories, and records of what was made from
- * what. All is written beside its place and renamed into it, so that processes can share it.
+ * what. Everything is written beside its place and renamed into it, so that processes can share it.
  */
 export class Store {
   private readonly made = new Set<string>()
@@ -70,12 +70,12 @@ export class Store {
     return this.folder("blobs", sha.slice(0, 2), sha)
   }
 
-  /** A kept content. */
+  /** Kept content. */
   read(sha: string): Buffer {
     return fs.readFileSync(this.blobPath(sha))
   }
 
-  /** Copies a kept content to a new file. */
+  /** Copies kept content to a new file. */
   copyBlob(sha: string, path: string): void {
     fs.copyFileSync(this.blobPath(sha), path)
   }

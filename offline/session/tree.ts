@@ -48,7 +48,7 @@ export interface Seen {
   mode: number
   uid: number
   gid: number
-  /** Another one when the file was touched since: its inode, size and times. */
+  /** Changes when the file is touched: its inode, size and times. */
   stamp: string
   /** When it was last touched, in milliseconds since 1970. */
   touched: number
@@ -58,7 +58,7 @@ export interface Seen {
 export type Known = Map<string, { stamp: string; entry: Entry }>
 
 /**
- * Lists everything under a folder but what patterns exclude. Excluded folders aren't entered, unless a pattern with "!" may
+ * Lists everything under a folder except what patterns exclude. Excluded folders aren't entered, unless a pattern with "!" may
  * want part of one. Devices and sockets are left out.
  */
 export function listFolder(root: string, exclude: string[] = []): Seen[] {
@@ -80,7 +80,7 @@ export function listFolder(root: string, exclude: string[] = []): Seen[] {
   return seen
 }
 
-/** Reads listed files into the store, but for those that are known by their stamp. */
+/** Reads listed files into the store, except those that are known by their stamp. */
 export async function readFolder(store: Store, root: string, seen: Seen[], known: Known): Promise<Entry[]> {
   const entries: Entry[] = []
   for (const one of seen) {
@@ -98,7 +98,7 @@ async function readEntry(store: Store, root: string, { path, mode, uid, gid }: S
   return { ...common, type: "file", ...(await store.putFile(join(root, path))) }
 }
 
-/** All files get this time (2000-01-01), so that what is made of them depends on nothing but their content. */
+/** All files get this time (2000-01-01), so that what is made from them depends on nothing but their content. */
 export const TIME = new Date(946684800000)
 
 /** Entries as a tar archive, their content from the store. */
@@ -128,7 +128,7 @@ async function packEntry(store: Store, archive: ReturnType<typeof pack>, entry: 
 }
 
 /**
- * Reads a tar archive into the store and gives its entries, but for devices and sockets.
+ * Reads a tar archive into the store and gives its entries, except devices and sockets.
  */
 export async function unpackTar(store: Store, tar: Readable): Promise<Entry[]> {
   const entries = new Map<string, Entry>()

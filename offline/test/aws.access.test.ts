@@ -46,7 +46,7 @@ function status(path: string, asked: Asked = {}): Promise<number> {
 const HEALTH = "/_ministack/health"
 
 describe("the emulator's own endpoints", () => {
-  it("are none but health", async () => {
+  it("are only health", async () => {
     expect(await status(HEALTH)).toBe(200)
     const own = [
       ["POST", "/_ministack/reset"],
@@ -104,7 +104,7 @@ describe("the name that a request has for the emulator", () => {
 })
 
 describe("a web page", () => {
-  it("may use the emulator only where it is the emulator's own", async () => {
+  it("may use the emulator only if it is the emulator's own", async () => {
     const own = `http://127.0.0.1:${emulator.port}`
     expect(await status(HEALTH, { origin: own })).toBe(200)
     for (const origin of ["https://evil.example", "null", "http://127.0.0.1:1", `${own}.evil.example`]) {
@@ -113,7 +113,7 @@ describe("a web page", () => {
     }
   })
 
-  it("may be of another site for the application, which decides that itself", async () => {
+  it("may be from another site for the application, which decides that itself", async () => {
     const origin = "https://www.example"
     expect(await status("/", { front: true, origin })).toBe(await status("/", { front: true }))
   })

@@ -47,7 +47,7 @@ signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 ThreadingHTTPServer(("", 8000), Handler).serve_forever()
 `
 
-/** Runs the Docker client with a configuration of the test's own, and gives what it printed, or throws. */
+/** Runs the Docker client with the test's own configuration, and gives what it printed, or throws. */
 export async function docker(
   target: DockerTarget,
   config: string,

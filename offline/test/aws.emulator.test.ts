@@ -51,7 +51,7 @@ afterAll(async () => {
 })
 
 describe("the emulated account", () => {
-  it("is found again, and not started anew", async () => {
+  it("is found again, and not started twice", async () => {
     const record = readFileSync(join(stateDir, "emulator.json"), "utf8")
     expect(await ensure()).toEqual(emulator)
     expect(readFileSync(join(stateDir, "emulator.json"), "utf8")).toBe(record)
@@ -111,7 +111,7 @@ describe("the emulated account", () => {
 })
 
 describe("a deployment", () => {
-  it("replaces what runs, and is told in the events", async () => {
+  it("replaces what is running, and is reported in the events", async () => {
     const id = await deploy(emulator, await push(target, emulator, "1.0.0", "well"))
     const { all, own } = await settled(emulator, id)
     expect(own).toMatchObject({ status: "PRIMARY", rolloutState: "COMPLETED", runningCount: 1 })
@@ -130,7 +130,7 @@ describe("a deployment", () => {
     ["crash", "EssentialContainerExited", "Essential container in task exited", 3],
     ["sick", "ServiceSchedulerInitiated", "Task failed ELB health checks in (target-group ", undefined],
   ] as const)(
-    "that brings a %s container is rolled back while the old one serves",
+    "that brings a %s container is rolled back while the old one keeps serving",
     async (mode, code, reason, exit) => {
       const digest = await push(target, emulator, `1.1.0-${mode}`, mode)
       const answers = new Set<string>()
@@ -193,7 +193,7 @@ describe("the emulator", () => {
     process.kill(running?.pid ?? 0, "SIGKILL")
     while (isRunning(running)) await new Promise(resolve => setTimeout(resolve, 10))
     emulator = await ensure()
-    expect(lines[0]).toMatch(/ended on its own/)
+    expect(lines[0]).toMatch(/stopped on its own/)
     expect(await answer()).toBe("1.2.0")
     expect((await service(new ECSClient(client(emulator)))).runningCount).toBe(1)
     expect(await containers()).toHaveLength(1)

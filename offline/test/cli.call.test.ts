@@ -70,7 +70,7 @@ describe("dagger call", { timeout: 240_000 }, () => {
     expect((await call("list", "-j")).stdout).toBe('[\n    "a",\n    "b"\n]\n')
   })
 
-  it("ends with 1 and the error's message where a function throws", async () => {
+  it("ends with 1 and the error's message if a function throws", async () => {
     const { stdout, errors, exitCode } = await call("fail")
     expect({ stdout, exitCode }).toEqual({ stdout: "", exitCode: 1 })
     expect(errors).toBe("Error: no commits: make one first\n")
@@ -135,7 +135,7 @@ describe("dagger call", { timeout: 240_000 }, () => {
     )
   })
 
-  it("injects the caller's repository, not the module's, where a Workspace is asked for", async () => {
+  it("injects the caller's repository, not the module's, if a Workspace is asked for", async () => {
     const caller = mkdtempSync(join(tmpdir(), "caller-"))
     try {
       mkdirSync(join(caller, ".git"))
@@ -168,7 +168,7 @@ describe("dagger call", { timeout: 240_000 }, () => {
     expect((await length("file://secret.txt")).stdout).toBe("5")
     expect((await length("cmd://printf abc")).stdout).toBe("3")
     expect((await length("env://NOT_SET_AT_ALL")).stdout).toContain("secret env var not found")
-    expect((await length("vault://x")).errors).toContain("offline has no secrets from vault://")
+    expect((await length("vault://x")).errors).toContain("offline, secrets from vault:// are not supported")
   })
 
   it("reaches a server of the host through a Service", async () => {

@@ -117,7 +117,7 @@ describe("a chain", () => {
     expect(failure(line)).toBe(message)
   })
 
-  it("asks for nothing where help is wanted, wherever it says so", () => {
+  it("asks for nothing if help is wanted, wherever it says so", () => {
     expect(parse("greet --help").help).toBe(true)
     expect(parse("greet --help").error).toBeUndefined()
     expect(parse("-h greet").steps.at(-1)?.fn.name).toBe("greet")

@@ -28,7 +28,7 @@ describe(".env", () => {
     expect(value(text)).toBe(expected)
   })
 
-  it("takes what it lacks from the environment, and an unset variable for an error", () => {
+  it("takes what is missing from the environment, and treats an unset variable as an error", () => {
     expect(value("X=$HOME_OF_X", { HOME_OF_X: "h" })).toBe("h")
     expect(() => value("X=$HOME_OF_X")).toThrow("HOME_OF_X: unbound variable")
     expect(() => value("X=$Y\nY=$X")).toThrow("refers to itself")
@@ -116,7 +116,7 @@ describe("user defaults", () => {
     expect(announced("TOKEN=env://NAME\n")).toEqual(['user default: my-hello(token="env://NAME")'])
   })
 
-  it("lets the nearest .env above the working directory win, where the module is named", () => {
+  it("lets the nearest .env above the working directory win, if the module is named", () => {
     expect(announced("imagetag=inner\n", "MYHELLO_IMAGETAG=outer\nFORCE=true\n")).toEqual([
       'user default: my-hello(imageTag="outer")',
     ])
@@ -147,14 +147,14 @@ describe("user defaults", () => {
       expect(() => tags("v0.20.0", 'tags=["x"]\n')).toThrow("not valid JSON: '[x]'")
     })
 
-    it("need quotes twice to v0.20.0 where a prefix is taken off", () => {
+    it("need quotes twice to v0.20.0 if a prefix is taken off", () => {
       expect(() => tags("v0.20.0", "", "MY_HELLO_TAGS='[\"x\"]'\n")).toThrow("not valid JSON: '[x]'")
       expect(tags("v0.20.0", "", `MY_HELLO_TAGS='"[\\"x\\"]"'\n`)).toBe('["x"]')
     })
   })
 })
 
-describe("the engine that is stood in for", () => {
+describe("the engine that the session stands in for", () => {
   it("is v0.21.8 unless another is named", () => {
     expect([engineVersion(""), engineVersion("v0.20.0"), engineVersion("0.20.0")]).toEqual([
       ...["v0.21.8", "v0.20.0", "v0.20.0"],

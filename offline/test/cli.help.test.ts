@@ -141,7 +141,7 @@ describe("results", () => {
     expect(resultText(value, false)).toBe(printed)
   })
 
-  it("are JSON where that is asked for, but objects", () => {
+  it("are JSON if that is asked for, except objects", () => {
     expect(resultText("a<b", true)).toBe('"a<b"\n')
     expect(resultText([1], true)).toBe("[\n    1\n]\n")
     expect(resultText(new Shown("HelloRelease", { a: 1 }), true)).toMatch(

@@ -10,7 +10,7 @@ import { main } from "../cli/main.js"
 export const DAGGER = fileURLToPath(new URL("../dagger", import.meta.url))
 const FIXTURES = fileURLToPath(new URL("fixtures", import.meta.url))
 
-/** A copy of a fixture module in a git repository of its own. */
+/** A copy of a fixture module in its own git repository. */
 export function copyOf(fixture: string): { dir: string; remove: () => void } {
   const dir = mkdtempSync(join(tmpdir(), `${fixture}-`))
   cpSync(join(FIXTURES, fixture), dir, { recursive: true })
@@ -26,7 +26,7 @@ interface Ran {
   exitCode: number | undefined
 }
 
-/** Runs ./offline/dagger without a terminal, in a process of its own. */
+/** Runs ./offline/dagger without a terminal, in its own process. */
 export async function daggerProcess(
   cwd: string,
   args: string[],

@@ -99,7 +99,7 @@ describe("a module's source", () => {
     expect(findModule("dagger.json", dir).dir).toBe(dir)
   })
 
-  it("has the work tree for its root where .git is a file, and its own folder where there is none", () => {
+  it("has the work tree as its root if .git is a file, and its own folder if there is none", () => {
     expect(findModule(dir, "/").root).toBe(dir)
     write(".git", "gitdir: /elsewhere/.git/worktrees/x\n")
     expect(findModule(dir, "/").root).toBe(dir)

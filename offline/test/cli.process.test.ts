@@ -103,7 +103,7 @@ describe("the command", { timeout: 240_000 }, () => {
     expect(stdout).toBe("42")
   })
 
-  it("helps whoever is lost", async () => {
+  it("helps anyone who is lost", async () => {
     expect((await dagger("/", [])).stdout).toContain("SANDBOX COMMANDS")
     expect((await dagger("/", ["up", "--help"])).stdout).toContain("dagger up [options]")
     const mistyped = await dagger("/", ["cal"])
@@ -111,7 +111,7 @@ describe("the command", { timeout: 240_000 }, () => {
       'Error: unknown command or file "cal" for "dagger"\nRun \'dagger --help\' for usage.\n',
     )
     const noLog = await dagger("/", ["logs", "nope"])
-    expect(noLog.stderr).toMatch(/^Error: no log named "nope"; there are: /)
+    expect(noLog.stderr).toMatch(/^Error: no log named "nope"; available: /)
     const nowhere = await daggerProcess("/", ["functions"])
     expect(nowhere.stderr).toMatch(/^Error: no dagger.json found in \/ or above it/)
     expect(nowhere.exitCode).toBe(1)

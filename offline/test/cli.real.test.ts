@@ -102,15 +102,15 @@ describe("--engine real", { timeout: 240_000 }, () => {
       PATH: `${bin}:/usr/bin:/bin`,
     })
     expect(none.exitCode).toBe(1)
-    expect(none.errors).toContain("there is no dagger on PATH but the stand-in. Install it")
+    expect(none.errors).toContain("the only dagger on PATH is the stand-in. Install Dagger")
     rmSync(join(bin, "dagger"))
     const other = await dagger("/", ["--engine=other", "call"])
-    expect(other.errors).toContain('invalid argument "other" for "--engine" flag: it is stand-in or real')
+    expect(other.errors).toContain('argument "other" for "--engine" flag: it must be stand-in or real')
   })
 })
 
 describe("the note on --engine real", { timeout: 240_000 }, () => {
-  const NOTE = /^note: \/\S*\/bin\/dagger \(v0\.21\.8\) and its engine answer: .*--engine real call/m
+  const NOTE = /^note: \/\S*\/bin\/dagger \(v0\.21\.8\) and its engine are up: .*--engine real call/m
   /** A call that goes on until the fake's answer is in. */
   const call = (...flags: string[]) =>
     dagger(module.dir, [...flags, "call", "greet"], {

@@ -120,7 +120,7 @@ describe("laptop and CodeBuild", { timeout: 60_000 }, () => {
     }
   })
 
-  test("the demonstration tells all of it, and nothing that differs from run to run", () => {
+  test("the demonstration shows all of it, and nothing that differs from run to run", () => {
     const text = documentText(seen, "page.png")
     for (const part of [
       "v0.1.0 ",

@@ -50,7 +50,7 @@ export const PROJECT: Project = {
   filterGroups: [],
 }
 
-/** A docker that has a daemon where DOCKER_HOST says so. */
+/** A docker that has a daemon if DOCKER_HOST says so. */
 const DOCKER = `#!/bin/sh
 [ "$DOCKER_HOST" = unix:///there ] || { echo "Cannot connect to the Docker daemon" >&2; exit 1; }
 echo "Docker 20.10"

@@ -9,7 +9,7 @@ import { BUILDSPEC } from "./codebuild.help.js"
 const build = "phases: {build: {commands: [true]}}"
 
 test.each([
-  ["version: 0.1\nphases: {}", "version: this runner knows version 0.2 alone"],
+  ["version: 0.1\nphases: {}", "version: this runner supports only version 0.2"],
   ["phases: {build: {commands: [true]}}", "version: Invalid input: expected string, received undefined"],
   [`version: 0.2\n${build}\nphase: {}`, "buildspec.phase is not supported here"],
   ["version: 0.2\nphases: {deploy: {commands: [true]}}", "phases.deploy is not supported here"],
@@ -19,7 +19,7 @@ test.each([
     "phases.build.commands: Invalid input: expected array",
   ],
   ["version: 0.2\nphases: {build: {commands: []}}", "phases.build.commands: Too small"],
-  ["version: 0.2\nphases: {}", "phases: holds none of install, pre_build"],
+  ["version: 0.2\nphases: {}", "phases: has none of install, pre_build"],
   ["version: 0.2", "phases: Invalid input: expected object, received undefined"],
   ["version: 0.2\nphases: {build: {commands: [{a: b}]}}", "phases.build.commands.0: Invalid input"],
   [`version: 0.2\nartifacts: {files: [x]}\n${build}`, "buildspec.artifacts is not supported here"],
@@ -27,11 +27,11 @@ test.each([
   [`version: 0.2\nenv: {shell: fish}\n${build}`, "env.shell: Invalid option"],
   [
     `version: 0.2\nenv: {variables: {CODEBUILD_X: y}}\n${build}`,
-    "env.variables.CODEBUILD_X: this name is CodeBuild's own",
+    "env.variables.CODEBUILD_X: this name is reserved for CodeBuild",
   ],
-  [`version: 0.2\nenv: {variables: {a-b: y}}\n${build}`, "env.variables.a-b: this can't be the name"],
+  [`version: 0.2\nenv: {variables: {a-b: y}}\n${build}`, "env.variables.a-b: this is not a valid"],
   [`version: 0.2\nenv: {exported-variables: [AWS_REGION]}\n${build}`, "can't be exported"],
-  [`version: 0.2\nenv: {exported-variables: ["$(x)"]}\n${build}`, "can't be the name of a variable"],
+  [`version: 0.2\nenv: {exported-variables: ["$(x)"]}\n${build}`, "this is not a valid variable name"],
   [`version: 0.2\n${build}\nreports: {r: {files: [x], file-format: NUNITXML}}`, 'expected "JUNITXML"'],
   [`version: 0.2\n${build}\nreports: {r: {base-directory: x}}`, "reports.r.files: Invalid input"],
   ["version: 0.2\nphases: [", "not YAML"],
@@ -45,7 +45,7 @@ test("the project's buildspec is one it knows", () => {
   expect(spec.env["exported-variables"]).toEqual(["VERSION", "IMAGE"])
 })
 
-test("secrets are masked also where a chunk ends in one", () => {
+test("secrets are masked even if a chunk ends in one", () => {
   let text = ""
   const log = buildLog(some => {
     text += some
@@ -67,7 +67,7 @@ const event = (type: WebhookEvent["type"], headRef: string, baseRef?: string): W
 })
 const [main, other] = ["refs/heads/main", "refs/heads/other"]
 
-test("a filter group holds where all its filters do", () => {
+test("a filter group matches if all its filters do", () => {
   const filter = (type: string, pattern: string, exclude = false) => ({
     Type: type,
     Pattern: pattern,

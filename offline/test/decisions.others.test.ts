@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest"
 import { ModuleWorld, untilFinished } from "./module.world.js"
 
-// What a release decides by what others did, what it does once, and what every function answers.
+// What a release decides from what others did, what it does only once, and what every function answers.
 
 let world: ModuleWorld
 beforeAll(async () => {
@@ -15,7 +15,7 @@ beforeAll(async () => {
 }, 300_000)
 afterAll(() => world.remove(), 60_000)
 
-describe("what other people did meanwhile", { timeout: 300_000 }, () => {
+describe("what other people did in the meantime", { timeout: 300_000 }, () => {
   test("an older commit whose number a newer one took is superseded, not told to take another number", async () => {
     world.commit("fix: older")
     const older = world.clone("older")
@@ -43,13 +43,13 @@ describe("what other people did meanwhile", { timeout: 300_000 }, () => {
     await world.push(`${commit}:refs/tags/v0.3.8`)
     await world.tagImage("0.3.7", "0.3.8")
     await world.pushCommit("docs: nothing to release")
-    await expect(world.release()).rejects.toThrow(/0\.3\.8 is in the registry already, with another image/)
+    await expect(world.release()).rejects.toThrow(/0\.3\.8 is already in the registry, with another image/)
     expect(await world.runningVersion()).toBe("0.3.7")
     await world.pushCommit("fix: go on\n\nRelease-As: 0.3.9")
     expect(await world.release()).toMatch(/^completed: .* 0\.3\.9/)
   })
 
-  test("a typing mistake in the template or the container burns no version", async () => {
+  test("a typo in the template or the container uses up no version", async () => {
     await world.pushCommit("fix: not yet")
     const tags = await world.remoteTags()
     await expect(world.run(module => module.release(), { template: "nope" })).rejects.toThrow(
@@ -86,7 +86,7 @@ describe("a migration", { timeout: 300_000 }, () => {
     const second = world.release({ migrate: "exit 3" }, twin)
     await expect
       .poll(() => lines.mock.calls.flat().join("\n"), { timeout: 120_000 })
-      .toMatch(/of another run does this already/)
+      .toMatch(/of another run is already doing this/)
     lines.mockRestore()
     await world.finish(migration)
     const ends = (await Promise.all([first, second])).map(end => end.split(":")[0])
@@ -110,10 +110,10 @@ describe("a migration", { timeout: 300_000 }, () => {
 })
 
 describe("settings", { timeout: 300_000 }, () => {
-  test("go live by deploy if HEAD is no release", async () => {
+  test("go live by deploy if HEAD is not a release", async () => {
     await world.pushCommit("docs: no release")
     expect(await world.run(module => module.deploy())).toMatch(
-      /^unchanged: hello\/hello runs 0\.5\.0 already/,
+      /^unchanged: hello\/hello already runs 0\.5\.0/,
     )
     await world.pushCommit("feat: not released yet")
     await expect(world.run(module => module.deploy())).rejects.toThrow(/has no image[\s\S]*--image/)
@@ -128,7 +128,7 @@ describe("settings", { timeout: 300_000 }, () => {
     [{}, 0, "", /--timeout/],
     [{}, Number.NaN, "", /--timeout/],
     [{}, 900, "WORST", /severity/],
-  ])("%j, timeout %j, severity %j burn no version", async (settings, timeout, severity, message) => {
+  ])("%j, timeout %j, severity %j use up no version", async (settings, timeout, severity, message) => {
     const tags = await world.remoteTags()
     await expect(world.run(module => module.release(timeout, severity), settings)).rejects.toThrow(message)
     expect(await world.remoteTags()).toEqual(tags)
@@ -159,7 +159,7 @@ describe("every function answers", { timeout: 300_000 }, () => {
     await expect(run(["sh", "-c", "exit 7"])).rejects.toThrow(/^failed: the command exited 7[\s\S]*→ /)
   })
 
-  test("a gate that asks for a scan fails closed, and what it holds back is finished without it", async () => {
+  test("a gate that asks for a scan fails closed, and what it held back is finished without it", async () => {
     await world.pushCommit("fix: scanned")
     // The emulated registry scans nothing.
     await expect(world.release({ severity: "HIGH" })).rejects.toThrow(/→ /)

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { ModuleWorld, untilFinished } from "./module.world.js"
 
-// What a release decides, on a remote that holds what was pushed and nothing else.
+// What a release decides, with a remote that has what was pushed and nothing else.
 
 let world: ModuleWorld
 beforeAll(async () => {
@@ -16,21 +16,21 @@ describe("what is released", { timeout: 300_000 }, () => {
     expect(await world.release()).toMatch(/^completed: hello\/hello runs 0\.1\.0/)
   })
 
-  test("a commit that was not pushed is not released, and burns no version", async () => {
+  test("a commit that was not pushed is not released, and uses up no version", async () => {
     world.commit("feat: not pushed")
     const tags = await world.remoteTags()
-    const refused = /does not hold this commit[\s\S]*→ .*git push[\s\S]*--branch/
+    const refused = /does not contain this commit[\s\S]*→ .*git push[\s\S]*--branch/
     await expect(world.release()).rejects.toThrow(refused)
     await expect(world.run(module => module.push())).rejects.toThrow(refused)
     expect(await world.remoteTags()).toEqual(tags)
     world.git("reset", "-q", "--hard", "HEAD~1")
   })
 
-  test("a commit of another branch is released only if that is the release branch", async () => {
+  test("a commit on another branch is released only if that is the release branch", async () => {
     world.git("checkout", "-q", "-b", "feature")
     world.commit("fix: on a branch")
     await world.push("feature")
-    await expect(world.release()).rejects.toThrow(/default branch does not hold this commit/)
+    await expect(world.release()).rejects.toThrow(/default branch does not contain this commit/)
     await expect(world.run(module => module.release(), { branch: "nope" })).rejects.toThrow(
       /no such branch.*nope/,
     )
@@ -42,7 +42,7 @@ describe("what is released", { timeout: 300_000 }, () => {
     await world.push("main")
   })
 
-  test("a detached clone of a commit that the branch holds is released", async () => {
+  test("a detached clone of a commit on the branch is released", async () => {
     await world.pushCommit("fix: detached")
     world.git("checkout", "-q", "--detach")
     expect(await world.release()).toMatch(/^completed: .* 0\.1\.2/)
@@ -50,7 +50,7 @@ describe("what is released", { timeout: 300_000 }, () => {
   })
 })
 
-describe("a version that was claimed and never reached the service", { timeout: 300_000 }, () => {
+describe("a version that was claimed but never reached the service", { timeout: 300_000 }, () => {
   test("is finished by the next release, whatever its commits, if its image is in the registry", async () => {
     const commit = await world.pushCommit("feat: pushed and not deployed")
     await world.run(module => module.push())
@@ -71,7 +71,7 @@ describe("a version that was claimed and never reached the service", { timeout: 
     await world.push("v0.2.1")
     await world.pushCommit("docs: nothing to release")
     await expect(world.release()).rejects.toThrow(
-      /0\.2\.1 was claimed and never released: hello\/hello runs 0\.2\.0[\s\S]*→ .*git checkout v0\.2\.1 && dagger call release/,
+      /0\.2\.1 was claimed but never released: hello\/hello runs 0\.2\.0[\s\S]*→ .*git checkout v0\.2\.1 && dagger call release/,
     )
     world.git("checkout", "-q", "--detach", "v0.2.1")
     expect(await world.release()).toMatch(/^completed: .* 0\.2\.1/)
@@ -118,7 +118,7 @@ describe("an older version never replaces a newer one", { timeout: 300_000 }, ()
     world.git("checkout", "-q", "main")
   })
 
-  test("three pushes within seconds end in the newest, and none is lost", async () => {
+  test("three pushes within seconds end with the newest, and none is lost", async () => {
     const clones = ["one", "two", "three"].map(name => {
       world.git("commit", "-q", "--allow-empty", "-m", `fix: ${name}`)
       return world.clone(name)
@@ -134,7 +134,7 @@ describe("an older version never replaces a newer one", { timeout: 300_000 }, ()
     expect((await world.remoteTags())[`v${newest}`]).toBe(world.git("rev-parse", "HEAD"))
   })
 
-  test("runs of one commit at once end with one image", async () => {
+  test("runs of one commit at the same time end with one image", async () => {
     await world.pushCommit("fix: at once")
     const folders = ["a", "b", "c"].map(name => world.clone(name))
     const ends = await Promise.all(folders.map(folder => world.release({}, folder)))

@@ -125,7 +125,7 @@ test("a deploy that is killed and repeated follows the same deployment and start
   expect(await running()).toBe("1.0.0")
 }, 180_000)
 
-test("rollback goes to the version before, or to one that is named, and status and history tell it", async () => {
+test("rollback goes to the version before, or to a named one, and status and history show it", async () => {
   const options = { ...target, repository: "hello", timeoutSeconds: 120, print }
   expect(await rollback(aws, options)).toMatchObject({ word: "completed", version: "1.4.0" })
   expect(await rollback(aws, { ...options, to: "1.1.0" })).toMatchObject({

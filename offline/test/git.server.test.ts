@@ -43,7 +43,7 @@ function send(text: string): Promise<{ status: number; text: string }> {
   })
 }
 
-/** A request with the token; whoever sends it reads until the connection ends. */
+/** A request with the token; its sender reads until the connection ends. */
 function asked(target: string, { method = "GET", fields = [] as string[], body = "" } = {}): string {
   const authorization = `Authorization: Basic ${Buffer.from(`x:${remote.token}`).toString("base64")}`
   const head = [
@@ -56,7 +56,7 @@ function asked(target: string, { method = "GET", fields = [] as string[], body =
   return `${head.join("\r\n")}\r\n\r\n${body}`
 }
 
-/** What a client gets to see, which tells that the server is well. */
+/** What a client gets to see, which shows that the server is well. */
 function lsRemote(): string {
   const url = `http://x:${remote.token}@127.0.0.1:${remote.port}${remote.path}`
   return execFileSync("git", ["ls-remote", url], { encoding: "utf8" })
@@ -118,7 +118,7 @@ describe("the git server", () => {
     expect((await send(asked(`${remote.path}/git-upload-pack`, request))).status).toBe(400)
   })
 
-  it("lives on where a client leaves in the middle", async () => {
+  it("survives a client that leaves in the middle", async () => {
     for (let times = 0; times < 10; times++) {
       const socket = connect(remote.port, "127.0.0.1")
       await once(socket, "connect")

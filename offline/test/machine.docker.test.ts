@@ -36,7 +36,7 @@ describe("Docker", () => {
     expect(built).toMatchObject({ code: 0, stdout: expect.stringMatching(/^sha256:/) })
   })
 
-  it("does not answer where there is none", async () => {
+  it("does not answer if there is none", async () => {
     expect(await daemonAnswers("tcp://127.0.0.1:1")).toBe(false)
     expect(await daemonAnswers("unix:///nowhere/docker.sock")).toBe(false)
   })
@@ -115,7 +115,7 @@ describe("a reference", () => {
     expect(parseReference(reference)).toEqual({ registry, name, tag })
   })
 
-  it("has a stand-in only where that does its work", () => {
+  it("has a stand-in only if that can do its job", () => {
     const named = (name: string, tag: string) => standInFor(name, tag)?.name
     expect(named("python", "3.13-slim-bookworm")).toBe("python")
     expect(named("python", "3")).toBe("python")

@@ -40,7 +40,7 @@ describe("a kept file", () => {
     expect(readdirSync(dir).sort()).toEqual(["file.json", "folder"])
   })
 
-  it("is removed by nothing to keep, and then nothing is read", () => {
+  it("is removed if there is nothing to keep, and then reads as nothing", () => {
     const file = join(dir, "new/file.json")
     writeKept(file, { one: 1 })
     expect(readKept(file)).toEqual({ one: 1 })
@@ -92,7 +92,7 @@ describe("a full disk", () => {
     "ENOSPC: no space left on device, write",
     "failed to solve: write /var/lib/docker/tmp/x: no space left on device",
     "fatal: write error: No space left on device",
-  ])("is told, with the way out: %s", message => {
+  ])("is reported, with the way out: %s", message => {
     const text = errorText(new Error(message))
     expect(text).toContain(`the disk is full: ${message}`)
     expect(text).toContain("./offline/dagger reset")

@@ -97,7 +97,7 @@ describe("a lock", () => {
 })
 
 describe("ports", () => {
-  it("are the wanted ones where those are free, and different ones", async () => {
+  it("are the wanted ones if those are free, and otherwise different ones", async () => {
     const [first = 0, second = 0] = await freePorts([undefined, undefined])
     expect(first).not.toBe(second)
     expect(await freePorts([first, second])).toEqual([first, second])

@@ -8,7 +8,7 @@ import { dockerEnv } from "../machine/docker.js"
 import { ModuleWorld } from "./module.world.js"
 import type { Ran } from "./release.world.js"
 
-// The command line from end to end; what needs no process of its own is called in this one.
+// The command line from end to end; what does not need its own process is called in this one.
 
 let world: ModuleWorld
 let first: { commit: string; ran: Ran }
@@ -42,7 +42,7 @@ describe("a commit to a running service", { timeout: 300_000 }, () => {
     expect(await page.text()).toContain("Hello from CI/CD!")
   })
 
-  test("git, registry, image and service tell the same version", async () => {
+  test("git, registry, image and service show the same version", async () => {
     const images = await world.images()
     const digest = images["0.1.0"] as string
     expect(digest).toMatch(/^sha256:/)
@@ -85,7 +85,7 @@ describe("a commit to a running service", { timeout: 300_000 }, () => {
     const before = [await world.images(), await world.remoteTags(), (await world.service()).taskDefinition]
     const { code, stdout } = await world.call("release")
     expect(code).toBe(0)
-    expect(stdout).toMatch(/^unchanged: hello\/hello runs 0\.1\.0 already/)
+    expect(stdout).toMatch(/^unchanged: hello\/hello already runs 0\.1\.0/)
     expect([await world.images(), await world.remoteTags(), (await world.service()).taskDefinition]).toEqual(
       before,
     )
@@ -104,7 +104,7 @@ describe("a commit to a running service", { timeout: 300_000 }, () => {
   })
 
   for (const step of ["test", "claim", "push", "deploy"]) {
-    test(`killed in the step ${step} and run again, a release ends right`, async () => {
+    test(`killed in the step ${step} and run again, a release ends well`, async () => {
       const commit = await world.pushCommit(`fix: killed in ${step}`)
       const killed = await world.dagger(["call", "--source", world.source, "release"], (line, kill) => {
         if (line.startsWith(`${step}: started`)) setTimeout(kill, 150)
@@ -140,7 +140,7 @@ describe("mistakes get an error that says what to do", { timeout: 120_000 }, () 
   test("a dirty work tree", async () => {
     await world.pushCommit("fix: one more")
     writeFileSync(join(world.source, "app/hello_world.py"), "changed")
-    const changes = /work tree has changes[\s\S]*app\/hello_world\.py/
+    const changes = /work tree has uncommitted changes[\s\S]*app\/hello_world\.py/
     await mistake(module => module.release(), {}, changes)
     world.git("checkout", "-q", "app")
   })

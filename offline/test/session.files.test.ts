@@ -105,7 +105,7 @@ test("a container of files alone", { timeout: 60_000 }, async () => {
   ).toEqual(["run"])
 })
 
-test("output as it is: large, with NUL bytes, with bytes that are no UTF-8", {
+test("output as it is: large, with NUL bytes, with bytes that are not UTF-8", {
   timeout: 120_000,
 }, async () => {
   expect(await session.leaf(on(sh("printf 'a\\000b\\377\\342\\202c'", "stdout")))).toBe("a\0b\ufffd\ufffdc")

@@ -28,7 +28,7 @@ async function post(place: string, query: string) {
 }
 
 test.each(["the command line", "a module"])(
-  "what is no GraphQL is refused with the bare message, from %s",
+  "what is not GraphQL is refused with the bare message, from %s",
   async place => {
     expect(await post(place, "{container")).toEqual({
       status: 422,

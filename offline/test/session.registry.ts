@@ -12,7 +12,7 @@ export interface Registry {
   close(): void
 }
 
-/** An image registry in memory, over plain HTTP; with a login, every request must bring it. */
+/** An image registry in memory, over plain HTTP; with a login, every request must send it. */
 export async function startRegistry(login?: { username: string; password: string }): Promise<Registry> {
   const manifests = new Map<string, Buffer>()
   const blobs = new Map<string, Buffer>()

@@ -20,7 +20,7 @@ afterAll(async () => {
   await removeStates()
 })
 
-/** Everything the daemon tells about its images and containers. */
+/** Everything the daemon says about its images and containers. */
 async function known(): Promise<string> {
   const images: { Id: string }[] = await docker.json("GET", "/images/json", { query: { all: true } })
   const containers: { Id: string }[] = await docker.json("GET", "/containers/json", { query: { all: true } })

@@ -98,7 +98,7 @@ describe("failed builds", () => {
     expect((error as ExecError).extensions).toMatchObject({ exitCode: 3, cmd: ["/bin/sh", "-c", "exit 3"] })
   })
 
-  test("anything else is told as Docker tells it", () => {
+  test("anything else is reported as Docker reports it", () => {
     const error = buildError(["#4 DONE", 'failed to compute cache key: "/x" not found: not found'], "exit 1")
     expect(error).not.toBeInstanceOf(ExecError)
     expect(error.message).toContain('"/x" not found')
@@ -118,7 +118,7 @@ describe("directories", () => {
   })
   const paths = (entries: readonly Entry[]) => new Manifest(entries).entries.map(entry => entry.path)
 
-  test("are equal for equal content, in any order, with parents told or not", () => {
+  test("are equal for equal content, in any order, with parents listed or not", () => {
     const one = new Manifest([file("b/c"), file("a")])
     expect(new Manifest([file("a"), directoryEntry("b"), file("b/c")]).digest).toBe(one.digest)
     expect(new Manifest([file("a", "2"), file("b/c")]).digest).not.toBe(one.digest)
@@ -196,7 +196,7 @@ describe("IDs", () => {
     ["", "holds no chain"],
     [Buffer.from("no JSON").toString("base64"), "holds no chain"],
     [Buffer.from('[["A","b",7,{}]]').toString("base64"), "holds no chain"],
-  ])("%j is none", (id, message) => expect(() => decodeId(id)).toThrow(message))
+  ])("%j is not one", (id, message) => expect(() => decodeId(id)).toThrow(message))
 
   test("another type's is refused", () => {
     expect(() => decodeId(encodeId(from), "Directory")).toThrow(

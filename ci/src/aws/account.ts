@@ -5,7 +5,7 @@ import { type Aws, sts } from "./clients.js"
 import { explained } from "./errors.js"
 
 /**
- * Who calls AWS, and if.
+ * Where to call AWS, and with which credentials.
  *
  * @throws UserError if there are no credentials
  */

@@ -37,21 +37,21 @@ function config({ limits: { connect, answer } = limits, ...aws }: Aws) {
     requestHandler: {
       connectionTimeout: connect,
       requestTimeout: answer,
-      // Without it the SDK only logs that the time is over, and goes on waiting.
+      // Without it the SDK only logs that the time is up, and keeps waiting.
       throwOnRequestTimeout: true,
-      // The request's own timeout ends with the headers: this one is for a body that stops coming.
+      // The request's own timeout ends with the headers: this one is for a body that stops arriving.
       socketTimeout: answer,
     },
   }
 }
 
-/** The part of a client that {@link ending} sees to. */
+/** The part of a client that {@link ending} changes. */
 type Client = {
   send(command: never, options?: { abortSignal?: AbortSignal }): unknown
   middlewareStack: { add(middleware: never, options: never): void }
 }
 
-/** Makes every call of a client end in time, and refuses an answer that is not AWS's. */
+/** Makes every call of a client end in time, and refuses an answer that is not from AWS. */
 function ending<C extends Client>(client: C, { limits: { call } = limits }: Aws): C {
   const send = client.send.bind(client) as (command: unknown, options: object) => Promise<unknown>
   const bounded = async (command: unknown, options: object = {}) => {
@@ -60,7 +60,7 @@ function ending<C extends Client>(client: C, { limits: { call } = limits }: Aws)
       return await send(command, { ...options, abortSignal })
     } catch (cause) {
       if (!abortSignal.aborted) throw cause
-      const why = `The call was not done after ${call / 1000} s, retries included.`
+      const why = `The call did not finish within ${call / 1000} s, retries included.`
       throw Object.assign(new Error(why, { cause }), { name: "TimeoutError" })
     }
   }
@@ -70,7 +70,7 @@ function ending<C extends Client>(client: C, { limits: { call } = limits }: Aws)
 
 type Answer = { response: { statusCode?: number; headers?: Record<string, string> } }
 
-/** AWS answers in JSON or XML. A page is a proxy's, and some of the SDK's readers take one for an empty answer. */
+/** AWS answers in JSON or XML. A page comes from a proxy, and some of the SDK's parsers mistake it for an empty answer. */
 const refusePages =
   <A, R extends Answer>(next: (args: A) => Promise<R>) =>
   async (args: A): Promise<R> => {
@@ -78,22 +78,22 @@ const refusePages =
     const { statusCode: httpStatusCode, headers = {} } = result.response
     if (!/^text\/html/i.test(headers["content-type"] ?? "")) return result
     // The status lets the SDK try again if a gateway is at fault (502, 503, 504).
-    throw Object.assign(new Error(`An HTML page with the status ${httpStatusCode} came instead.`), {
+    throw Object.assign(new Error(`It is an HTML page with the status ${httpStatusCode}.`), {
       name: unreadable,
       $metadata: { httpStatusCode },
     })
   }
 
-/** Name of the error for an answer that is not AWS's. */
+/** Name of the error for an answer that is not from AWS. */
 export const unreadable = "UnreadableAnswer"
 
-/** More pages than any list of AWS's that is read here can have. */
+/** More pages than any AWS list that is read here can have. */
 const maxPages = 1000
 
 /**
  * All pages of a list.
  *
- * @param read reads one page, by the token that the one before gave
+ * @param read reads one page, with the token from the page before
  * @throws UserError if the list has no end
  */
 export async function* pages<P extends { nextToken?: string }>(
@@ -131,7 +131,7 @@ export async function ecs(aws: Aws): Promise<ECS> {
   return ending(new ECS(config(aws)), aws)
 }
 
-/** Amazon ECS's calls one by one, for those that need middleware of their own. */
+/** Amazon ECS's calls one by one, for those that need their own middleware. */
 export const ecsCommands = () => import("@aws-sdk/client-ecs")
 
 /** Amazon CloudWatch Logs' client. */

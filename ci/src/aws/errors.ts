@@ -57,7 +57,7 @@ export function explain(error: unknown, context: ErrorContext): unknown {
   )
 }
 
-/** Whether an error may pass by itself: throttling, a server's fault, a network that hiccups, or an answer cut short. */
+/** Whether an error may go away by itself: throttling, a server fault, a network hiccup, or a truncated answer. */
 export function passing(error: unknown): boolean {
   const raised = error as Raised
   return isThrottling(raised) || raised.$fault === "server" || isUnreachable(raised) || isGarbled(raised)
@@ -76,7 +76,7 @@ function isUnreachable(raised: Raised): boolean {
   return codes.some(code => code !== undefined && unreachable.test(code)) || raised.name === "TimeoutError"
 }
 
-/** Something answered, and not as AWS does: the SDK could not read it, or it is a page. */
+/** Something answered, but not the way AWS does: the SDK could not read it, or it is a page. */
 function isGarbled({ name, message }: Raised): boolean {
   return name === unreadable || /Deserialization error/.test(message)
 }
@@ -90,21 +90,21 @@ function identity(raised: Raised, context: ErrorContext): UserError | undefined 
     return new UserError(
       "The AWS credentials have expired.",
       message,
-      "Get fresh ones and run the same command again: it goes on where this one stopped.",
+      "Get fresh ones and run the same command again: it resumes where this one stopped.",
     )
   }
   if (skewed.test(name) || skewedText.test(message)) {
     return new UserError(
-      "AWS refused the request's time.",
+      "AWS refused the request's timestamp.",
       message,
-      `This machine's clock parsed ${new Date().toISOString()}: set it right (for example with NTP) and run again.`,
+      `This machine's clock says ${new Date().toISOString()}: correct it (for example with NTP) and run again.`,
     )
   }
   if (unknownKey.test(name)) {
     return new UserError(
       `AWS does not know this access key in ${region}.`,
       message,
-      `Check the access key, and that a session token comes with temporary credentials${
+      `Check the access key, and that temporary credentials have their session token${
         endpoint ? `, and that ${endpoint} is the endpoint you mean` : ""
       }. A region that has to be enabled first (opt-in) refuses keys in the same way.`,
     )
@@ -113,7 +113,7 @@ function identity(raised: Raised, context: ErrorContext): UserError | undefined 
     return new UserError(
       "AWS refused the request's signature.",
       message,
-      "Check the secret access key: it must be the one of this access key, without spaces or line ends.",
+      "Check the secret access key: it must belong to this access key, without spaces or line breaks.",
     )
   }
   if (name === "CredentialsProviderError") {
@@ -137,7 +137,7 @@ function refused(message: string, { cluster, service, repository }: ErrorContext
   const place = resource ? ` on ${resource}` : meant ? ` (${meant})` : ""
   const what = action === undefined ? "AWS denied access." : `AWS denied ${action}${place}.`
   if (action === undefined) {
-    return new UserError(what, message, "Check the policies of the role or user whose credentials these are.")
+    return new UserError(what, message, "Check the policies of the role or user behind these credentials.")
   }
   const grant = `Allow ${action} on ${resource ?? "the resource"} for ${who ?? "the role or user of these credentials"}`
   const pass =
@@ -145,11 +145,11 @@ function refused(message: string, { cluster, service, repository }: ErrorContext
   return new UserError(what, message, `${grant}${pass}, then run again.`)
 }
 
-/** What AWS cannot find. A wrong region looks the same, so each remedy names the region that was context. */
+/** What AWS cannot find. A wrong region looks the same, so each remedy names the region that was asked. */
 function missing(raised: Raised, context: ErrorContext): UserError | undefined {
   const { region } = context
   const cluster = context.cluster ?? "the cluster"
-  const inRegion = `If it is in another region than ${region}, set --region.`
+  const inRegion = `If it is in a region other than ${region}, set --region.`
   switch (raised.name) {
     case "ClusterNotFoundException":
       return new UserError(
@@ -191,7 +191,7 @@ function missing(raised: Raised, context: ErrorContext): UserError | undefined {
   }
 }
 
-/** The error for a service that is not there. */
+/** The error for a service that does not exist. */
 export function noService({ region, cluster, service }: ErrorContext): UserError {
   return new UserError(
     `There is no service "${service}" in the ECS cluster "${cluster}" in ${region}.`,
@@ -200,7 +200,7 @@ export function noService({ region, cluster, service }: ErrorContext): UserError
   )
 }
 
-/** The error for an image that is not there. */
+/** The error for an image that does not exist. */
 export function noImage({ region, repository }: ErrorContext, details: string): UserError {
   return new UserError(
     `The image is not in the ECR repository "${repository ?? ""}" in ${region}.`,
@@ -214,7 +214,7 @@ function garbled(raised: Raised, { region, endpoint }: ErrorContext): UserError 
   return new UserError(
     `The answer from ${endpoint ?? `AWS in ${region}`} cannot be read.`,
     raised.message.split("\n")[0],
-    `Run the same command again. If it stays so, something else answers in AWS's place: check the ${
+    `Run the same command again. If it fails again, something other than AWS answers: check the ${
       endpoint ? "endpoint's address" : "network's proxy"
     }.`,
   )
@@ -224,9 +224,9 @@ function network(raised: Raised, { region, endpoint }: ErrorContext): UserError 
   if (isThrottling(raised)) {
     const attempts = raised.$metadata?.attempts
     return new UserError(
-      `AWS throttles the calls${attempts ? `: it refused ${attempts} times in a row` : ""}.`,
+      `AWS is throttling the calls${attempts ? `: it refused ${attempts} times in a row` : ""}.`,
       raised.message,
-      "Something else in this account and region calls the same API often. Wait a minute and run the same command again: it goes on where this one stopped.",
+      "Something else in this account and region calls the same API often. Wait a minute and run the same command again: it resumes where this one stopped.",
     )
   }
   if (!isUnreachable(raised)) return undefined
@@ -235,7 +235,7 @@ function network(raised: Raised, { region, endpoint }: ErrorContext): UserError 
     `${where} does not answer.`,
     raised.message || raised.code || raised.errors?.[0]?.code,
     endpoint
-      ? "Check that the endpoint runs and that the address is right."
+      ? "Check that the endpoint is running and that the address is right."
       : `Check the network and the region's name (${region}): a name that does not exist has no address.`,
   )
 }

@@ -11,14 +11,14 @@ export type ImageName = {
   /** Name of the repository in its registry. */
   repository: string
   digest?: string
-  /** Account and region, if the name is one of ECR's. */
+  /** Account and region, if it is an ECR name. */
   account?: string
   region?: string
 }
 
 const ecrHost = /^(\d{12})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\./
 
-/** Takes an image's name apart: `host/repository[:tag][@digest]`. */
+/** Splits an image's name: `host/repository[:tag][@digest]`. */
 export function parseImage(image: string): ImageName {
   const [name = "", digest] = image.split("@")
   const uri = name.replace(/:[^/:]*$/, "")
@@ -36,9 +36,9 @@ export async function assertInEcr(aws: Aws, image: string): Promise<void> {
   const { repository, digest, account, region } = parseImage(image)
   if (digest === undefined) {
     throw new UserError(
-      `The image ${image} is not named by its digest.`,
+      `The image ${image} has no digest.`,
       "A tag can be moved; a digest cannot.",
-      "Give it as repository@sha256:…, or give a version.",
+      "Pass it as repository@sha256:…, or pass a version.",
     )
   }
   const where = region === undefined || aws.endpoint ? aws : { ...aws, region }
@@ -74,7 +74,7 @@ async function findImage(
   })
 }
 
-/** An image to run, with what it is. */
+/** An image to run, and what is in it. */
 export type NamedImage = { image: string; version: string; commit?: string }
 
 /**

@@ -13,7 +13,7 @@ export type Image = {
 }
 
 /**
- * Amazon ECR, one repository of it. Release images carry two immutable tags, the commit's id and X.Y.Z, in this order: a
+ * One repository in Amazon ECR. Release images carry two immutable tags, the commit's id and X.Y.Z, in this order: a
  * version's image without its commit's tag was not pushed by this pipeline.
  */
 export class Registry {
@@ -22,7 +22,7 @@ export class Registry {
     private readonly repository: string,
     /** The repository's address without a tag. */
     readonly uri: string,
-    /** Whether somebody may move a tag to another image, so that a version could change after its release. */
+    /** Whether somebody can move a tag to another image, so that a version could change after its release. */
     readonly tagsCanMove: boolean,
     private readonly endpoint?: Service,
   ) {}
@@ -30,7 +30,7 @@ export class Registry {
   /**
    * Looks the repository up (ECR DescribeRepositories).
    *
-   * @param endpoint the service that stands for AWS, if one does
+   * @param endpoint the service that stands in for AWS, if one does
    */
   static async open(aws: Aws, repository: string, endpoint?: Service): Promise<Registry> {
     const client = await ecr(aws)
@@ -69,7 +69,7 @@ export class Registry {
     }
   }
 
-  /** The image of a released commit: it has both tags. Undefined if it is not there whole. */
+  /** The image of a released commit: it has both tags. Undefined if either is missing. */
   async findRelease(version: string, commit: string): Promise<Image | undefined> {
     const image = await this.find(commit)
     return image?.tags.includes(version) ? image : undefined
@@ -84,7 +84,7 @@ export class Registry {
    * @throws UserError if the version's tag is on another image
    */
   async push(build: () => Promise<Container>, version: string, commit: string): Promise<Image> {
-    // In this order: a run that pushes beside this one sets the commit's tag first.
+    // In this order: a run that pushes at the same time sets the commit's tag first.
     const ofVersion = await this.find(version)
     const ofCommit = await this.find(commit)
     if (ofVersion && ofVersion.digest !== ofCommit?.digest) throw taken(version, commit, ofVersion)
@@ -117,7 +117,7 @@ export class Registry {
 
   /**
    * How the engine reaches the registry. A registry on the caller's loopback is not on the engine's own: since 0.21.6 an
-   * engine reaches it through the service that stands for AWS; an older one has to share the caller's network.
+   * engine reaches it through the service that stands in for AWS; an older one has to share the caller's network.
    */
   private async way(host: string): Promise<object> {
     if (!this.endpoint || !/^(127\.|localhost\b)/.test(host)) return {}
@@ -141,7 +141,7 @@ export class Registry {
         imageTag: tag,
       })
     } catch (error) {
-      // Another run of the same commit was quicker; whose image the tag is on is looked at next.
+      // Another run of the same commit was quicker; which image the tag is on is checked next.
       if (!(error instanceof Error && /^Image(Tag)?AlreadyExistsException$/.test(error.name))) throw error
     }
   }
@@ -153,7 +153,7 @@ export class Registry {
 
 function taken(version: string, commit: string, { digest }: Image): UserError {
   return new UserError(
-    `${version} is in the registry already, with another image (${digest}).`,
+    `${version} is already in the registry, with another image (${digest}).`,
     `That image is not tagged with this commit, ${commit}: it was pushed by something else.`,
     `Release under another number: git commit --allow-empty -m "chore: release" -m "Release-As: X.Y.Z"`,
   )
@@ -161,8 +161,8 @@ function taken(version: string, commit: string, { digest }: Image): UserError {
 
 function gone(uri: string, tag: string): UserError {
   return new UserError(
-    `The image ${uri}:${tag} was pushed, and the registry does not have it.`,
-    "Somebody, or a lifecycle policy, deleted it at once.",
+    `The image ${uri}:${tag} was pushed, but the registry does not have it.`,
+    "Somebody, or a lifecycle policy, deleted it right away.",
     "Look at the repository's lifecycle policy, then run the same command again.",
   )
 }

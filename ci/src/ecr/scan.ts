@@ -7,7 +7,7 @@ import { table } from "../lib/table.js"
 /** Severities, the worst first (ECR API reference, `ImageScanFinding`; Inspector's UNTRIAGED is ECR's UNDEFINED). */
 export const severities = ["CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL", "UNDEFINED"]
 
-/** A weakness that a scan found, of ECR's basic or Inspector's enhanced scanning. */
+/** A vulnerability found by ECR's basic scanning or Inspector's enhanced scanning. */
 export type Finding = { name: string; severity: string; package?: string; fix?: string; uri?: string }
 
 /** One answer about a scan, over all its pages. */
@@ -26,7 +26,7 @@ export type ScanOptions = {
   print?: (line: string) => void
 }
 
-/** How long a repository may take to begin a scan before it counts as one that does not scan. Seconds. */
+/** How long a repository may take to start a scan before it counts as one that does not scan. Seconds. */
 const begin = 20
 const interval = 3
 
@@ -39,7 +39,7 @@ export function parseSeverity(text: string): string {
 
 /** The findings at or above a severity, the worst first. Pure. */
 export function atOrAbove(findings: Finding[], severity: string): Finding[] {
-  // One that is not in the list comes before all: what it means is not known.
+  // One that is not in the list comes first: what it means is not known.
   const rank = (it: string) => severities.indexOf(it)
   return findings
     .filter(it => rank(it.severity) <= rank(severity))
@@ -55,10 +55,10 @@ export function decideScan({ status, findings }: Scan, severity: string): Step {
 
 /**
  * Waits for ECR's scan of an image and refuses it if the scan found something at or above a severity, or if no scan
- * says that it did not: one that failed, that cannot judge this image, that is not done in time, or that there is none of.
+ * says that it did not: it failed, cannot judge this image, is not done in time, or does not exist.
  * If the repository began no scan by itself, one is started.
  *
- * @throws UserError with the findings, or with the way to a scan
+ * @throws UserError with the findings, or with how to get a scan
  */
 export async function scanGate(aws: Aws, options: ScanOptions): Promise<void> {
   const { repository, digest, timeoutSeconds = 300, print = console.log } = options
@@ -96,9 +96,9 @@ export async function scanGate(aws: Aws, options: ScanOptions): Promise<void> {
 }
 
 /**
- * Starts a scan, as basic scanning lets anyone do who may (`ecr:StartImageScan`).
+ * Starts a scan, which basic scanning allows (`ecr:StartImageScan`).
  *
- * @returns "", or why it was not started if one may begin by itself all the same: enhanced scanning takes no requests
+ * @returns "", or why it was not started if one may still begin by itself: enhanced scanning takes no requests
  * @throws UserError if no scan can begin
  */
 async function startScan(client: ECR, repository: string, digest: string): Promise<string> {
@@ -177,13 +177,13 @@ function refused({ findings }: Scan, severity: string): UserError {
 
 function unscanned(repository: string, digest: string, why: string): UserError {
   return new UserError(
-    `ECR has no scan of the image in ${repository}, and started none: it is not deployed.`,
+    `ECR has no scan of the image in ${repository}, and did not start one: it is not deployed.`,
     why,
     [
       "Have ECR scan what is pushed: aws ecr put-registry-scanning-configuration --scan-type BASIC --rules",
       `'[{"scanFrequency":"SCAN_ON_PUSH","repositoryFilters":[{"filter":"${repository}","filterType":"WILDCARD"}]}]'`,
       `(its rules replace the registry's), have this image scanned: aws ecr start-image-scan --repository-name ${repository}`,
-      `--image-id imageDigest=${digest}, and run the same command again. Without --severity no scan is asked for.`,
+      `--image-id imageDigest=${digest}, and run the same command again. Without --severity no scan is needed.`,
     ].join(" "),
   )
 }
@@ -192,7 +192,7 @@ function unjudged({ status, description }: Scan): UserError {
   return new UserError(
     `ECR's scan cannot judge the image: ${status || "no status"}. It is not deployed.`,
     description,
-    "Start a scan again in the ECR console, or leave --severity out for this image: no scan is asked for then.",
+    "Start another scan in the ECR console, or leave --severity out for this image: then no scan is needed.",
   )
 }
 

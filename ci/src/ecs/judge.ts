@@ -5,7 +5,7 @@ import { isCompleted, newDeployment, primaryOf, rollsBack, shiftsTraffic, shortN
 export type Followed = {
   /** Its id, `ecs-svc/…`; undefined if ECS named none. */
   id?: string
-  /** Ids of deployments that are others, to tell it apart while it has no id. */
+  /** Ids of other deployments, to tell it apart while it has no id. */
   others?: ReadonlySet<string>
   /** ARN of the task definition that it brings. */
   revision: string
@@ -14,7 +14,7 @@ export type Followed = {
 /** What one look at ECS showed. */
 export type Observation = {
   service: Service
-  /** The service deployment of the followed one, if ECS keeps such and it was asked for. */
+  /** The service deployment of the followed one, if ECS keeps one and it was asked for. */
   record?: ServiceDeployment
   /** Seconds since the deployment was started or found. */
   elapsed: number
@@ -30,7 +30,7 @@ export type WaitState = {
   reason?: string
   /** How many looks in a row another deployment was primary. */
   replaced: number
-  /** Ids of the events that stood there before the deployment. */
+  /** Ids of the events that were there before the deployment. */
   known: ReadonlySet<string>
 }
 
@@ -55,7 +55,7 @@ export function initialState(known: Iterable<string> = []): WaitState {
 /**
  * Judges one look at ECS: has the followed deployment ended, and how? Pure.
  *
- * The deployment is told by its id, never by "the service is stable": after a rollback or a newer deployment the service is
+ * The deployment is recognized by its id, never by "the service is stable": after a rollback or a newer deployment the service is
  * stable too. It can vanish from the list once its tasks are drained, so what was seen before counts.
  */
 export function judge(
@@ -89,7 +89,7 @@ export function judge(
   return replacedBy(primary, ours, state, observation, followed)
 }
 
-/** Whether the next look should ask for the service deployment too: if it alone says, or says for certain. */
+/** Whether the next look should ask for the service deployment too: if only that knows, or knows for certain. */
 export function wantsServiceDeployment(followed: Followed, service: Service): boolean {
   if (shiftsTraffic(service)) return true
   const primary = primaryOf(service)
@@ -103,7 +103,7 @@ export function find({ id, others, revision }: Followed, service: Service): Depl
   return newDeployment(service, revision, others ?? new Set())
 }
 
-/** The end by ECS's own record (since October 2024). STOPPED means replaced if another deployment is primary. */
+/** How it ended according to ECS's own record (since October 2024). STOPPED means replaced if another deployment is primary. */
 function byServiceDeployment(
   record: ServiceDeployment,
   primary: Deployment | undefined,
@@ -133,7 +133,7 @@ function failing(state: WaitState, { elapsed }: Observation, reason: string | un
   return { ...state, failedAt: state.failedAt ?? elapsed, reason: reason ?? state.reason }
 }
 
-/** Failed and still primary: nothing took its place, yet or for good. */
+/** Failed and still primary: nothing has taken its place, or nothing ever will. */
 function stuck(
   state: WaitState,
   { service, elapsed }: Observation,
@@ -144,7 +144,7 @@ function stuck(
     return { state, judgement: { word: "failed", why: `${why}; the service has no automatic rollback`, now } }
   }
   if (elapsed - (state.failedAt ?? elapsed) < rollbackStart) return { state }
-  const none = "ECS started no rollback: there is no completed deployment to go back to"
+  const none = "ECS did not roll back: there is no completed deployment to go back to"
   return { state, judgement: { word: "failed", why: `${why}; ${none}`, now } }
 }
 
@@ -184,7 +184,7 @@ function rollingBack(
   return { state, judgement: { word: "rolled back", why, now } }
 }
 
-/** What ECS says of a rollback, in the primary's reason or in an event since the start; undefined if it says nothing. */
+/** What ECS says about a rollback, in the primary's reason or in an event since the start; undefined if it says nothing. */
 function saidRollback(
   primary: Deployment,
   service: Service,

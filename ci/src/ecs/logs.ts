@@ -14,7 +14,7 @@ export type LogPart = { lines: string[]; next?: string }
  * set, else the container's runtime id (ECS developer guide, "Send Amazon ECS logs to CloudWatch").
  *
  * @param taskArn the task that the container ran in
- * @param container what ECS says of the container, for its runtime id
+ * @param container what ECS says about the container, for its runtime id
  * @returns undefined if the log goes elsewhere
  */
 export function logStream(
@@ -39,7 +39,7 @@ export function logsClient(aws: Aws, { region }: LogStream): Promise<CloudWatchL
  * The last lines of a log, or the lines after a place in it.
  *
  * @param limit how many lines at most
- * @param from where to go on (`next` of the part before); the log's end where it is left out
+ * @param from where to go on (`next` of the part before); the log's end if left out
  * @returns no lines if there is no such log (yet)
  */
 export async function readLog(

@@ -1,7 +1,7 @@
 import type { Deployment, Service, ServiceDeployment } from "@aws-sdk/client-ecs"
 import { type Followed, find, type Observation } from "./judge.js"
 
-/** What was printed already. */
+/** What was already printed. */
 export type Printed = {
   events: ReadonlySet<string>
   counts?: string
@@ -28,7 +28,7 @@ const stages: Record<string, string> = {
  * The lines to print after one look at ECS: each new event once, the task counts and a traffic shift's stage if they
  * changed. Pure.
  *
- * @param printed what the looks before have printed
+ * @param printed what earlier looks printed
  */
 export function progress(
   followed: Followed,

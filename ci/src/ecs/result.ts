@@ -6,7 +6,7 @@ import { primaryOf, shortName, type Target } from "./service.js"
 import { failures, report } from "./stopped-tasks.js"
 import type { Ending } from "./wait.js"
 
-/** A deployment that came to a good end. */
+/** A deployment that ended well. */
 export type DeployResult = {
   word: "completed" | "unchanged"
   /** The end in words; its first word is `word`. */
@@ -19,7 +19,7 @@ export type DeployResult = {
   seconds: number
 }
 
-/** A deployment that came to another end. The message's first words are `word`. */
+/** A deployment that ended any other way. The message's first words are `word`. */
 export class DeployError extends UserError {
   constructor(
     readonly word: "rolled back" | "superseded" | "timed out" | "failed",
@@ -32,7 +32,7 @@ export class DeployError extends UserError {
   }
 }
 
-/** What was deployed, for the words about its end. */
+/** What was deployed, for the message about how it ended. */
 export type Deployed = {
   version: string
   commit?: string
@@ -41,11 +41,11 @@ export type Deployed = {
   definition: TaskDefinition
   container?: string
   deploymentId?: string
-  /** When the deployment began; tasks from before are another's. */
+  /** When the deployment began; earlier tasks belong to another one. */
   since?: Date
 }
 
-/** The words for a good end. */
+/** The message for a deployment that ended well. */
 export function completed(target: Target, deployed: Deployed, ending: Ending): DeployResult {
   const { version, revision, commit, deploymentId } = deployed
   const primary = primaryOf(ending.service)
@@ -77,35 +77,35 @@ export async function deployError(target: Target, deployed: Deployed, ending: En
     case "rolled back":
       return new DeployError(
         word,
-        `: ${version} failed on ${where} and ECS went back; ${now} serves`,
+        `: ${version} failed on ${where} and ECS went back; ${now} is live`,
         why,
         `${hint}Fix it and release again.`,
       )
     case "superseded":
       return new DeployError(
         word,
-        `: another deployment took over ${where} before ${version} was done; it brings ${now}`,
+        `: another deployment took over ${where} before ${version} finished; it brings ${now}`,
         why,
-        `See 'status' for what runs. If ${version} is to run after all, deploy it again.`,
+        `See 'status' for what is running. If ${version} should run after all, deploy it again.`,
       )
     case "timed out":
       return new DeployError(
         word,
         ` after ${Math.round(ending.seconds)} s: ${version} on ${where}`,
         why,
-        `${hint}Run the same command again to go on following (a longer --timeout waits longer), or 'rollback' to stop it.`,
+        `${hint}Run the same command again to keep following (a longer --timeout waits longer), or 'rollback' to stop it.`,
       )
     default:
       return new DeployError(
         word,
         `: ${version} on ${where}`,
         why,
-        `${hint}'status' shows what runs; 'rollback' goes back; or fix it and release again.`,
+        `${hint}'status' shows what is running; 'rollback' goes back; or fix it and release again.`,
       )
   }
 }
 
-/** What a task definition is called: its version if it has one. How a deployment ended is not lost for its name. */
+/** What a task definition is called: its version if it has one. If reading it fails, how the deployment ended still counts. */
 async function nameOf(target: Target, arn: string, container?: string): Promise<string> {
   try {
     const { version } = readRevision(await describeRevision(target, arn), container)

@@ -19,13 +19,13 @@ import {
 /** A registered task definition with its tags. */
 export type Registered = { arn: string; definition: TaskDefinition; tags: Tag[] }
 
-/** What a revision is to a release. */
+/** What a revision means to a release. */
 export type Revision = {
   arn: string
   number: number
   image?: string
   version?: string
-  /** The version, if a release of this pipeline brought it. */
+  /** The version, if this pipeline released it. */
   released?: string
   commit?: string
   /** When it was seen to have completed a deployment (ISO 8601). */
@@ -70,7 +70,7 @@ export async function describeRevision({ client }: Target, reference: string): P
 }
 
 /**
- * Registers a task definition, fields that the SDK does not know included.
+ * Registers a task definition, including fields that the SDK does not know.
  *
  * @returns its ARN
  */
@@ -139,7 +139,7 @@ export async function recentRevisions(
 }
 
 /**
- * Sets tags on a revision and takes others off. They are notes for later runs: if they may not be set, the run goes on
+ * Sets tags on a revision and removes others. They are notes for later runs: if they can't be set, the run continues
  * and says what is missing.
  */
 export async function note(
@@ -166,7 +166,7 @@ function parse(bytes: Uint8Array): { taskDefinition?: TaskDefinition } | undefin
   try {
     return JSON.parse(Buffer.from(bytes).toString("utf8"))
   } catch {
-    return undefined // No JSON: an error's page, which the SDK reports itself.
+    return undefined // Not JSON: an error page, which the SDK reports itself.
   }
 }
 

@@ -15,7 +15,7 @@ import {
 import { completedTag, rolledBackTag } from "./task-definition.js"
 import { follow } from "./wait.js"
 
-/** What may stop a deployment at the last moment, right before UpdateService. */
+/** What can stop a deployment at the last moment, right before UpdateService. */
 export type Guards = {
   /** Leave a newer version alone, if the service has one by then. */
   keepNewer?: boolean
@@ -23,7 +23,7 @@ export type Guards = {
   beforeUpdate?: () => Promise<void>
 }
 
-/** Another run released a newer version meanwhile: nothing was deployed, and that is as it should be. */
+/** Another run released a newer version in the meantime: nothing was deployed, as it should be. */
 export class Overtaken extends UserError {}
 
 /** A task definition on its way to a service. */
@@ -34,9 +34,9 @@ export type Rollout = Guards & {
   version: string
   commit?: string
   container?: string
-  /** A deployment that brings it already: it is followed and no other is started. */
+  /** A deployment that already brings it: it is followed and no other is started. */
   running?: Deployment
-  /** Start a deployment although the service has the task definition already. */
+  /** Start a deployment even if the service already has the task definition. */
   force?: boolean
 }
 
@@ -113,7 +113,7 @@ async function start(
   await rollout.beforeUpdate?.()
   const same = rollout.keepNewer ? await lookAgain(target, rollout, others) : undefined
   if (same) {
-    print(`deployment ${same.deployment.id} of another run brings ${version} already; following it`)
+    print(`deployment ${same.deployment.id} of another run already brings ${version}; following it`)
     return same
   }
   const other = primaryOf(service)
@@ -131,7 +131,7 @@ async function start(
 /**
  * Looks once more at what the service has, right before it is updated.
  *
- * @returns the deployment of the same image and version that another run has started meanwhile
+ * @returns the deployment of the same image and version that another run has started in the meantime
  * @throws Overtaken if a newer version is there
  */
 async function lookAgain(

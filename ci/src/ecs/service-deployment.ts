@@ -9,7 +9,7 @@ export type RecordedDeployment = ServiceDeploymentBrief & { taskDefinition?: str
  * ECS's record of a service's deployments, the newest first. ECS keeps 90 days of it, since October 2024.
  *
  * @param limit how many, at most 20 (what DescribeServiceRevisions takes at once)
- * @returns none if the record is empty, or if it may not be read
+ * @returns none if the record is empty, or if reading it is not allowed
  */
 export async function listServiceDeployments(target: Target, limit = 10): Promise<RecordedDeployment[]> {
   const { client, cluster, service } = target
@@ -27,12 +27,12 @@ export async function listServiceDeployments(target: Target, limit = 10): Promis
   }))
 }
 
-/** How much earlier than its deployment's a record's time may be: both are AWS's, cut at different digits. Milliseconds. */
+/** How much earlier a record's time can be than its deployment's: AWS rounds them down differently. Milliseconds. */
 const slack = 2000
 
 /**
  * The service deployment that ECS made for one deployment. ECS lists it a moment after the update, and it lists earlier ones
- * of the same task definition too: one from before the deployment is another's, whatever it says.
+ * of the same task definition too: one from before the deployment belongs to another, whatever it says.
  *
  * @param revision ARN of the task definition that it brings
  * @param since when the deployment was created, by ECS's own clock
@@ -74,8 +74,8 @@ export async function stopServiceDeployment({ client }: Target, arn: string): Pr
 }
 
 /**
- * These calls are newer than ECS, and only add to what the older ones say: if one is not offered or not allowed, the pipeline goes
- * by the older ones.
+ * These calls are newer than ECS, and only add to what the older ones say: if one is not offered or not allowed, the pipeline
+ * relies on the older ones.
  */
 async function optional<T>(call: () => Promise<T>): Promise<T | undefined> {
   try {

@@ -35,14 +35,14 @@ export async function describeService(target: Target): Promise<Service> {
 /**
  * Refuses a service that cannot be deployed to.
  *
- * @throws UserError if it is being deleted or is gone, or if something else than ECS deploys it
+ * @throws UserError if it is being deleted or is gone, or if something other than ECS deploys it
  */
 export function assertDeployable(service: Service, { cluster }: { cluster: string }): void {
   const name = `The service "${service.serviceName}" in cluster "${cluster}"`
   if (service.status !== "ACTIVE") {
     throw new UserError(
       `${name} is ${service.status}, not ACTIVE.`,
-      "It was deleted or is being deleted: ECS starts no deployment on it.",
+      "It was deleted or is being deleted: ECS does not start deployments on it.",
       "Create the service again (infra/), or set --service to another.",
     )
   }
@@ -61,9 +61,9 @@ export function assertDeployable(service: Service, { cluster }: { cluster: strin
  *
  * @param revision ARN of the task definition
  * @param before ids of the deployments that were there before
- * @param force true starts one although the service has this task definition already
+ * @param force true starts one even if the service already has this task definition
  * @returns the deployment that this call started: a new one with this task definition, never simply the primary, which
- *   may be somebody else's by the time ECS answers. Undefined if the answer holds none.
+ *   may be somebody else's by the time ECS answers. Undefined if the answer has none.
  */
 export async function updateService(
   { client, cluster, service }: Target,
@@ -102,7 +102,7 @@ export function revisionOf(service: Service): string {
 }
 
 /**
- * Whether a deployment has come to its end well. If ECS gives no rollout state (a Classic Load Balancer; API
+ * Whether a deployment has ended well. If ECS gives no rollout state (a Classic Load Balancer; API
  * reference, `Deployment`), it has when it is alone and all its tasks run.
  */
 export function isCompleted(service: Service, deployment: Deployment): boolean {
@@ -114,7 +114,7 @@ export function isCompleted(service: Service, deployment: Deployment): boolean {
   )
 }
 
-/** Whether ECS shifts traffic between two revisions (blue/green, canary, linear) in place of a rolling update. */
+/** Whether ECS shifts traffic between two revisions (blue/green, canary, linear) instead of a rolling update. */
 export function shiftsTraffic(service: Service): boolean {
   return (service.deploymentConfiguration?.strategy ?? "ROLLING") !== "ROLLING"
 }

@@ -22,12 +22,12 @@ const hints: [RegExp, string][] = [
   ],
   [
     /ResourceInitializationError|unable to pull secrets|asm fetching secret/i,
-    "ECS could not prepare the task: check the execution role's rights on secrets and logs, and that the subnets reach those services.",
+    "ECS could not prepare the task: check the execution role's access to secrets and logs, and that the subnets reach those services.",
   ],
-  [/OutOfMemory/i, "The container used more memory than it may: raise its memory in the task definition."],
+  [/OutOfMemory/i, "The container used more memory than allowed: raise its memory in the task definition."],
   [
     /health check/i,
-    "Tasks start but their health check does not pass: try its command or path, and its grace or start period, in the task definition or target group.",
+    "Tasks start but their health check fails: check its command or path, and its grace or start period, in the task definition or target group.",
   ],
   [/exec format error/i, "The image was built for another platform: set --platform to the service's."],
   [
@@ -36,7 +36,7 @@ const hints: [RegExp, string][] = [
   ],
 ]
 
-/** Stops that are ECS's or a person's wish and no failure. */
+/** Stops that ECS or a person wanted, which are not failures. */
 function wished({ stopCode, stoppedReason = "" }: Task): boolean {
   return (
     stopCode === "UserInitiated" ||
@@ -48,7 +48,7 @@ function wished({ stopCode, stoppedReason = "" }: Task): boolean {
  * The failures among stopped tasks, the newest first. Pure.
  *
  * @param revision ARN of the task definition that is looked at
- * @param since tasks from before are another deployment's
+ * @param since earlier tasks belong to another deployment
  */
 export function failures(tasks: Task[], revision: string, since?: Date): Cause[] {
   return tasks
@@ -79,13 +79,13 @@ function hintFor(text: string, containers: Container[]): string | undefined {
   const known = hints.find(([pattern]) => pattern.test(text))?.[1]
   if (known !== undefined) return known
   if (containers.some(({ exitCode }) => exitCode === 137)) {
-    return "Exit code 137: the container was killed, most often for using more memory than it may."
+    return "Exit code 137: the container was killed, most often for using more memory than allowed."
   }
   const exited = containers.find(({ exitCode }) => exitCode !== undefined && exitCode !== 0)
   return exited && `The program in "${exited.name}" ended by itself: its log says why.`
 }
 
-/** Tasks of the service that have stopped lately (ECS shows them for about an hour). */
+/** Tasks of the service that stopped recently (ECS shows them for about an hour). */
 export async function stoppedTasks({ client, cluster, service }: Target): Promise<Task[]> {
   const listed = await client.listTasks({
     cluster,
@@ -100,7 +100,7 @@ export async function stoppedTasks({ client, cluster, service }: Target): Promis
 }
 
 /**
- * The report on failed tasks: each reason once with how often, and the last log lines of the newest.
+ * The report on failed tasks: each reason once with a count, and the last log lines of the newest.
  *
  * @param definition their task definition, which says where the logs are
  * @returns lines; none if no task failed
@@ -123,7 +123,7 @@ function group(causes: Cause[]): Map<string, Cause[]> {
   return found
 }
 
-/** The last log lines of the container that failed first of all; a line that says why if there are none. */
+/** The last log lines of the first container that failed; a line that says why if there are none. */
 export async function lastLines(target: Target, task: Task, definition: TaskDefinition): Promise<string[]> {
   const container = task.containers?.find(failed) ?? task.containers?.[0]
   const found = definition.containerDefinitions?.find(({ name }) => name === container?.name)

@@ -3,7 +3,7 @@ import { UserError } from "../lib/errors.js"
 
 /** What a deployment sets in a task definition. */
 export type Release = {
-  /** Name of the container; may be left out if there is one only. */
+  /** Name of the container; may be left out if there is only one. */
   container?: string
   /** Image by digest, `repository@sha256:…`. */
   image: string
@@ -38,7 +38,7 @@ export const rolledBackTag = "ecs-release:rolled-back"
 /** The variable that holds the version for the program. */
 export const versionVariable = "APP_VERSION"
 
-/** What DescribeTaskDefinition answers but RegisterTaskDefinition does not take (ECS API reference, both). */
+/** What DescribeTaskDefinition returns but RegisterTaskDefinition does not accept (ECS API reference, both). */
 const readOnly = new Set([
   "taskDefinitionArn",
   "revision",
@@ -81,7 +81,7 @@ export function chooseContainer(definition: TaskDefinition, wanted?: string): Co
   const found = wanted === undefined ? all[0] : all.find(({ name }) => name === wanted)
   if (wanted === undefined && all.length !== 1) {
     throw new UserError(
-      `The task definition ${definition.family} has ${all.length} containers: which one is to be released?`,
+      `The task definition ${definition.family} has ${all.length} containers: which one should be released?`,
       `They are: ${names}.`,
       "Set --container to one of them.",
     )
@@ -96,12 +96,12 @@ export function chooseContainer(definition: TaskDefinition, wanted?: string): Co
   return found
 }
 
-/** The version that a container is told, or undefined. */
+/** The version that a container is given, or undefined. */
 export function variable(container: ContainerDefinition): string | undefined {
   return container.environment?.find(({ name }) => name === versionVariable)?.value
 }
 
-/** Whether two task definitions say the same; then a registered revision can be used in place of a new one. */
+/** Whether two task definitions are the same; then a registered revision can be used in place of a new one. */
 export function sameDefinition(one: TaskDefinition, other: TaskDefinition): boolean {
   return difference(one, other).length === 0
 }
@@ -161,7 +161,7 @@ function withVersion(environment: { name?: string; value?: string }[], version: 
   return environment.map(it => (it.name === versionVariable ? entry : it))
 }
 
-/** AWS's own tags (`aws:`) cannot be set; ours are those of this release alone. */
+/** AWS's own tags (`aws:`) cannot be set; ours are only those of this release. */
 function releaseTags(tags: Tag[], { version, commit }: Release): Tag[] {
   const kept = tags.filter(({ key }) => !key?.startsWith("aws:") && !key?.startsWith("ecs-release:"))
   return [

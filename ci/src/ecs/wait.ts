@@ -58,9 +58,9 @@ type State = {
   askedAt: number
 }
 
-/** How often to look for the service deployment before going without: ECS lists it a moment after the update. */
+/** How often to look for the service deployment before doing without: ECS lists it a moment after the update. */
 const recordTries = 15
-/** Seconds past the timeout after which a look that is still under way is given up. */
+/** Seconds past the timeout after which a look that is still in progress is given up. */
 const grace = 60
 /** Seconds between looks at stopped tasks if no count shows one. */
 const stoppedInterval = 20
@@ -75,8 +75,8 @@ export function pause(elapsed: number): number {
  * Follows one deployment to its end, printing what happens. Calls per look: one DescribeServices; one more for the service
  * deployment if traffic is shifted or another deployment took over; two for stopped tasks if some stopped.
  *
- * @returns how it ended; `timed out` if it had not after `timeoutSeconds`: ECS goes on with it
- * @throws UserError if AWS refuses for good: the deployment goes on, and the error says so
+ * @returns how it ended; `timed out` if it had not after `timeoutSeconds`: ECS continues with it
+ * @throws UserError if AWS refuses for good: the deployment continues, and the error says so
  */
 export async function follow(target: Target, followed: Followed, options: FollowOptions): Promise<Ending> {
   const start = Date.now()
@@ -121,7 +121,7 @@ export async function follow(target: Target, followed: Followed, options: Follow
 async function within<T>(seconds: number, work: () => Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    const error = Object.assign(new Error("the time is over"), { name: "TimeoutError" })
+    const error = Object.assign(new Error("time is up"), { name: "TimeoutError" })
     timer = setTimeout(() => reject(error), Math.max(0, seconds) * 1000)
   })
   try {
@@ -151,10 +151,10 @@ async function look(
   const judged = judge(followed, state.state, observation)
   if (record === undefined && judged.state.failedAt !== undefined && state.state.failedAt === undefined) {
     const why = judged.state.reason ? `: ${judged.state.reason.replace(/\.$/, "")}` : ""
-    print(`the deployment failed${why}${rollsBack(service) ? "; ECS goes back" : ""}`)
+    print(`the deployment failed${why}${rollsBack(service) ? "; ECS is going back" : ""}`)
   }
   state.state = judged.state
-  // Nothing is asked once it has completed: what could fail then would make an error of it.
+  // Nothing more is asked once it has completed: a failure then would turn it into an error.
   if (judged.judgement?.word === "completed") return judged.judgement
   if (judged.judgement !== undefined || mayHaveStopped(followed, service, state, elapsed)) {
     state.askedAt = elapsed
@@ -168,13 +168,13 @@ async function look(
   return judged.judgement
 }
 
-/** The tasks that stopped. They explain an end, and decide none: if they may not be read, that is said and the run goes on. */
+/** The tasks that stopped. They explain how it ended but don't decide it: if they can't be read, that is printed, no more. */
 async function readStopped(target: Target, known: Task[], print: (line: string) => void): Promise<Task[]> {
   try {
     return await stoppedTasks(target)
   } catch (error) {
     if (passing(error)) throw error
-    print(`why tasks stopped is not known: ${(error as Error).message}`)
+    print(`cannot tell why tasks stopped: ${(error as Error).message}`)
     return known
   }
 }
@@ -217,16 +217,16 @@ function stateOf(followed: Followed, state: WaitState, service: Service): string
   }
   const counts = ours ? tasks(ours) : "not in ECS's list"
   if (rollsBack(service))
-    return `still in progress (${counts}); ECS goes on and rolls back by itself if it fails`
+    return `still in progress (${counts}); ECS continues and rolls back by itself if it fails`
   const traffic = shiftsTraffic(service) ? "its traffic shift" : "its tasks"
-  return `still in progress (${counts}); ECS goes on with ${traffic}, and the service has no automatic rollback`
+  return `still in progress (${counts}); ECS continues with ${traffic}, and the service has no automatic rollback`
 }
 
-/** An error while following: what it is about goes on without us. */
+/** An error while following: the deployment continues without us. */
 function goesOn(error: unknown, target: Target): unknown {
   const explained = explain(error, errorContext(target))
   if (explained instanceof Error) {
-    explained.message += "\nThe deployment goes on in ECS: run the same command again to follow it."
+    explained.message += "\nThe deployment continues in ECS: run the same command again to follow it."
   }
   return explained
 }

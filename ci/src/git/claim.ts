@@ -1,7 +1,7 @@
 import { UserError } from "../lib/errors.js"
 import { asking, gitSays, type Shell } from "./shell.js"
 
-/** How a claim ended: the tag stands on our commit, or on another one. */
+/** How a claim ended: the tag is on our commit, or on another one. */
 export type Claim = { won: true; repeated: boolean } | { won: false; holder: string }
 
 const claimScript = `${asking}
@@ -19,8 +19,8 @@ ask timeout 120 git push --quiet --dry-run "$1" "$2:refs/tags/$3"
 `
 
 /**
- * Claims a version: pushes a lightweight tag to the remote. The push is the lock: a server creates a ref once, so of two
- * commits that want one number one wins. Whatever the push says, the remote is asked who holds the tag, so that a push whose
+ * Claims a version: pushes a lightweight tag to the remote. The push is the lock: a server creates a ref only once, so of two
+ * commits that want the same number one wins. Whatever the push says, the remote is asked who holds the tag, so that a push whose
  * answer was lost is not taken for a failure. Repeating a claim is safe.
  *
  * @param commit the commit's full id
@@ -41,7 +41,7 @@ export async function claim(shell: Shell, url: string, commit: string, tag: stri
   }
 }
 
-/** The commit that a tag stands on, by `git ls-remote`: a lightweight tag's own, or where an annotated one leads. */
+/** The commit that a tag is on, according to `git ls-remote`: a lightweight tag's own, or where an annotated one leads. */
 function holderAmong(lines: string[], tag: string): string | undefined {
   const refs = new Map(lines.map(line => line.split("\t").reverse() as [string, string]))
   return refs.get(`refs/tags/${tag}^{}`) ?? refs.get(`refs/tags/${tag}`)
@@ -65,19 +65,19 @@ export async function refuseWithoutRight(
 
 /** The error if there is no way to push a claim at all. */
 export function noRemote(tag: string, why: string): UserError {
-  return new UserError(`${tag} cannot be claimed: the tag has nowhere to be pushed.`, why, setToken)
+  return new UserError(`${tag} cannot be claimed: there is nowhere to push the tag.`, why, setToken)
 }
 
 const denied =
   /could not read Username|Authentication failed|\b40[13]\b|denied|not permitted|protected|rule violations|declined/i
 
 const setToken =
-  "Pass the remote's HTTPS address (--git-remote) and a token that may push tags (--git-token env://GITHUB_TOKEN): if a rule of the repository protects them, its account has to be on the rule's bypass list."
+  "Pass the remote's HTTPS address (--git-remote) and a token that may push tags (--git-token env://GITHUB_TOKEN): if a repository rule protects them, its account has to be on the rule's bypass list."
 
 function cannotClaim(tag: string, url: string, why: string): UserError {
   return new UserError(
     `${tag} cannot be claimed at ${url}.`,
-    why || "The remote hung up without a word.",
+    why || "The remote hung up without saying why.",
     remedyFor(why),
   )
 }

@@ -14,7 +14,7 @@ const credentialHelper = `!f() {
 
 /**
  * What Git LFS would store for a file: the pointer to its content (Git LFS specification, "The Pointer"). With it git can see
- * whether a file differs from its commit, without Git LFS. git reads % in it, so there is none but of printf's own.
+ * whether a file differs from its commit, without Git LFS. git expands % in it, so only printf's own may be there.
  */
 const lfsPointer = `f() {
   file=$(mktemp) && cat > "$file" || exit 1
@@ -29,7 +29,7 @@ const lfsPointer = `f() {
 }; f`
 
 /**
- * The only settings that git goes by, so that it answers the same everywhere: the machine's own and the repository's do not
+ * The only settings that git uses, so that it answers the same everywhere: the machine's own and the repository's do not
  * count. A checkout with CRLF line ends counts as unchanged (`core.autocrlf=input`).
  *
  * @param protocols what git may speak to a remote

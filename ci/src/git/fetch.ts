@@ -28,7 +28,7 @@ export type Fetched = { failed?: string; hasBranch: boolean }
  * clone's missing commits, and for a release its branch.
  *
  * @param shell one that reaches the remote
- * @param prefix what stands before the `v` of a tag
+ * @param prefix what comes before the `v` of a tag
  * @param release the release branch to fetch, "" for the remote's default branch; none if left out
  */
 export async function fetchHistory(
@@ -75,11 +75,11 @@ export function shallowError(why = ""): UserError {
   )
 }
 
-/** The error for a clone that lacks tags of its own history. */
+/** The error for a clone that is missing tags of its own history. */
 export function missingTagsError(tags: string[]): UserError {
   const named = tags.length === 0 ? "" : `: ${tags.slice(0, 5).join(", ")}${tags.length > 5 ? ", …" : ""}`
   return new UserError(
-    `The clone lacks version tags that the remote has${named}.`,
+    `The clone is missing version tags that the remote has${named}.`,
     tags.length === 0 ? "It was made with --no-tags." : "",
     "Fetch them: git fetch --tags   (or pass --git-token, then they are fetched here)",
   )

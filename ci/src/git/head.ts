@@ -13,13 +13,13 @@ export type Head = {
   shallow: boolean
   /** All version tags, highest first. */
   known: VersionTag[]
-  /** Those on HEAD's history. */
+  /** Those in HEAD's history. */
   merged: VersionTag[]
   /** Those on HEAD itself. */
   atHead: VersionTag[]
   /** Those on commits that come after HEAD. */
   ahead: VersionTag[]
-  /** Whether the release branch, as it was fetched, holds HEAD; undefined if it was not fetched. */
+  /** Whether the release branch, as it was fetched, contains HEAD; undefined if it was not fetched. */
   onBranch?: boolean
 }
 
@@ -39,7 +39,7 @@ else exit 1; fi
 /**
  * Asks a repository for HEAD and its version tags.
  *
- * @param prefix what stands before the `v` of a tag
+ * @param prefix what comes before the `v` of a tag
  * @throws UserError if they cannot be read
  */
 export async function readHead(shell: Shell, prefix: string): Promise<Head> {

@@ -6,7 +6,7 @@ import type { Way } from "./shell.js"
 /** The repository's remote as the pipeline reaches it. */
 export type Remote = {
   url: string
-  way: Way /** There is a token, or a service that stands for the host. */
+  way: Way /** There is a token, or a service that stands in for the host. */
   trusted: boolean
 }
 
@@ -15,11 +15,11 @@ export type Remote = {
  * repository, since a token opens that one; a name, a password and a query in the URL are dropped.
  *
  * @param address a URL or git's short SSH form (`git@github.com:owner/name.git`)
- * @param endpoint the URL of a server that stands for the remote's host; the address then gives the path alone
+ * @param endpoint the URL of a server that stands in for the remote's host; then only the address's path counts
  * @returns the URL, or undefined if the address can't be reached from a container: a local path or `file://`
  */
 export function remoteUrl(address: string, endpoint?: string): string | undefined {
-  // A host of one letter is a drive of Windows.
+  // A one-letter host is a Windows drive.
   const scp = /^(?:[^@/\s]+@)?([^:/\s]{2,}):(?!\/\/)(.+)$/.exec(address)
   const text = scp ? `ssh://${scp[1]}/${scp[2]?.replace(/^\/+/, "")}` : address
   const url = URL.canParse(text) ? new URL(text) : undefined
@@ -38,7 +38,7 @@ export function remoteUrl(address: string, endpoint?: string): string | undefine
  * Finds the way to the remote.
  *
  * @returns undefined if there is none that a container can reach
- * @throws UserError if a token would travel over plain HTTP
+ * @throws UserError if a token would be sent over plain HTTP
  */
 export async function findRemote(at: {
   /** The remote's address, usually that of `origin`; "" if there is none. */
@@ -66,13 +66,13 @@ export async function findRemote(at: {
 export function refusePlainHttp(url: string): void {
   if (!url.startsWith("http:")) return
   throw new UserError(
-    `The git token is not sent to ${url}: plain HTTP would show it to the network.`,
+    `The git token is not sent to ${url}: plain HTTP would expose it on the network.`,
     "",
     "Pass the remote's HTTPS address with --git-remote. For a server on this machine: --git-endpoint tcp://HOST:PORT",
   )
 }
 
-/** The token, and as secrets of their own the forms in which a server may echo it: the engine keeps all of them out of output. */
+/** The token, and as separate secrets the forms in which a server may echo it: the engine keeps all of them out of output. */
 function secretsOf(token: string, username: string): Way["secrets"] {
   const forms = echoes(token, username).map((form, i): [string, string] => [`GIT_TOKEN_FORM_${i + 1}`, form])
   return Object.fromEntries(

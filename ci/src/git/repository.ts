@@ -11,7 +11,7 @@ export const defaultGitImage =
 
 /**
  * A repository as the module uses it. Its history is read, and its remote asked, in a repository of the module's own that has the
- * source's objects and version tags, and nothing else of it: no configuration, no hooks, no other refs. The source's own git
+ * source's objects and version tags, and nothing else from it: no configuration, no hooks, no other refs. The source's own git
  * directory is in another container, which never sees a token.
  */
 export type Repository = {
@@ -22,7 +22,7 @@ export type Repository = {
   source: Source
 }
 
-/** What a source says of itself. */
+/** What a source says about itself. */
 export type Source = {
   /** The commit that is checked out. */
   sha: string
@@ -42,7 +42,7 @@ export type Source = {
   refs: string
 }
 
-// Only commands that run nothing of what the source's configuration may name.
+// Only commands that run nothing that the source's configuration may name.
 const inspectScript = `
 dir=$(git rev-parse --git-dir)
 objects=$(git rev-parse --git-path objects)
@@ -121,12 +121,12 @@ if ! git cat-file -e "$SHA^{commit}"; then
   exit 1
 fi
 git update-ref --stdin < "$REFS"
-# A ref, so that a fetch says to the remote what is here already; a commit that is only checked out is none.
+# A ref, so that a fetch tells the remote what is already here; a commit that is only checked out has none.
 git update-ref refs/ecs-release/head "$SHA"
 git update-ref --no-deref HEAD "$SHA"
 `
 
-/** The environment of {@link importHistory}, but for `OBJECTS`, `SHALLOW` and `REFS`: paths where it runs. */
+/** The environment of {@link importHistory}, except `OBJECTS`, `SHALLOW` and `REFS`: paths where it runs. */
 export function imported({ sha, format, filter = "" }: Source): Record<string, string> {
   return { SHA: sha, OBJECT_FORMAT: format, FILTER: filter }
 }
@@ -159,7 +159,7 @@ export async function openRepository(
       if (root && directory && path.startsWith(`${root}/`))
         return { directory, path: path.slice(root.length + 1) }
     }
-    throw noRepository(`its objects are outside of it, at ${path}`)
+    throw noRepository(`its objects are outside it, at ${path}`)
   }
   const objects = at(found.objects)
   const shallow = found.shallow === undefined ? undefined : at(found.shallow)

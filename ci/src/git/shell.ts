@@ -4,7 +4,7 @@ import { UserError } from "../lib/errors.js"
 /** What a script left behind. */
 export type Ran = { code: number; stdout: string; stderr: string }
 
-/** Runs a POSIX shell script: in a container here, on the spot in tests. */
+/** Runs a POSIX shell script: in a container here, directly in tests. */
 export type Shell = (script: string, ...args: string[]) => Promise<Ran>
 
 /** What a script that asks a remote needs besides the repository. */
@@ -21,8 +21,8 @@ export const preludeFailed = 118
 const outputFile = "/tmp/ecs-release.out"
 
 /**
- * Runs a script and keeps its standard output in a file, so that what it reads of a repository is in nobody's terminal. Its exit
- * code stays below 128, since an engine makes an error of 128 to 191 whatever is expected (`ReturnType.Any`), and git's own
+ * Runs a script and keeps its standard output in a file, so that what it reads from a repository ends up in no terminal. Its exit
+ * code stays below 128, since an engine treats 128 to 191 as an error whatever is expected (`ReturnType.Any`), and git's own
  * is 128.
  */
 const wrapper = `sh -euc "$0" sh "$@" > ${outputFile} || { code=$?; test $code -lt 120 || code=120; exit $code; }`
@@ -86,7 +86,7 @@ export class ContainerShell {
 }
 
 /**
- * For scripts that ask a remote: `ask COMMAND` runs a command and puts all that it says into `$said`. If the command fails, that
+ * For scripts that ask a remote: `ask COMMAND` runs a command and puts all it says into `$said`. If the command fails, that
  * goes to standard error too, as printable ASCII, since a server's words are in it. `refs` prints the refs among what was said.
  * What is said goes through a file, which is gone at once: a pipe would be kept open by a child of git that outlives `timeout`.
  */

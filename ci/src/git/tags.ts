@@ -8,7 +8,7 @@ export type VersionTag = { tag: string; version: string /** The commit that it i
  * (`v1`, `1.2.3`, `v01.2.3`, `latest`, `v1.2.3+build.5`) are not version tags.
  *
  * @param tag the tag's short name, such as `v1.2.3` or `api/v1.2.3`
- * @param prefix what stands before the `v`, such as `api/`
+ * @param prefix what comes before the `v`, such as `api/`
  */
 export function versionOf(tag: string, prefix = ""): string | undefined {
   if (!tag.startsWith(`${prefix}v`)) return undefined

@@ -5,14 +5,14 @@ import type { Checkout } from "../version/compute.js"
 import { buildContext, type Context } from "./context.js"
 import { buildStage, stamp } from "./dockerfile.js"
 
-/** The files that are built, the same for every step. */
+/** The files to build, the same for every step. */
 export function contextOf({ repository, head }: Checkout, settings: Settings): Promise<Context> {
   return buildContext(repository.workTree, head.seconds, settings.context)
 }
 
 /**
  * The version of an image that no release makes: a pre-release of 0.0.0 (SemVer 2.0.0, item 9) that names its commit, such as
- * `0.0.0-g1a2b3c4d5e6f`, and whether the files differ from it. A release's version is X.Y.Z alone, so it never takes this one.
+ * `0.0.0-g1a2b3c4d5e6f`, and whether the files differ from it. A release's version is X.Y.Z alone, so it is never this one.
  */
 export function unreleasedVersion({ head }: Checkout, { changes }: Context): string {
   return `0.0.0-g${head.sha.slice(0, 12)}${changes.length > 0 ? ".changed" : ""}`

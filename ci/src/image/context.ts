@@ -68,7 +68,7 @@ put() (
       < "$list/changes"
     xargs -0 -r sh -euc 'for change; do printf "./%s\\000" "\${change#???}"; done' sh < "$list/changes" > "$list/names"
     ( cd "$2" && xargs -0 -r rm -rf < "$list/names" )
-    # All at once by tar, but for names with a backslash, which tar reads as an escape.
+    # All at once by tar, except names with a backslash, which tar reads as an escape.
     xargs -0 -r sh -euc 'for file; do
       if test -e "$file/.git"; then continue; fi
       test -e "$file" || test -L "$file" || continue
@@ -125,7 +125,7 @@ export async function buildContext(
   throw new UserError(
     `The repository has no folder "${folder}" to build in.`,
     "",
-    "Pass the folder that holds the build: --context",
+    "Pass the folder to build in: --context",
   )
 }
 
@@ -145,7 +145,7 @@ export async function writeContext(
     throw new UserError(
       "The commit's files cannot be read.",
       gitSays(stderr),
-      "If the clone is a partial or a shared one, fetch what it lacks: git fetch --refetch --no-filter, or clone it whole.",
+      "If it is a partial or shared clone, fetch what is missing: git fetch --refetch --no-filter, or make a full clone.",
     )
   }
   const lines = (key: string) =>
@@ -186,8 +186,8 @@ export function refuseChanges({ changes }: Context): void {
   if (changes.length === 0) return
   const more = changes.length > 8 ? `\n… and ${changes.length - 8} more` : ""
   throw new UserError(
-    "The work tree has changes that are in no commit; a release is made of a commit.",
+    "The work tree has uncommitted changes; a release is made from a commit.",
     changes.slice(0, 8).join("\n") + more,
-    "Commit them (git commit), put them away (git stash -u), or list them in .gitignore",
+    "Commit them (git commit), stash them (git stash -u), or list them in .gitignore",
   )
 }

@@ -4,14 +4,14 @@ import { UserError } from "../lib/errors.js"
 /** How the Dockerfile is used. */
 export type Build = { dockerfile: string; platform: string; args: string[] }
 
-/** What an image says of itself, from which commit it comes. */
+/** What an image says about itself: which version it is, and from which commit. */
 export type Stamp = { version: string; revision: string; created: string; source: string }
 
 /**
  * Builds a stage of the Dockerfile.
  *
  * @param target the stage; "" for the last one
- * @param version the value of the build argument `VERSION`; declare it late in the Dockerfile, and all before it stays cached
+ * @param version the value of the build argument `VERSION`; declare it late in the Dockerfile, and all above it stays cached
  * @throws UserError if there is no Dockerfile or an argument is not KEY=VALUE; ExecError if a RUN fails
  */
 export async function buildStage(
@@ -23,7 +23,7 @@ export async function buildStage(
   if (!(await context.exists(build.dockerfile))) {
     throw new UserError(
       `There is no ${build.dockerfile} in the build context.`,
-      `It holds: ${(await context.entries()).slice(0, 12).join(", ") || "nothing"}`,
+      `It contains: ${(await context.entries()).slice(0, 12).join(", ") || "nothing"}`,
       "Pass its path with --dockerfile (and the folder to build in with --context); git must track it.",
     )
   }
@@ -37,7 +37,7 @@ export async function buildStage(
 
 /**
  * Reads build arguments, KEY=VALUE each. In an `.env` they are a JSON list, `buildArgs='["A=1","B=2"]'`: Dagger before
- * 0.20.4 reads it as such; later ones split the text at commas, and the parts that arrive are put together again here.
+ * 0.20.4 reads it that way; later ones split the text at commas, and the parts that arrive are put together again here.
  *
  * @throws UserError if one is not KEY=VALUE
  */

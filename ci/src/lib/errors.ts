@@ -1,7 +1,7 @@
 import { printable } from "./text.js"
 
 /**
- * An error that its reader can do something about. The message holds, a line each: what happened, why, and what to do next
+ * An error that its reader can do something about. The message has, on a line each: what happened, why, and what to do next
  * (marked with an arrow). The Dagger CLI prints it without a stack trace and exits 1.
  */
 export class UserError extends Error {

@@ -1,4 +1,4 @@
-// C0 and C1 control characters but for line feed and tab, and what changes the direction of text (Unicode TR 36, 2.1).
+// C0 and C1 control characters except line feed and tab, and what changes the direction of text (Unicode TR 36, 2.1).
 const unsafe =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g

@@ -8,8 +8,8 @@ export type ClassifiedCommit = Commit & { parsed: Message; effect: Effect; cance
 const byType: Record<string, Effect> = { feat: "minor", fix: "patch", perf: "patch", revert: "patch" }
 
 /**
- * Says of every commit in the range what it does to the version: breaking major, `feat` minor, `fix`, `perf` and a revert
- * patch, all else nothing. A revert whose target lies in the range cancels both; a revert of that revert brings the
+ * Says what every commit in the range does to the version: breaking major, `feat` minor, `fix`, `perf` and a revert
+ * patch, everything else nothing. A revert whose target is in the range cancels both; a revert of that revert brings the
  * target back.
  *
  * @param commits the range, in any order
@@ -28,7 +28,7 @@ function effectOf(parsed: Message): { effect: Effect; why: string } {
   if (parsed.breaking) return { effect: "major", why: "breaking change" }
   if (parsed.type === undefined) return { effect: "none", why: "not a Conventional Commit" }
   const effect = byType[parsed.type] ?? "none"
-  return { effect, why: effect === "none" ? `${parsed.type} changes no version` : parsed.type }
+  return { effect, why: effect === "none" ? `${parsed.type} does not change the version` : parsed.type }
 }
 
 /** Which commits of the range are cancelled, each with the reason. */
@@ -41,7 +41,7 @@ function cancel(range: (Commit & { parsed: Message })[]): Map<string, string> {
   const targetsOf = new Map(
     reverts.map(({ sha, parsed }) => [sha, parsed.reverts.map(it => targets(sha, it, shas, parents))]),
   )
-  // How many reverts of each revert are not decided yet: one is decided after all that revert it.
+  // How many reverts of each revert are not decided yet: one is decided after all those that revert it.
   const open = new Map<string, number>()
   for (const target of [...targetsOf.values()].flat(2)) open.set(target, (open.get(target) ?? 0) + 1)
   const decided = reverts.map(({ sha }) => sha).filter(sha => !open.get(sha))
@@ -61,7 +61,7 @@ function cancel(range: (Commit & { parsed: Message })[]): Map<string, string> {
   return reasons
 }
 
-/** The commits of the range that one reverted id stands for. */
+/** The commits of the range that one reverted id refers to. */
 function targets(
   revert: string,
   { sha, since }: Message["reverts"][number],
@@ -72,7 +72,7 @@ function targets(
   return full === undefined || full === revert ? [] : mergedBy(full, since && complete(since, shas), parents)
 }
 
-/** The one commit of the range whose id begins so; none if there is none or more than one. */
+/** The one commit of the range whose id begins like this; undefined if there is none or more than one. */
 function complete(prefix: string, sorted: string[]): string | undefined {
   let [low, high] = [0, sorted.length]
   while (low < high) {
@@ -84,7 +84,7 @@ function complete(prefix: string, sorted: string[]): string | undefined {
   return found?.startsWith(prefix) && !sorted[low + 1]?.startsWith(prefix) ? found : undefined
 }
 
-/** A reverted commit, and if it is a merge the commits that it brought: its history without its mainline's. */
+/** A reverted commit, and if it is a merge the commits that it brought in: its history without its mainline's. */
 function mergedBy(sha: string, mainline: string | undefined, parents: Map<string, string[]>): string[] {
   const [first, ...others] = parents.get(sha) ?? []
   if (others.length === 0) return [sha]

@@ -10,13 +10,13 @@ import { chooseBase, type Decision, decide, highestRelease } from "./decide.js"
 /** A commit that is checked out. */
 export type Checkout = { head: Head; repository: Repository }
 
-/** The version of a commit, and what is known of it. */
+/** The version of a commit, and what is known about it. */
 export type ComputedVersion = Checkout & {
   decision: Decision
   /** The version that a release makes, else the current one. */
   version: string
   remote?: Remote
-  /** Why the remote's tags could not be looked at; undefined if they were. */
+  /** Why the remote's tags could not be read; undefined if they were. */
   unasked?: string
   /** Whether the remote has the release branch. */
   hasBranch: boolean
@@ -25,7 +25,7 @@ export type ComputedVersion = Checkout & {
 /**
  * Opens the repository at the commit that is checked out. The remote isn't asked and no version is decided.
  *
- * @throws UserError if the source is no repository, or one without commits
+ * @throws UserError if the source is not a repository, or has no commits
  */
 export async function openCheckout({ gitImage, source, gitDir, tagPrefix }: Settings): Promise<Checkout> {
   const repository = await openRepository(gitImage, source, gitDir, tagPrefix)
@@ -34,10 +34,10 @@ export async function openCheckout({ gitImage, source, gitDir, tagPrefix }: Sett
 
 /**
  * Reads the history and decides the version. With a token the remote's tags, and a shallow clone's missing commits, are
- * fetched into a private copy first; without one the clone has to be whole.
+ * fetched into a private copy first; without one the clone has to be complete.
  *
- * @param options.branch true to ask a remote that there is a token for about the release branch as well
- * @param options.release true for what claims a version: the remote is asked about the release branch even without a token
+ * @param options.branch true to ask about the release branch too, if there is a token for the remote
+ * @param options.release true if a version will be claimed: the remote is asked about the release branch even without a token
  * @throws UserError for a repository without commits, a shallow clone, missing tags, a number that is taken
  */
 export async function computeVersion(
@@ -59,7 +59,7 @@ export async function computeVersion(
 }
 
 /**
- * Looks at the remote's tags once more and decides anew, after another run may have claimed a number.
+ * Reads the remote's tags once more and decides again, after another run may have claimed a number.
  *
  * @param lost true if the number was lost to another commit: the next free one is taken
  * @throws UserError if the remote cannot be asked
@@ -78,8 +78,8 @@ export async function recomputeVersion(
 }
 
 /**
- * Why a commit may not be released, with what to push or to pass: it was not pushed, or is on another branch than the one that
- * releases are made of. Undefined if the release branch holds it.
+ * Why a commit may not be released, with what to push or to pass: it was not pushed, or is not on the branch that
+ * releases are made from. Undefined if the release branch contains it.
  */
 export function offBranch(
   { head, remote, version, unasked, hasBranch }: ComputedVersion,
@@ -90,23 +90,23 @@ export function offBranch(
   const name = branch === "" ? "the remote's default branch" : `the remote's branch ${branch}`
   if (!remote || unasked !== undefined) {
     return new UserError(
-      `${tagPrefix}v${version} cannot be claimed: ${name} could not be asked whether it holds ${commit}.`,
+      `${tagPrefix}v${version} cannot be claimed: ${name} could not be asked whether it contains ${commit}.`,
       unasked,
       "Pass the remote's HTTPS address (--git-remote) and a token that may push tags (--git-token env://GITHUB_TOKEN).",
     )
   }
   return new UserError(
     hasBranch
-      ? `${commit} cannot be released: ${name} does not hold this commit.`
+      ? `${commit} cannot be released: ${name} does not contain this commit.`
       : `${commit} cannot be released: ${remote.url} has no such branch (${name}).`,
-    "A release is made of what the release branch holds, so that nothing reaches production that nobody else can see.",
-    "Push or merge the commit first (git push), or name the branch that releases are made of: --branch",
+    "Releases are made only from the release branch, so that nothing reaches production that nobody else can see.",
+    "Push or merge the commit first (git push), or name the branch to release from: --branch",
   )
 }
 
 function notAsked(version: string, why: string): UserError {
   return new UserError(
-    `The remote could not be asked whether a newer version than ${version} was claimed meanwhile.`,
+    `The remote could not be asked whether a newer version than ${version} was claimed in the meantime.`,
     why,
     "Nothing is lost: run the same command again once the remote answers.",
   )
@@ -124,7 +124,7 @@ async function decideAt(
   return { head, decision, version: decision.next ?? decision.current ?? "" }
 }
 
-/** HEAD with a whole history: completed from the remote if there is a token, else refused if parts are missing. */
+/** HEAD with a complete history: fetched from the remote if there is a token, refused if parts are still missing. */
 async function wholeHead(
   { history, source }: Repository,
   { tagPrefix: prefix, branch: name }: Settings,

@@ -1,7 +1,7 @@
 /** One commit, as `git log` gives it. */
 export type Commit = { sha: string; parents: string[]; message: string }
 
-/** What a commit's message says by Conventional Commits 1.0.0. */
+/** What a commit's message says according to Conventional Commits 1.0.0. */
 export type Message = {
   /** The first line. */
   subject: string
@@ -12,7 +12,7 @@ export type Message = {
   breaking: boolean
   /** The text of the `BREAKING CHANGE` footer, its first line. */
   breakingNote?: string
-  /** The value of a `Release-As` footer, as it stands there. */
+  /** The value of a `Release-As` footer, as written. */
   releaseAs?: string
   /** Commits that this one reverts; `since` is the mainline parent if the reverted commit is a merge. */
   reverts: { sha: string; since?: string }[]

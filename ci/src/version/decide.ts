@@ -6,15 +6,15 @@ import type { Commit } from "./conventional-commit.js"
 
 export type Bump = "none" | "patch" | "minor" | "major" | "initial" | "override"
 
-/** What is known of the history, all that a decision needs. */
+/** What is known about the history: all that a decision needs. */
 export type History = {
   /** Version tags merged into HEAD, highest first. */
   merged: VersionTag[]
-  /** Those of them that stand on HEAD itself, highest first. */
+  /** Those of them that are on HEAD itself, highest first. */
   atHead: VersionTag[]
   /** Version tags on commits that come after HEAD, highest first. */
   ahead: VersionTag[]
-  /** Every version tag known, here or at the remote. */
+  /** Every version tag known, here or on the remote. */
   known: VersionTag[]
   /** The commits since the base, the newest first. */
   commits: Commit[]
@@ -24,18 +24,18 @@ export type History = {
 export type Decision = {
   /** The last released version merged into HEAD; null before the first release. */
   current: string | null
-  /** The version that a release of HEAD makes; null if there is nothing to release. */
+  /** The version that a release of HEAD would make; null if there is nothing to release. */
   next: string | null
   bump: Bump
   reason: string
-  /** The tag that `current` stands on. */
+  /** The tag that `current` comes from. */
   base: string | null
   commits: ClassifiedCommit[]
   /** A released version whose commit comes after HEAD: HEAD is out of date. */
   supersededBy: string | null
 }
 
-/** The highest release among version tags; a pre-release is none. */
+/** The highest release among version tags; a pre-release is not one. */
 export function highestRelease(tags: VersionTag[]): VersionTag | undefined {
   return tags.find(({ version }) => !isPrerelease(version))
 }
@@ -48,8 +48,8 @@ export function chooseBase({ atHead, merged }: Pick<History, "merged" | "atHead"
 /**
  * Decides the version of HEAD. Pure: the same history gives the same answer everywhere.
  *
- * @param options.lost true after a claim was lost to a commit outside HEAD's history: the next number that is free is taken then
- * @param options.release true if a release asks: a HEAD that is out of date is then said to be so, although its number is taken
+ * @param options.lost true after a claim was lost to a commit outside HEAD's history: the next free number is taken
+ * @param options.release true if a release asks: then an outdated HEAD is reported as such, even if its number is taken
  * @throws UserError if `Release-As` is malformed or not greater, or the number belongs to a commit outside HEAD's history
  */
 export function decide(history: History, { lost = false, release = false } = {}): Decision {
@@ -75,7 +75,7 @@ export function decide(history: History, { lost = false, release = false } = {})
 
 function nextFree(version: string, bump: Bump, history: History): string {
   const { known } = history
-  // A number that somebody asked for is that number, or none.
+  // A number that somebody asked for is not replaced by another one.
   if (bump === "override") refuseTaken(version, history)
   const step = bump === "major" || bump === "minor" ? bump : "patch"
   let free = version
@@ -119,8 +119,7 @@ function override(
 ): Pick<Decision, "next" | "bump" | "reason"> {
   const asked = commit.parsed.releaseAs ?? ""
   const where = `Commit ${commit.sha.slice(0, 7)} asks for "Release-As: ${asked.slice(0, 60)}"`
-  const remedy =
-    "Make a commit (it can be empty: git commit --allow-empty) with a Release-As footer that is greater."
+  const remedy = "Make a commit (it can be empty: git commit --allow-empty) with a greater Release-As footer."
   if (semver.valid(asked) !== asked || isPrerelease(asked)) {
     throw new UserError(`${where}, which is not a version.`, "It takes X.Y.Z, such as 2.0.0.", remedy)
   }
@@ -130,7 +129,7 @@ function override(
   return { next: asked, bump: "override", reason: `Release-As in ${commit.sha.slice(0, 7)}` }
 }
 
-/** Versions only rise: the result must be greater than every pre-release that is merged (SemVer 2.0.0, item 11). */
+/** Versions only go up: the result must be greater than every pre-release that is merged (SemVer 2.0.0, item 11). */
 function above(version: string, prerelease?: string): string {
   if (prerelease === undefined || semver.gt(version, prerelease)) return version
   const { major, minor, patch } = semver.parse(prerelease) as semver.SemVer
@@ -147,8 +146,8 @@ function refuseTaken(next: string, { known, merged }: History): void {
   if (!taken || merged.some(({ tag }) => tag === taken.tag)) return
   const highest = highestRelease(known)?.version ?? next
   throw new UserError(
-    `${next} is taken: the tag ${taken.tag} stands on a commit outside HEAD's history.`,
-    "Two different commits cannot have one version.",
+    `${next} is taken: the tag ${taken.tag} is on a commit outside HEAD's history.`,
+    "Two different commits cannot have the same version.",
     `Merge that commit, or choose the number: git commit --allow-empty -m "chore: release" -m "Release-As: ${semver.inc(highest, "patch")}"`,
   )
 }

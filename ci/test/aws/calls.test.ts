@@ -9,7 +9,7 @@ import { type Aws, ecr, ecs, logs, pages, sts } from "../../src/aws/clients.js"
 import { explained } from "../../src/aws/errors.js"
 import { history } from "../../src/history.js"
 
-// The SDK sends over HTTP here, to a server of the test's own. The limits are small; no test measures them.
+// The SDK sends over HTTP here, to the test's own server. The limits are small; no test measures them.
 const limits = { connect: 500, answer: 200, call: 1200 }
 
 let server: Server
@@ -51,14 +51,14 @@ const hanging: [string, RequestListener][] = [
 ]
 
 describe.each(clients)("a call to %s", (_, call) => {
-  it.each(hanging)("ends where the answer stops %s", async (_, listener) => {
+  it.each(hanging)("ends if the answer stops %s", async (_, listener) => {
     const aws = await answering(listener)
     await expect(explained(aws, () => call(aws))).rejects.toThrow(
-      `${aws.endpoint} does not answer.\nThe call was not done after 1.2 s, retries included.`,
+      `${aws.endpoint} does not answer.\nThe call did not finish within 1.2 s, retries included.`,
     )
   })
 
-  it("is tried again where an attempt hung", async () => {
+  it("is tried again if an attempt hung", async () => {
     let attempts = 0
     const aws = await answering(
       (_, answer) => {
@@ -72,16 +72,16 @@ describe.each(clients)("a call to %s", (_, call) => {
     expect(attempts).toBe(3)
   })
 
-  it.each([200, 302, 403])("says that a page with the status %d is none of AWS's answers", async status => {
+  it.each([200, 302, 403])("says that a page with the status %d is not an answer from AWS", async status => {
     const aws = await answering((_, answer) =>
       answer.writeHead(status, { "content-type": "text/html; charset=utf-8" }).end("<html>"),
     )
     await expect(explained(aws, () => call(aws))).rejects.toThrow(
-      `The answer from ${aws.endpoint} cannot be read.\nAn HTML page with the status ${status} came instead.\n→`,
+      `The answer from ${aws.endpoint} cannot be read.\nIt is an HTML page with the status ${status}.\n→`,
     )
   })
 
-  it("says that an answer which breaks off cannot be read", async () => {
+  it("says that a truncated answer cannot be read", async () => {
     const aws = await answering((_, answer) => answer.writeHead(200, json).end('{"clusterArns": ["arn:'))
     const error = await explained(aws, () => call(aws)).catch((it: Error) => it)
     expect((error as Error).message).toMatch(
@@ -90,7 +90,7 @@ describe.each(clients)("a call to %s", (_, call) => {
   })
 })
 
-it("a gateway's page is asked past, as a gateway's error is", async () => {
+it("a gateway's page is retried, like a gateway's error", async () => {
   let attempts = 0
   const aws = await answering(
     (_, answer) => {
@@ -114,7 +114,7 @@ describe("a list", () => {
     )
   })
 
-  it("that always goes on is refused", async () => {
+  it("that never ends is refused", async () => {
     let page = 0
     const read = async () => ({ nextToken: String(page++) })
     const all = async () => {

@@ -19,7 +19,7 @@ describe("what AWS refuses", () => {
     ])
   })
 
-  it("tells how to pass a role", () => {
+  it("says how to pass a role", () => {
     const text =
       "User: arn:aws:iam::1:user/ci is not authorized to perform: iam:PassRole on resource: arn:aws:iam::1:role/task because …"
     expect(message("AccessDeniedException", text)).toContain("with the condition iam:PassedToService")
@@ -36,9 +36,9 @@ describe("what AWS refuses", () => {
     [
       "InvalidSignatureException",
       "Signature expired: 20250101T000000Z is now earlier than",
-      /^AWS refused the request's time.*clock/s,
+      /^AWS refused the request's timestamp.*clock/s,
     ],
-    ["RequestTimeTooSkewed", "", /^AWS refused the request's time/],
+    ["RequestTimeTooSkewed", "", /^AWS refused the request's timestamp/],
     ["CredentialsProviderError", "", /^There are no AWS credentials/],
     ["ClusterNotFoundException", "", /^There is no ECS cluster "prod" in eu-north-1.*--region/s],
     ["ServiceNotFoundException", "", /^There is no service "web" in the ECS cluster "prod"/],
@@ -46,7 +46,7 @@ describe("what AWS refuses", () => {
     ["RepositoryNotFoundException", "", /^There is no ECR repository "web" in eu-north-1/],
     ["ImageNotFoundException", "", /^The image is not in the ECR repository "web"/],
     ["UpdateInProgressException", "", /^ECS is still working on an earlier update/],
-    ["ThrottlingException", "Rate exceeded", /^AWS throttles the calls.*run the same command again/s],
+    ["ThrottlingException", "Rate exceeded", /^AWS is throttling the calls.*run the same command again/s],
     [
       "InvalidParameterException",
       "Bad subnet",
@@ -62,14 +62,14 @@ describe("what AWS refuses", () => {
     )
   })
 
-  it("tells AWS's own failure from a refusal", () => {
+  it("distinguishes AWS's own failure from a refusal", () => {
     expect(message("ServerException", "", { $fault: "server" })).toMatch(
       /^AWS failed to answer about the service "web"/,
     )
   })
 })
 
-describe("what is no answer of AWS's", () => {
+describe("what is not an answer from AWS", () => {
   it("names the endpoint that does not answer", () => {
     const refused = Object.assign(
       new AggregateError([Object.assign(new Error("x"), { code: "ECONNREFUSED" })], ""),
@@ -79,11 +79,11 @@ describe("what is no answer of AWS's", () => {
     )
     const { message: text } = explain(refused, { ...about, endpoint: "http://127.0.0.1:9" }) as Error
     expect(text).toBe(
-      "http://127.0.0.1:9 does not answer.\nECONNREFUSED\n→ Check that the endpoint runs and that the address is right.",
+      "http://127.0.0.1:9 does not answer.\nECONNREFUSED\n→ Check that the endpoint is running and that the address is right.",
     )
   })
 
-  it("names the region where its name has no address", () => {
+  it("names the region if its name has no address", () => {
     const unknown = Object.assign(new Error("getaddrinfo ENOTFOUND ecs.eu-nort-1.amazonaws.com"), {
       code: "ENOTFOUND",
     })
@@ -92,7 +92,7 @@ describe("what is no answer of AWS's", () => {
     )
   })
 
-  it("is a user's error on the wire too", async () => {
+  it("is a user error on the wire too", async () => {
     ecs.restore()
     const nowhere = { ...aws, endpoint: "http://127.0.0.1:9" }
     const target = await open(nowhere, { cluster: "prod", service: "web" })
@@ -101,7 +101,7 @@ describe("what is no answer of AWS's", () => {
     ).rejects.toThrow(/^http:\/\/127\.0\.0\.1:9 does not answer/)
   }, 30_000)
 
-  it("lets a user's error and a defect through as they are", async () => {
+  it("passes a user error and a defect through unchanged", async () => {
     const own = new UserError("mine")
     const defect = new TypeError("undefined is not a function")
     expect(explain(own, about)).toBe(own)

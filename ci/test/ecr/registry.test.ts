@@ -13,7 +13,7 @@ import { aws, ecr, uri } from "../ecs/mock.js"
 const commit = "c".repeat(40)
 const digest = (letter: string) => `sha256:${letter.repeat(64)}`
 
-/** A repository with tags, and how long its calls take: a random number of turns, so that those at once mix. */
+/** A repository with tags, and how long its calls take: a random number of turns, so that concurrent calls interleave. */
 let tags: Map<string, string>
 const turns = async () => {
   for (let left = Math.random() * 6; left > 0; left--) await new Promise(setImmediate)
@@ -50,7 +50,7 @@ function repository() {
     set(imageTag, imageManifest)
     return {}
   })
-  /** What an engine's push does to it; its digest is its own, as no two builds are the same. */
+  /** What an engine's push does to it; each push gets a new digest, as no two builds are the same. */
   return (own: string): Container => {
     const image = {
       withRegistryAuth: () => image,
@@ -91,7 +91,7 @@ test("a version's tag on an image that this commit did not make is refused, befo
   const registry = await Registry.open(aws, "web")
   const build = () => Promise.reject(new Error("it was built"))
   await expect(registry.push(build, "1.2.3", commit)).rejects.toThrow(
-    /1\.2\.3 is in the registry already, with another image[\s\S]*→ .*Release-As/,
+    /1\.2\.3 is already in the registry, with another image[\s\S]*→ .*Release-As/,
   )
 })
 

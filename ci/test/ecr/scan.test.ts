@@ -45,7 +45,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-it("waits for the scan and lets an image pass that has nothing so bad", async () => {
+it("waits for the scan and passes an image that has nothing that bad", async () => {
   ecr
     .on(DescribeImageScanFindingsCommand)
     .rejectsOnce(failure("ScanNotFoundException", "not yet"))
@@ -96,7 +96,7 @@ it("reads the findings of enhanced scanning", async () => {
   )
 })
 
-describe("where ECR has no scan of the image", () => {
+describe("if ECR has no scan of the image", () => {
   const none = failure("ScanNotFoundException", "none")
 
   it("starts one, once, and waits for it", async () => {
@@ -132,18 +132,18 @@ describe("where ECR has no scan of the image", () => {
     ["AccessDeniedException", "not authorized to perform: ecr:StartImageScan"],
     ["LimitExceededException", "The scan quota per image has been exceeded"],
     ["UnsupportedImageTypeException", "not a supported image"],
-  ])("refuses the image where none starts (%s), and says how to turn scanning on", async (name, why) => {
+  ])("refuses the image if none starts (%s), and says how to turn scanning on", async (name, why) => {
     ecr.on(DescribeImageScanFindingsCommand).rejects(none)
     ecr.on(StartImageScanCommand).rejects(failure(name, why))
     const { message } = await rejection(gate())
     expect(message.split("\n")).toEqual([
-      "ECR has no scan of the image in web, and started none: it is not deployed.",
+      "ECR has no scan of the image in web, and did not start one: it is not deployed.",
       why,
       expect.stringMatching(/aws ecr put-registry-scanning-configuration .*"filter":"web".*start-image-scan/),
     ])
   })
 
-  it("refuses the image where the scan that was started never shows", async () => {
+  it("refuses the image if the scan that was started never shows up", async () => {
     ecr.on(DescribeImageScanFindingsCommand).rejects(none)
     expect((await rejection(gate())).message).toMatch(/^ECR's scan is not done after 60 s \(not begun\)/)
     expect(ecr.commandCalls(StartImageScanCommand)).toHaveLength(1)
@@ -159,7 +159,7 @@ it("refuses what a scan cannot judge", async () => {
   )
 })
 
-it("does not wait for ever", async () => {
+it("does not wait forever", async () => {
   ecr.on(DescribeImageScanFindingsCommand).resolves({ imageScanStatus: { status: "PENDING" } })
   expect((await rejection(gate())).message).toMatch(/^ECR's scan is not done after 60 s \(PENDING\)/)
 })
@@ -172,7 +172,7 @@ describe("severities", () => {
     expect(atOrAbove(findings, "UNDEFINED")).toHaveLength(4)
   })
 
-  it("that are not known count as the worst", () => {
+  it("that are unknown count as the worst", () => {
     expect(atOrAbove([{ name: "new", severity: "CATASTROPHIC" }, ...findings], "CRITICAL")[0]?.name).toBe(
       "new",
     )
@@ -186,7 +186,7 @@ describe("severities", () => {
     await expect(gate("severe")).rejects.toThrow("not a severity")
   })
 
-  it("decide a complete scan alone", () => {
+  it("decide only a complete scan", () => {
     expect(decideScan({ status: "IN_PROGRESS", findings }, "HIGH")).toBe("wait")
     expect(decideScan({ status: "ACTIVE", findings }, "HIGH")).toBe("refuse")
     expect(decideScan({ status: "COMPLETE", findings: [] }, "HIGH")).toBe("pass")

@@ -127,7 +127,7 @@ export type World = {
   /** The service as it is from so many seconds on. After an update the `updated` script runs, from that moment. */
   before: Service
   updated?: [number, Service][]
-  /** The service as UpdateService answers; the first of `updated` where it is left out. */
+  /** The service as UpdateService answers; the first of `updated` if left out. */
   answer?: Service
   definitions: { definition: TaskDefinition; tags?: Tag[] }[]
   stopped?: Task[]

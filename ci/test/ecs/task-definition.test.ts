@@ -33,7 +33,7 @@ describe("the task definition of a release", () => {
     expect(registration.volumes).toEqual([{ name: "data" }])
   })
 
-  it("has no read-only and no empty field", () => {
+  it("has no read-only and no empty fields", () => {
     expect(Object.keys(patch(current, [], release).registration).sort()).toEqual([
       "containerDefinitions",
       "cpu",
@@ -50,7 +50,7 @@ describe("the task definition of a release", () => {
     expect(current).toEqual(copy)
   })
 
-  it("gets the variable where it had none", () => {
+  it("gets the variable if it had none", () => {
     const bare = definition(1, "a", "1.0.0", { containerDefinitions: [{ name: "app", image: image("a") }] })
     expect(patch(bare, [], release).registration.containerDefinitions?.[0]?.environment).toEqual([
       { name: "APP_VERSION", value: "1.1.0" },
@@ -71,7 +71,7 @@ describe("the task definition of a release", () => {
     ])
   })
 
-  it("is unchanged only where both image and version are", () => {
+  it("is unchanged only if both image and version are", () => {
     const same = { ...release, image: image("a") }
     expect(patch(current, [], { ...same, version: "1.0.0" })).toMatchObject({ unchanged: true, diff: [] })
     expect(patch(current, [], same)).toMatchObject({
@@ -95,7 +95,7 @@ describe("the container of a release", () => {
     expect(containers?.[1]?.image).toBe(image("b"))
   })
 
-  it("has to be named where there are several", () => {
+  it("has to be named if there are several", () => {
     expect(() => chooseContainer(two)).toThrow(
       /has 2 containers.*\nThey are: proxy, app\.\n→ Set --container/s,
     )
@@ -106,10 +106,10 @@ describe("the container of a release", () => {
   })
 })
 
-describe("whether two definitions say the same", () => {
+describe("whether two definitions are the same", () => {
   const one = definition(1, "a", "1.0.0")
 
-  it("looks at no read-only field and no order of variables or keys", () => {
+  it("ignores read-only fields and the order of variables or keys", () => {
     const other = definition(7, "a", "1.0.0")
     const [container] = other.containerDefinitions ?? []
     container?.environment?.reverse()
@@ -176,7 +176,7 @@ describe("fields that the SDK does not know", () => {
   })
 })
 
-describe("a revision's reading", () => {
+describe("reading a revision", () => {
   it("gives version, commit and what became of it", () => {
     const tags = [
       { key: "ecs-release:commit", value: "abc" },

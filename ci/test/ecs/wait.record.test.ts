@@ -100,14 +100,14 @@ describe("a record of an earlier deployment of the same revision", () => {
     await expect(settle(run())).resolves.toMatchObject({ word: "completed" })
   })
 
-  it("decides nothing where ECS never lists ours", async () => {
+  it("decides nothing if ECS never lists ours", async () => {
     const done = service([{ ...shifting, rolloutState: "COMPLETED" }], blueGreen)
     play({ ...shifts, updated: [...shifts.updated, [40, done]], definitions: [...registered] })
     records([earlier])
     await expect(settle(run())).resolves.toMatchObject({ word: "completed" })
   })
 
-  it("decides nothing where another deployment is primary (rolling)", async () => {
+  it("decides nothing if another deployment is primary (rolling)", async () => {
     const busy = deployment("new", 2, { rolloutState: "IN_PROGRESS", createdAt })
     const next = deployment("next", 3, { rolloutState: "IN_PROGRESS" })
     play({

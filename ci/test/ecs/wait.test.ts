@@ -110,7 +110,7 @@ describe("a blue/green deployment", () => {
     ])
   })
 
-  it("that ECS takes back ends as rolled back, when that is done", async () => {
+  it("that ECS rolls back ends as rolled back, once that is done", async () => {
     const rollback = { reason: "Service deployment rolled back because of a CloudWatch alarm" }
     const scene = world("BLUE_GREEN")
     scene.updated?.push([60, service([old], strategy("BLUE_GREEN"))])
@@ -122,7 +122,7 @@ describe("a blue/green deployment", () => {
     ])
     const error = await rejection(run())
     expect(error.message).toMatch(
-      /^rolled back: 1\.1\.0 failed on prod\/web and ECS went back; 1\.0\.0 \(web:1\) serves\n/,
+      /^rolled back: 1\.1\.0 failed on prod\/web and ECS went back; 1\.0\.0 \(web:1\) is live\n/,
     )
     expect(error.message).toContain(rollback.reason)
     expect(lines.join("\n")).toContain(`service deployment: ROLLBACK_IN_PROGRESS: ${rollback.reason}`)
@@ -197,14 +197,14 @@ describe("AWS that stops answering", () => {
     expect((await rejection(run({ timeoutSeconds: 60 }))).message).toMatch(/^timed out after 120 s/)
   })
 
-  it("from the first look on ends the run, and the error says that ECS goes on", async () => {
+  it("from the first look on ends the run, and the error says that ECS continues", async () => {
     play(world("BLUE_GREEN"))
     ecs
       .on(DescribeServicesCommand)
       .resolvesOnce({ services: [service([old])] })
       .callsFake(() => never)
     expect((await rejection(run({ timeoutSeconds: 60 }))).message).toBe(
-      "AWS did not answer for 120 s.\nThe deployment goes on in ECS: run the same command again to follow it.",
+      "AWS did not answer for 120 s.\nThe deployment continues in ECS: run the same command again to follow it.",
     )
   })
 })
@@ -217,7 +217,7 @@ describe("one look", () => {
     expect(judge(followed, initialState(), observation).judgement).toBeUndefined()
   })
 
-  it("ends as failed where the service is being deleted", () => {
+  it("ends as failed if the service is being deleted", () => {
     const observation = { service: service([], { status: "DRAINING" }), elapsed: 3 }
     expect(judge(followed, initialState(), observation).judgement).toMatchObject({
       word: "failed",
@@ -225,7 +225,7 @@ describe("one look", () => {
     })
   })
 
-  it("takes no event from before the deployment for its failure", () => {
+  it("does not mistake an event from before the deployment for its failure", () => {
     const events = [{ id: "1", message: "(service web) deployment failed: tasks failed to start." }]
     const observation = { service: service([deployment("next", 3, {})], { events }), elapsed: 300 }
     const looks = (known: string[]) => {
@@ -236,14 +236,14 @@ describe("one look", () => {
     expect(looks([])).toBe("rolled back")
   })
 
-  it("takes no event about another deployment for its failure", () => {
+  it("does not mistake an event about another deployment for its failure", () => {
     const events = [{ id: "1", message: "(service web) (deployment ecs-svc/next) deployment failed: alarm" }]
     const observation = { service: service([deployment("next", 3, {})], { events }), elapsed: 300 }
     const first = judge(followed, { ...initialState(), seen: true }, observation)
     expect(judge(followed, first.state, observation).judgement?.word).toBe("superseded")
   })
 
-  it("prints nothing where nothing changed", () => {
+  it("prints nothing if nothing changed", () => {
     const observation = { service: service([deployment("new", 2, {})]), elapsed: 3 }
     const first = progress(followed, { events: new Set() }, observation)
     expect(first.lines).toHaveLength(1)

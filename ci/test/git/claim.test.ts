@@ -70,7 +70,7 @@ async function listening<S extends Server>(server: S): Promise<number> {
 const url = (through = port) => `git://127.0.0.1:${through}/remote.git`
 const held = (tag: string) => git(remote, ["rev-parse", "-q", "--verify", `refs/tags/${tag}`])
 
-test("of two commits that claim one number at once one wins, a hundred times", async () => {
+test("of two commits that claim the same number at once one wins, a hundred times", async () => {
   const numbers = Array.from({ length: 100 }, (_, i) => `v0.0.${i}`)
   const contend = async (tag: string) => {
     const [a, b] = await Promise.all([
@@ -136,7 +136,7 @@ test("a remote that is gone is an error that says so", async () => {
   await expect(found).rejects.toThrow(/cannot be claimed at git:[\s\S]*refused[\s\S]*→ Nothing is lost/)
 })
 
-test("a push whose answer is lost half-way is no failure: the remote is asked who holds the tag", async () => {
+test("a push whose answer is lost is not a failure: the remote is asked who holds the tag", async () => {
   let cut = 0
   const proxy: Server = createServer(client => {
     const upstream = connect(port, "127.0.0.1")

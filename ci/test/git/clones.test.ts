@@ -92,7 +92,7 @@ test("a shallow clone is known as one, and completed from the remote", async () 
   expect(await readHead(shell, "")).toMatchObject({ shallow: false, merged: [{}, {}] })
 })
 
-test("a clone's own tags, that were never pushed, and stale locks count for nothing once the remote is asked", async () => {
+test("a clone's own tags that were never pushed, and stale locks, count for nothing once the remote is asked", async () => {
   const place = clone("own-tags")
   git(place, ["tag", "v7.0.0", "HEAD~1"])
   git(place, ["tag", "-d", "v1.3.0"])
@@ -106,7 +106,7 @@ test("a clone's own tags, that were never pushed, and stale locks count for noth
   })
 })
 
-test("the release branch is asked for by name, and one that is not there is said to be so", async () => {
+test("the release branch is asked for by name, and one that does not exist is reported", async () => {
   const place = clone("branches")
   const { shell } = await localHistory(place)
   expect(await fetchHistory(shell, url, "", { branch: "main" })).toEqual({ hasBranch: true })

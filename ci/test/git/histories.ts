@@ -51,7 +51,7 @@ const environment = {
   GIT_COMMITTER_EMAIL: "a@example.com",
 }
 
-/** Runs git in a folder, with nothing of the machine's own settings. */
+/** Runs git in a folder, with none of the machine's own settings. */
 export function git(
   cwd: string,
   args: string[],

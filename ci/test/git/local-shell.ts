@@ -31,7 +31,7 @@ export function localShell(cwd: string, environment: Record<string, string> = {}
     })
 }
 
-/** The history of a clone as the module opens it, but for the container. */
+/** The history of a clone as the module opens it, except for the container. */
 export async function localHistory(clone: string, { prefix = "", environment = {} } = {}) {
   const source = await inspect(localShell(clone), prefix)
   const [cwd, files] = [mkdtempSync(join(folder, "history-")), mkdtempSync(join(folder, "import-"))]
@@ -43,7 +43,7 @@ export async function localHistory(clone: string, { prefix = "", environment = {
   return { shell, source, cwd }
 }
 
-/** The version of a clone, as the module finds it but for the container. */
+/** The version of a clone, as the module finds it, except for the container. */
 export async function versionOfClone(clone: string, { path = "", prefix = "" } = {}) {
   const { shell } = await localHistory(clone, { prefix })
   const head = await readHead(shell, prefix)

@@ -115,7 +115,7 @@ describe("nothing of the source's configuration is honoured", () => {
     expect(readFileSync(join(folder, `context-${count}/lib/inside`), "utf8")).toBe("inner change\n")
   })
 
-  test("files in its git directory that lead elsewhere are written through by nothing", async () => {
+  test("nothing writes through files in its git directory that lead elsewhere", async () => {
     const path = repository()
     const victim = join(folder, "victim")
     writeFileSync(victim, "mine\n")
@@ -208,7 +208,7 @@ test("tags that name no version break nothing, and names and values forge nothin
   expect((await readHead(shell, "")).merged.map(({ tag }) => tag)).toEqual(["v1.2.3"])
 })
 
-test("a fetch says what is here already, also without a version tag", async () => {
+test("a fetch says what is already here, even without a version tag", async () => {
   const { shell } = await localHistory(repository())
   expect((await shell("git for-each-ref --format='%(refname)'")).stdout).toBe("refs/ecs-release/head\n")
 })
@@ -216,7 +216,7 @@ test("a fetch says what is here already, also without a version tag", async () =
 describe("a source that cannot be read says why", () => {
   const error = (path: string) => localHistory(path).then(String, String)
 
-  test("no repository, none with commits, a linked work tree whose repository is elsewhere", async () => {
+  test("not a repository, no commits, a linked work tree whose repository is elsewhere", async () => {
     const none = join(folder, "none")
     mkdirSync(none)
     expect(await error(none)).toMatch(/is not a git repository[\s\S]*--source/)

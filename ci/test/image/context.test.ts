@@ -88,7 +88,7 @@ test("every file has the commit's date and a plain mode", async () => {
   expect([mtime.toISOString(), mode & 0o777]).toEqual(["2025-01-01T00:00:00.000Z", 0o644])
 })
 
-test("a checkout with CRLF line ends is clean, and the commit's own line ends are built", async () => {
+test("a checkout with CRLF line endings is clean, and the commit's own line endings are built", async () => {
   write("unix", "one\ntwo\n")
   write("dos", "one\r\ntwo\r\n")
   commit()
@@ -100,7 +100,7 @@ test("a checkout with CRLF line ends is clean, and the commit's own line ends ar
   expect((await context()).files).toEqual({ unix: "one\ntwo\n", dos: "one\r\ntwo\r\n" })
 })
 
-test("line ends that .gitattributes asks for are built", async () => {
+test("line endings that .gitattributes asks for are built", async () => {
   write(".gitattributes", "*.bat eol=crlf\n")
   write("run.bat", "one\r\n")
   commit()
@@ -199,7 +199,7 @@ test("a script that cannot read the files fails, whichever part of it does", asy
   await expect(context()).rejects.toThrow(/The commit's files cannot be read/)
 })
 
-test("odd names: leading dashes, spaces at the end, letters of all the world, line ends in folders", async () => {
+test("odd names: leading dashes, trailing spaces, letters of any script, line breaks in folders", async () => {
   const names = ["-rf", "--", "-d/-x", "é/日本 ", "a\nb/c", "\\t"]
   for (const name of names) write(name, "before\n")
   commit()

@@ -27,7 +27,7 @@ describe("a commit's header", () => {
     "* feat: a",
     ": a",
     "",
-  ])("%j is no conventional one", message => expect(parseMessage(message).type).toBeUndefined())
+  ])("%j is not a conventional one", message => expect(parseMessage(message).type).toBeUndefined())
 })
 
 describe("a breaking change", () => {
@@ -50,7 +50,7 @@ describe("a breaking change", () => {
     "fix: a\n\n* feat!: b",
     "Merge branch 'x'\n\nBREAKING CHANGE: b",
     "feat !: a",
-  ])("%j is none", message => expect(parseMessage(message).breaking).toBe(false))
+  ])("%j is not one", message => expect(parseMessage(message).breaking).toBe(false))
 
   test("keeps its note", () =>
     expect(parseMessage("fix: a\n\nBREAKING CHANGE: use b").breakingNote).toBe("use b"))
@@ -73,7 +73,7 @@ describe("a revert", () => {
     expect(parseMessage(message)).toMatchObject({ type: "revert", reverts })
   })
 
-  test("is none where another commit talks of one", () =>
+  test("is not one if another kind of commit mentions one", () =>
     expect(parseMessage(`fix: a\n\nThis reverts commit ${sha}.`).reverts).toEqual([]))
 })
 

@@ -28,18 +28,18 @@ test.each([
   ["fix: a", ["v1.2.4", "v1.2.5"], "1.2.6"],
   ["feat: a", ["v1.3.0"], "1.4.0"],
   ["feat!: a", ["v2.0.0"], "3.0.0"],
-])("who loses the number of %j to %j takes the next one, %s", (message, known, next) =>
+])("losing the number of %j to %j takes the next one, %s", (message, known, next) =>
   expect(decide(history({ merged: ["v1.2.3"], known }, message), { lost: true }).next).toBe(next),
 )
 
-test("who loses a number that Release-As asked for gets no other one", () =>
+test("losing a number that Release-As asked for gives no other one", () =>
   expect(() =>
     decide(history({ merged: ["v1.2.3"], known: ["v2.0.0"] }, "chore: go\n\nRelease-As: 2.0.0"), {
       lost: true,
     }),
   ).toThrow(/2\.0\.0 is taken[\s\S]*→ .*Release-As: 2\.0\.1/))
 
-test("who loses to a commit of the same history counts from there", () =>
+test("losing to a commit in the same history counts on from there", () =>
   expect(decide(history({ merged: ["v1.2.4", "v1.2.3"] }, "feat: b"), { lost: true }).next).toBe("1.3.0"))
 
 test("a released commit that comes after HEAD makes HEAD out of date", () => {
@@ -54,7 +54,7 @@ test("a released commit that comes after HEAD makes HEAD out of date", () => {
 test("a pre-release after HEAD does not", () =>
   expect(decide(history({ merged: ["v1.2.3"], ahead: ["v2.0.0-rc.1"] }, "fix: a")).supersededBy).toBeNull())
 
-test("HEAD's own tag is its version, even where a higher one is merged", () =>
+test("HEAD's own tag is its version, even if a higher one is merged", () =>
   expect(decide(history({ merged: ["v2.0.0", "v1.9.9"], atHead: ["v1.9.9"] }))).toMatchObject({
     current: "1.9.9",
     next: null,

@@ -30,7 +30,7 @@ const line = fc.oneof(
 )
 const message = fc.array(line, { maxLength: 6 }).map(lines => lines.join("\n"))
 
-test("no text crashes the parser, and what it says is of the text", () => {
+test("no text crashes the parser, and what it returns is from the text", () => {
   fc.assert(
     fc.property(message, text => {
       const parsed = parseMessage(text)

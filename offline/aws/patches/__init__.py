@@ -1,1 +1,1 @@
-"""What the emulator does otherwise than AWS and a release would notice, put right. Each part has `apply()`."""
+"""Fixes for what the emulator does differently from AWS and a release would notice. Each part has `apply()`."""

@@ -1,18 +1,18 @@
-"""Who may ask the emulator what: it has endpoints that AWS lacks, and a browser on this machine reaches its port."""
+"""Who may ask the emulator what: it has endpoints that AWS lacks, and a browser on this machine can reach its port."""
 
 import ipaddress
 import os
 
 HEALTH = "/_ministack/health"
-# What no public name server answers for, so that no stranger's web page can have it as its own: besides this machine's own
+# Names that no public name server resolves, so that no stranger's web page can use one: besides this machine's own
 # names, a real engine's for services and Docker's for its host.
 PRIVATE = ("localhost", "dagger.local", "docker.internal")
 
 
 def refusal(scope):
-    """None where a request is served, else (status, reason).
+    """None if a request is served, else (status, reason).
 
-    Names without a dot are served too: a container has the emulator under such an alias. What is left out is every name
+    Names without a dot are served too: a container knows the emulator by such an alias. What is refused is every name
     that a stranger's web page may have: pages are kept from reading other hosts' answers, but not from letting their own
     name lead to 127.0.0.1 (DNS rebinding).
     """
@@ -20,13 +20,13 @@ def refusal(scope):
     host, origin = fields.get(b"host", ""), fields.get(b"origin")
     port = str(scope["server"][1])
     if not is_local(host, port):
-        return 403, f"The Host {host!r} is not served: use 127.0.0.1:{port}."
+        return 403, f"The Host {host!r} is not allowed: use 127.0.0.1:{port}."
     if port == os.environ["FRONT_PORT"]:
-        return None  # what other sites may ask of it is for the application to say
+        return None  # the application decides what other sites may ask of it
     if origin is not None and origin != f"http://{host}":
-        return 403, f"A page of {origin} may not use the emulator."
+        return 403, f"A page from {origin} may not use the emulator."
     if scope["path"].startswith("/_") and scope["path"] != HEALTH:
-        return 404, f"{scope['path']} is not there: AWS has nothing like it."
+        return 404, f"{scope['path']} does not exist: AWS has nothing like it."
     return None
 
 

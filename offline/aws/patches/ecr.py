@@ -1,4 +1,4 @@
-"""ECR: a registry that Docker reaches, guards and keeps on disk."""
+"""ECR: a registry that Docker can reach, that needs a login, and that keeps its layers on disk."""
 
 import base64
 import contextlib
@@ -26,7 +26,7 @@ def apply():
 
 
 def follow_the_port():
-    """A repository's URI names the port, which may be another one after a restart."""
+    """A repository's URI names the port, which may change on a restart."""
     original = ecr._repo_shape
     ecr._repo_shape = lambda repo: {**original(repo), "repositoryUri": ecr._repo_uri(repo["repositoryName"])}
 
@@ -83,7 +83,7 @@ def get_authorization_token(_data):
 
 
 def guard_registry():
-    """As on AWS, nothing is pushed or pulled without the token. ECS has it by its execution role."""
+    """As on AWS, nothing is pushed or pulled without the token. ECS gets it through its execution role."""
     serve = ecr.handle_registry_request
     expected = "Basic " + base64.b64encode(f"AWS:{TOKEN}".encode()).decode()
 
@@ -122,7 +122,7 @@ def keep_blobs_on_disk():
 
 
 class Blobs:
-    """All repositories' layers: a directory for each repository. Offers what the emulator uses of a dict."""
+    """All repositories' layers: a directory for each repository. Offers the part of a dict that the emulator uses."""
 
     def __init__(self, root):
         self.root = root

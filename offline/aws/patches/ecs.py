@@ -1,4 +1,4 @@
-"""ECS: what a deployment is followed by - its tasks, its state, the service's events."""
+"""ECS: how a deployment is followed - its tasks, its state, the service's events."""
 
 import functools
 import os
@@ -16,7 +16,7 @@ FAILED_STAYS_SECONDS = 20.0
 def apply():
     # How long a new task must run before it counts.
     ecs._ECS_DEPLOYMENT_STEADY_DELAY = float(os.environ.get("STEADY_SECONDS", "1"))
-    # Inner calls go by the module's names, outer ones by the table of actions: StopTask from outside stays as it is.
+    # Inner calls use the module's names, outer ones the table of actions: StopTask from outside stays as it is.
     for inner, replacement in {
         "_run_task": run_task,
         "_run_docker_container": run_container,
@@ -57,7 +57,7 @@ def create_service(original, data):
 
 
 def update_service(original, data):
-    """UpdateService: refuses a service that isn't ACTIVE. It drains nothing yet, so has no event to say so."""
+    """UpdateService: refuses a service that isn't ACTIVE. Nothing drains yet, so no event says so."""
     service = find_service(data.get("cluster", "default"), data.get("service", ""))
     if service and service.get("status") != "ACTIVE":
         return error_response_json("ServiceNotActiveException", "Service was not ACTIVE.", 400)
@@ -68,7 +68,7 @@ def update_service(original, data):
 
 
 def describe_services(original, data):
-    """DescribeServices: a failed deployment goes some time after the rollback; reasons and events in AWS's words."""
+    """DescribeServices: a failed deployment goes away a while after the rollback; reasons and events in AWS's words."""
     for name in data.get("services", []):
         service = find_service(data.get("cluster", "default"), name)
         if service:
@@ -79,7 +79,7 @@ def describe_services(original, data):
 
 
 def describe_task_definition(original, data):
-    """DescribeTaskDefinition: what isn't set isn't there. The emulator has null and "" for some of it."""
+    """DescribeTaskDefinition: what isn't set is left out. The emulator returns null or "" for some of it."""
     answer = original(data)
     definition = ecs._task_defs.get(ecs._resolve_td_key(data.get("taskDefinition", "")))
     if answer[0] != 200 or not definition:
@@ -91,7 +91,7 @@ def describe_task_definition(original, data):
 # ── Tasks ──
 
 def run_task(original, data):
-    """A service's task is started by its deployment, and the service says so."""
+    """A service's task is started by its deployment, and the service's events say so."""
     group = data.get("group", "")
     if not group.startswith("service:"):
         return original(data)
@@ -107,7 +107,7 @@ def run_task(original, data):
 
 
 def run_container(original, docker_client, container, run_kwargs, **named):
-    """Every task pulls its image by its execution role, one that RunTask starts as well (Amazon ECS task lifecycle)."""
+    """Every task pulls its image with its execution role, also one that RunTask starts (Amazon ECS task lifecycle)."""
     if named.get("auth_config") is None:
         named |= {"refresh_image": True, "auth_config": ecs._resolve_repository_credentials(container)}
     return original(docker_client, container, run_kwargs, **named)
@@ -141,7 +141,7 @@ def mark_task_stopped(original, arn, task, reason, *rest, **named):
 
 
 def task_ip(original, task):
-    """The load balancer sends nothing to a task before it is healthy."""
+    """The load balancer sends nothing to a task until it is healthy."""
     return original(task) if task.get("_startup_stable") else None
 
 
@@ -187,7 +187,7 @@ def record_healthy(original, service_key, task):
 # ── Deployments ──
 
 def complete_deployment(original, cluster, service_key, expected_deployment_id=None):
-    """A deployment that completes is told in the service's events, as is the steady state."""
+    """A completed deployment shows in the service's events, as does the steady state."""
     original(cluster, service_key, expected_deployment_id)
     service = ecs._services.get(service_key)
     if service:
@@ -195,7 +195,7 @@ def complete_deployment(original, cluster, service_key, expected_deployment_id=N
 
 
 def tell_completion(service):
-    """Once for each time. A reader may see the new state before the old tasks are stopped: it gets the events then."""
+    """Once per completion. A reader may see the new state before the old tasks are stopped: it gets the events then."""
     primary = ecs._primary_deployment(service)
     if primary and primary.get("rolloutState") == "COMPLETED" and primary.get("_told") != primary["updatedAt"]:
         primary["_told"] = primary["updatedAt"]

@@ -1,4 +1,4 @@
-"""A target group's health check, asked of a task that has just started."""
+"""A target group's health check, run against a task that has just started."""
 
 import http.client
 import os
@@ -10,10 +10,10 @@ ADDRESS = ecs._task_ip
 
 
 def failure(service, task):
-    """(target group, port, reason) when a check still fails after the patience; None when the task is healthy.
+    """(target group, port, reason) when a check still fails at the deadline; None when the task is healthy.
 
-    The emulator's target groups call every target healthy. On AWS a task gets no traffic before its target group's
-    health check succeeds, and a deployment whose tasks never get there is not completed but replaced and counted.
+    The emulator's target groups report every target as healthy. On AWS a task gets no traffic before its target group's
+    health check succeeds, and a deployment whose tasks never get there doesn't complete: they are replaced and counted.
     """
     patience = float(os.environ.get("HEALTH_SECONDS", "5"))
     for attached in service.get("loadBalancers") or []:
@@ -49,7 +49,7 @@ def check(address, port, group):
 
 
 def accepts(wanted, code):
-    """Whether a matcher such as "200", "200,202" or "200-299" takes the code."""
+    """Whether a matcher such as "200", "200,202" or "200-299" accepts the code."""
     for part in wanted.split(","):
         low, _, high = part.partition("-")
         if int(low) <= code <= int(high or low):

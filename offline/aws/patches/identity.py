@@ -1,4 +1,4 @@
-"""Who may call, and what a right is about."""
+"""Who may call, and which resource a permission is about."""
 
 import contextvars
 import json
@@ -10,7 +10,7 @@ _cluster = contextvars.ContextVar("cluster", default=None)
 
 
 def apply():
-    # AWS knows no key "test", and an account's number is no key. Without this they would all be the root user, and a
+    # AWS knows no key "test", and an account number isn't a key. Without this they would all be the root user, and a
     # pipeline with a wrong key would pass here and fail with UnrecognizedClientException on AWS.
     iam_evaluator.is_root_access_key = lambda key: key == os.environ["AWS_ACCESS_KEY_ID"]
     original, enforce = iam_actions.extract_resource_arn, iam_evaluator.enforce
@@ -24,7 +24,7 @@ def apply():
 
 
 def resource(service, _method, _path, headers, body, _query, region, account):
-    """The resource of a call, as the Service Authorization Reference has it; None where the emulator's own is right.
+    """The resource of a call, as the Service Authorization Reference has it; None if the emulator's own is right.
 
     https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
     """

@@ -1,4 +1,4 @@
-"""What the service runs before its first release, as an image that `cdk deploy` brings along: it only says so."""
+"""What the service runs before its first release, as an image that comes with `cdk deploy`: it only says so."""
 
 import signal
 import sys

@@ -3,7 +3,7 @@ import * as sdk from "@dagger.io/dagger"
 import type ts from "typescript"
 
 /**
- * Runs in a process of its own: the module's code under the SDK's entrypoint, which asks the session what to do.
+ * Runs in its own process: the module's code under the SDK's entrypoint, which asks the session what to do.
  * Arguments: the SDK's generated client, then the files of the module. The working directory is the module's.
  */
 
@@ -14,7 +14,7 @@ const BROWSER = /\/lib\.(dom|webworker|scripthost)\b[^/]*\.d\.ts$/
 process.stdin.once("close", () => process.kill(process.pid, "SIGKILL")).resume()
 
 const [client = "", ...files] = process.argv.slice(2)
-// The bundle that stands for the SDK here has the compiler in it as well.
+// The bundle that stands in for the SDK here has the compiler in it as well.
 narrowScan((sdk as unknown as { ts: typeof ts }).ts.sys, process.cwd(), dirname(client))
 
 try {

@@ -11,7 +11,7 @@ export interface SessionAddress {
 
 /**
  * The session as one run of the module's code sees it. What concerns that run alone (which function to call, with what,
- * and what came of it) is answered here; all else goes to the shared session as it is.
+ * and the result) is answered here; everything else goes to the shared session unchanged.
  */
 export class Endpoint {
   private readonly server: Server
@@ -30,7 +30,7 @@ export class Endpoint {
         outgoing.end(JSON.stringify({ data: null, errors: [{ message: (error as Error).message }] }))
       })
     })
-    // The module may be busy for long between two questions on one connection.
+    // The module may be busy for a long time between two requests on one connection.
     this.server.requestTimeout = 0
     this.server.keepAliveTimeout = 0
   }
@@ -91,7 +91,7 @@ function forward(
   onward.end(body)
 }
 
-/** What a query asks for first; undefined where it is none, which is for the session to say. */
+/** What a query asks for first; undefined if it isn't one, which the session will report. */
 function selectionOf(query: string): SelectionSetNode | undefined {
   try {
     const operation = parse(query, { noLocation: true }).definitions[0]
@@ -123,7 +123,7 @@ export type Fields = Record<string, Record<string, Field>>
 
 /**
  * Answers queries that walk along chains of calls, the only shape the SDK sends. IDs name values that are kept here for as
- * long as this object lives. It knows no schema: whoever asks is the SDK, and a field that is missing is an error.
+ * long as this object lives. It knows no schema: the only caller is the SDK, and a field that is missing is an error.
  */
 export class Chains {
   private readonly kept = new Map<string, Node>()
@@ -133,7 +133,7 @@ export class Chains {
     private readonly prefix: string,
   ) {}
 
-  /** True where the query starts with a field of ours, or loads one of our IDs. */
+  /** True if the query starts with one of our fields, or loads one of our IDs. */
   owns(first: FieldNode): boolean {
     if (first.name.value === "node") return String(argsOf(first).id).startsWith(this.prefix)
     return first.name.value in (this.fields.Query ?? {})

@@ -7,12 +7,12 @@ import type { ModuleFiles } from "./run.js"
 import type { SdkFiles } from "./sdk.js"
 import type { ModuleDef } from "./types.js"
 
-/** Raised when what is kept changes its form. */
+/** Increased when the format of what is kept changes. */
 const FORM = 1
 
 /**
- * A module's types. To ask the module takes seconds, so the answer is kept under the hash of its sources. `log` is told before
- * it is asked. Throws where the module doesn't load.
+ * A module's types. Asking the module takes seconds, so the answer is kept under the hash of its sources. `log` is called before
+ * it is asked. Throws if the module doesn't load.
  */
 export async function moduleTypes(
   module: ModuleFiles,
@@ -27,7 +27,7 @@ export async function moduleTypes(
   log(`module ${module.name}: reading its types…`)
   const { describe } = await import("./run.js")
   const types = await describe(module, sdk)
-  // What is known of older sources goes.
+  // What is known of older sources is deleted.
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
   writeKept(path, types)
@@ -43,13 +43,13 @@ export function sourcesHash(module: ModuleFiles, sdk: SdkFiles): string {
 }
 
 /**
- * What constructors returned. An engine keeps it, since a constructor is to depend on its arguments alone, and so does this: by the
+ * What constructors returned. An engine keeps it, as a constructor should depend on its arguments alone, and so does this: by the
  * module's sources and the arguments. One that sets a secret is not kept, for that secret ends with its session.
  */
 export class Constructed {
   private readonly folder: string
 
-  /** `sources` is the hash of the module's sources; what is known of older ones goes. */
+  /** `sources` is the hash of the module's sources; what is known of older ones is deleted. */
   constructor(stateDir: string, module: string, sources: string) {
     const all = join(stateDir, "constructed", module)
     this.folder = join(all, sources)

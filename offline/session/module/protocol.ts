@@ -18,7 +18,7 @@ export interface Call {
   args: Record<string, unknown>
 }
 
-/** The error a function ended with; `extensions` are what an exec's error knows of itself. */
+/** The error a function ended with; `extensions` are the details of an exec's error. */
 export class FunctionError extends Error {
   constructor(
     message: string,
@@ -28,14 +28,14 @@ export class FunctionError extends Error {
   }
 }
 
-/** How a run hands in what came of it. */
+/** How a run reports its result. */
 export interface Outcome {
   returned(value: unknown): void
   failed(error: FunctionError): void
 }
 
 /**
- * The fields by which the SDK asks what to call and tells the outcome. `call` may come late: who asks for it waits. A call of no
+ * The fields by which the SDK asks what to call and reports the outcome. `call` may come late: requests for it wait. A call of no
  * object at all asks the module to describe itself; the answer is then the ID of a Module, given to `outcome` as that Module.
  */
 export function callFields(moduleName: string, call: Promise<Call | undefined>, outcome: Outcome): Fields {
@@ -91,7 +91,7 @@ interface Named {
 
 /**
  * The fields by which the SDK describes a module: a TypeDef, a Function or the Module grows with each call of a chain, as a
- * new value. Where a thing stands in the sources, and marks for checks, generators and deprecation, are taken and forgotten.
+ * new value. Where a thing is in the sources, and marks for checks, generators and deprecation, are taken and forgotten.
  */
 export const registrationFields: Fields = {
   Query: {

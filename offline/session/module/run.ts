@@ -7,9 +7,9 @@ import { type Call, callFields, type FunctionError, registrationFields } from ".
 import type { SdkFiles } from "./sdk.js"
 import type { ModuleDef } from "./types.js"
 
-/** One run of the module's code, in a process of its own. */
+/** One run of the module's code, in its own process. */
 export interface Run {
-  /** What the call returned: plain values, IDs for objects of the core API. Throws FunctionError where it threw. */
+  /** What the call returned: plain values, IDs for objects of the core API. Throws FunctionError if it threw. */
   result: Promise<unknown>
   /** Settles when the process has ended and all that it printed is out. */
   ended: Promise<void>
@@ -43,7 +43,7 @@ export function startRun(
   return { result, ended, kill: () => stop.abort() }
 }
 
-/** Asks the module to describe itself. Throws with what its process said where it doesn't load. */
+/** Asks the module to describe itself. Throws with what its process printed if it doesn't load. */
 export async function describe(module: ModuleFiles, sdk: SdkFiles): Promise<ModuleDef> {
   const said: string[] = []
   const run = startRun(module, sdk, Promise.resolve(undefined), undefined, line => said.push(line))
@@ -68,8 +68,8 @@ const CHILD = fileURLToPath(new URL("./child.ts", import.meta.url))
 const TSX = import.meta.resolve("tsx")
 
 /**
- * Runs the module's code in a process, with a session of its own, until it ends or `stop` says so. What it prints goes line by
- * line to `log`. Gives the error to show where it ended without a result, once all its lines are out.
+ * Runs the module's code in a process, with its own session, until it ends or `stop` says so. What it prints goes line by
+ * line to `log`. Gives the error to show if it ended without a result, once all its lines are out.
  */
 async function runModule(
   module: ModuleFiles,
@@ -85,7 +85,7 @@ async function runModule(
     {
       cwd: module.sourceDir,
       stdio: ["pipe", "pipe", "pipe"],
-      // As in an engine's container, there is nothing of the user's environment, above all no credentials.
+      // As in an engine's container, nothing of the user's environment is passed, above all no credentials.
       env: {
         PATH: process.env.PATH,
         TMPDIR: process.env.TMPDIR,

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path"
 /** The SDK as the module's process wants it, made once for each version. */
 export interface SdkFiles {
   version: string
-  /** The SDK in one file, with the compiler that it scans with: it loads many times as fast as the hundreds it comes in. */
+  /** The SDK in one file, with the compiler that it scans with: it loads many times faster than the hundreds of files do. */
   bundle: string
   /** Makes the bundle what "@dagger.io/dagger" means to the module, wherever that is. */
   tsconfig: string
@@ -16,10 +16,10 @@ export interface SdkFiles {
   home: string
 }
 
-/** Raised when the files change their form. */
+/** Increased when the files' format changes. */
 const FORM = 4
 
-/** Finds or makes the files under `stateDir`; to make them takes some seconds. */
+/** Finds or makes the files under `stateDir`; making them takes a few seconds. */
 export async function sdkFiles(stateDir: string): Promise<SdkFiles> {
   const require = createRequire(import.meta.url)
   const sdk = join(dirname(require.resolve("@dagger.io/dagger")), "../..")
@@ -77,7 +77,7 @@ async function bundle(compiler: string, folder: string): Promise<void> {
 
 function writeTypes(sdk: string, folder: string): void {
   const client = readFileSync(join(sdk, "dist/src/api/client.gen.d.ts"), "utf8")
-  // The scan looks for core types in a file of this name. Where their fields live is nothing to it.
+  // The scan looks for core types in a file of this name. It doesn't care where their fields live.
   const context = 'import { Context } from "../common/context.js"'
   writeFileSync(join(folder, "client.gen.ts"), client.replace(context, "type Context = unknown"))
   const decorators = ["argument", "check", "enumType", "field", "func", "generate", "object", "up"]
@@ -105,7 +105,7 @@ function putInPlace(building: string, folder: string): void {
   try {
     renameSync(building, folder)
   } catch {
-    // Somebody else was quicker.
+    // Another process was quicker.
     rmSync(building, { recursive: true })
   }
 }

@@ -17,7 +17,7 @@ export interface ModuleSource extends ModuleFiles {
 export function findModule(ref: string | undefined, cwd: string): ModuleSource {
   if (ref && /^[a-z+]+:\/\/|^git@|^github\.com\//.test(ref)) {
     throw new Error(
-      `${ref} is a remote module: offline, modules come from the disk. Clone it and pass its folder.`,
+      `${ref} is a remote module: offline, a module must be on this disk. Clone it and pass its folder.`,
     )
   }
   const dir = ref ? folderOf(resolve(cwd, ref)) : findUp(cwd, "dagger.json")
@@ -33,7 +33,7 @@ export function findModule(ref: string | undefined, cwd: string): ModuleSource {
   }
   const sdk = typeof config.sdk === "string" ? config.sdk : config.sdk?.source
   if (sdk !== "typescript")
-    throw new Error(`the module ${config.name} is in ${sdk}: offline runs modules in TypeScript only.`)
+    throw new Error(`the module ${config.name} is in ${sdk}: offline, only TypeScript modules run.`)
   const sourceDir = join(dir, config.source ?? ".")
   const files = sourceFiles(join(sourceDir, "src"))
   if (files.length === 0)

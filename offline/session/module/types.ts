@@ -58,7 +58,7 @@ export interface ObjectDef {
   description?: string
   fields: FieldDef[]
   functions: FunctionDef[]
-  /** Absent where the class has no constructor of its own. */
+  /** Absent if the class has no constructor of its own. */
   create?: FunctionDef
 }
 
