@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto"
+import { createHash, randomBytes } from "node:crypto"
 import { existsSync, readFileSync, rmSync } from "node:fs"
 import { request } from "node:http"
 import { networkInterfaces } from "node:os"
@@ -36,7 +36,9 @@ export async function startDaemon(log: Log): Promise<string> {
     ["--pidfile", join(machineRunDir(), "docker.pid")],
     ["--bridge", await ensureBridge()],
   ]
-  const daemon = await startDetached("/usr/sbin/dockerd", options.flat(), { logFile: daemonLog() })
+  // The daemon starts itself anew for each layer that it unpacks: most of that time would go into collecting garbage.
+  const env = { ...process.env, GOGC: process.env.GOGC ?? "400" }
+  const daemon = await startDetached("/usr/sbin/dockerd", options.flat(), { logFile: daemonLog(), env })
   writeKept(recordFile(), daemon)
   const deadline = Date.now() + 60_000
   while (isRunning(daemon) && Date.now() < deadline) {
@@ -90,7 +92,7 @@ async function ensureBridge(): Promise<string> {
   const free = SUBNETS.find(subnet => !taken.some(address => address.startsWith(`${subnet}.`))) ?? "172.29"
   const address = free.split(".").length === 2 ? `${free}.0.1/16` : `${free}.1/24`
   for (const step of [
-    ["link", "add", bridge, "type", "bridge"],
+    ["link", "add", bridge, "address", hardwareAddress(), "type", "bridge"],
     ["address", "add", address, "dev", bridge],
     ["link", "set", bridge, "up"],
   ]) {
@@ -100,8 +102,16 @@ async function ensureBridge(): Promise<string> {
   return bridge
 }
 
-/** An interface's name has at most 15 characters; the daemon of another ECS_RELEASE_HOME needs another bridge. */
-function bridgeName(): string {
+/**
+ * An address for the bridge: one that isn't set follows the containers that come and go, and packets of those that know the old one
+ * are lost. The second bit of the first byte marks it as ours (IEEE 802, locally administered).
+ */
+function hardwareAddress(): string {
+  return [0x02, ...randomBytes(5)].map(byte => byte.toString(16).padStart(2, "0")).join(":")
+}
+
+/** The bridge. An interface's name has at most 15 characters; the daemon of another ECS_RELEASE_HOME needs another bridge. */
+export function bridgeName(): string {
   return `ecsr-${createHash("sha256").update(machineRunDir()).digest("hex").slice(0, 8)}`
 }
 

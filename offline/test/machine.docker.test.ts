@@ -3,7 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type DockerTarget, dockerEnv, ensureDocker, hasImage } from "../machine/docker.js"
-import { daemonAnswers, daemonLog, ownSocket, startDaemon, stopDaemon } from "../machine/dockerd.js"
+import { bridgeName, daemonAnswers, daemonLog, ownSocket, startDaemon, stopDaemon } from "../machine/dockerd.js"
 import { isRoot } from "../machine/home.js"
 import { parseReference, resolveImage } from "../machine/images.js"
 import { isRunning, type Owned, run } from "../machine/process.js"
@@ -49,6 +49,8 @@ describe("Docker", () => {
       try {
         const host = await startDaemon(log)
         expect(await daemonAnswers(host)).toBe(true)
+        // 3: set, so it stays as it is whatever containers come and go (NET_ADDR_SET).
+        expect(readFileSync(`/sys/class/net/${bridgeName()}/addr_assign_type`, "utf8")).toBe("3\n")
         const first = JSON.parse(readFileSync(join(home, "run/docker.json"), "utf8")) as Owned
         process.kill(first.pid, "SIGKILL")
         while (isRunning(first)) await new Promise(resolve => setTimeout(resolve, 10))

@@ -8,10 +8,12 @@ const project = join(import.meta.dirname, "../..")
 const folder = mkdtempSync(join(tmpdir(), "node-"))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-/** npm's package `node` holds the program; outside the project, since an install script of it puts it in its place. */
+/** npm's package `node` holds the program; an install script of it puts it in its place, which this project's settings forbid. */
 function nodeOf(version: number): string {
-  const ask = ["exec", "--yes", `--package=node@${version}`, "--", "node", "-p", "process.execPath"]
-  return execFileSync("npm", ask, { cwd: folder, encoding: "utf8" }).trim()
+  const prefix = join(folder, `${version}`)
+  const flags = ["--ignore-scripts=false", "--no-audit", "--no-fund", "--prefix", prefix]
+  execFileSync("npm", ["install", ...flags, `node@${version}`], { cwd: folder, stdio: "ignore" })
+  return join(prefix, "node_modules/node/bin/node")
 }
 
 test.each([22, 24])(
