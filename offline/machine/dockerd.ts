@@ -71,9 +71,12 @@ export function daemonAnswers(host: string): Promise<boolean> {
 /** Ends our own daemon, if it runs, and with it its containers. Its images stay. */
 export async function stopDaemon(): Promise<void> {
   await stop(recorded(), 30)
-  // A killed daemon takes its containerd with it, but believes its pid file as long as nobody has reaped the process.
+  // A killed daemon takes its containerd with it, which takes a moment, but the next one believes its pid file as long as nobody
+  // has reaped the process.
   const containerd = join(machineRunDir(), "docker/containerd/containerd.pid")
-  const alive = existsSync(containerd) && beginning(Number(readFileSync(containerd, "utf8")))
+  const isAlive = () => existsSync(containerd) && beginning(Number(readFileSync(containerd, "utf8")))
+  for (const deadline = Date.now() + 5000; isAlive() && Date.now() < deadline; ) await sleep(20)
+  const alive = isAlive()
   const leftovers = [
     ownSocket(),
     join(machineRunDir(), "docker.pid"),

@@ -3,7 +3,14 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type DockerTarget, dockerEnv, ensureDocker, hasImage } from "../machine/docker.js"
-import { bridgeName, daemonAnswers, daemonLog, ownSocket, startDaemon, stopDaemon } from "../machine/dockerd.js"
+import {
+  bridgeName,
+  daemonAnswers,
+  daemonLog,
+  ownSocket,
+  startDaemon,
+  stopDaemon,
+} from "../machine/dockerd.js"
 import { isRoot } from "../machine/home.js"
 import { parseReference, resolveImage } from "../machine/images.js"
 import { isRunning, type Owned, run } from "../machine/process.js"
