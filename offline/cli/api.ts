@@ -81,7 +81,7 @@ export function isRequired(arg: ArgumentDef): boolean {
 }
 
 /** Core types that have a form on the command line: an address that the session turns into the object. */
-const ADDRESSED = ["Directory", "File", "Secret", "Service", "Container", "CacheVolume"]
+const ADDRESSED = ["Directory", "File", "Secret", "Service", "Container", "CacheVolume", "Socket"]
 
 /** True for objects that are named by an address: a path, an image, `env://NAME`, `tcp://host:port`. */
 export function isAddressed(type: TypeRef): boolean {

@@ -41,7 +41,7 @@ async function run(loaded: Loaded, steps: Step[], globals: Globals, log: Log): P
   const fill = async () => {
     const { fillFromWorld } = await import("./sandbox.js")
     const { given } = steps[0] as Step
-    const filled = await fillFromWorld({ source, args: api.create.args, given, addresses, cwd, log })
+    const filled = await fillFromWorld({ args: api.create.args, given, addresses, cwd, log })
     for (const [name, value] of filled) given.set(name, value)
   }
   const session = Promise.all([opening, fill()]).then(([opened]) => opened)

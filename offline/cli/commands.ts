@@ -100,6 +100,7 @@ export function takeEarly(words: readonly string[], globals: Globals): void {
 /** The commands of the real CLI that exist here, with what each does. */
 export const COMMANDS: Record<string, string> = {
   call: "Call one or more functions, interconnected into a pipeline",
+  check: "Run the module's checks: all of them, or those that are named",
   functions: "List available functions",
   run: "Run a command in a session of the Dagger API",
   version: "Print the version",
@@ -115,6 +116,7 @@ export const SANDBOX: Record<string, string> = {
 
 /** What follows the options of each command except `call`. */
 export const WORDS: Record<string, string> = {
+  check: " [check]...",
   functions: " [function]...",
   run: " <command>...",
   logs: " [emulator | git | docker]",

@@ -32,6 +32,7 @@ async function dispatch(words: readonly string[]): Promise<number> {
   if (command === "run" ? isHelp(rest[0]) : rest.some(isHelp)) return print(commandHelp(command))
   if (command === "run") return (await import("./session.js")).run(rest, globals)
   const names = takeFlagsAnywhere(rest, flags)
+  if (command === "check") return (await import("./check.js")).check(names, globals)
   if (command === "functions") return (await import("./module.js")).functions(names, globals)
   const sandbox = await import("./sandbox.js")
   if (command === "logs") return sandbox.logs(names)

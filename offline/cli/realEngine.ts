@@ -58,7 +58,7 @@ export async function runReal(
 async function sandboxArguments(words: readonly string[], globals: Globals): Promise<string[]> {
   takeEarly(words, globals)
   const log = progressLog(globals)
-  const { source, api, addresses } = await loadModule(globals, log)
+  const { api, addresses } = await loadModule(globals, log)
   // What the real command line will make of the words is up to it: here it only matters which arguments are there.
   const given = new Map<string, unknown>()
   for (const [at, word] of words.entries()) {
@@ -67,7 +67,7 @@ async function sandboxArguments(words: readonly string[], globals: Globals): Pro
     if (arg) given.set(arg.name, value ?? words[at + 1])
   }
   const cwd = resolve(globals.workdir ?? ".")
-  const filled = await fillFromWorld({ source, args: api.create.args, given, addresses, cwd, log })
+  const filled = await fillFromWorld({ args: api.create.args, given, addresses, cwd, log })
   return [...filled].map(([name, value]) => `--${kebab(name)}=${value}`)
 }
 

@@ -1,18 +1,19 @@
 import { existsSync } from "node:fs"
 import { resolve } from "node:path"
 import type { World } from "../sandbox.js"
-import { findModule, type ModuleSource } from "../session/module/source.js"
+import { findUp } from "../session/module/source.js"
 import type { ArgumentDef } from "../session/module/types.js"
 import { kebab } from "./api.js"
 import type { Globals } from "./commands.js"
 import { CliError } from "./errors.js"
-import { CHECKOUT, type Log, progressLog, stateDir } from "./module.js"
+import { type Log, progressLog, stateDir } from "./module.js"
 import type { Addresses } from "./userDefaults.js"
 
 /** `up`: brings the sandbox up and prints how a real engine's `dagger call` rehearses against it. */
 export async function up(globals: Globals): Promise<number> {
   const { worldUp } = await import("../sandbox.js")
-  const world = await worldUp(stateDir(), findModule(globals.mod, CHECKOUT).root, progressLog(globals))
+  const caller = callerRepository(undefined, resolve(globals.workdir ?? "."))
+  const world = await worldUp(stateDir(), caller, progressLog(globals))
   process.stdout.write(instructions(world))
   return 0
 }
@@ -65,7 +66,6 @@ function quoted(text: string): string {
 }
 
 interface Constructor {
-  source: ModuleSource
   args: readonly ArgumentDef[]
   given: ReadonlyMap<string, unknown>
   addresses: Addresses
@@ -79,16 +79,21 @@ interface Constructor {
  * process, so that no real account is reached. Nothing else is filled in, since an engine would not do it either: a linked work
  * tree's git directory is up to the caller to pass. The sandbox is brought up if it doesn't run; other modules are left alone.
  */
-export async function fillFromWorld({ source, args, given, addresses, cwd, log }: Constructor) {
+export async function fillFromWorld({ args, given, addresses, cwd, log }: Constructor) {
   const filled = new Map<string, string>()
   const isOpen = (arg: ArgumentDef) =>
     !given.has(arg.name) && !addresses.has(arg) && !arg.defaultValue?.match(/[^"]/)
   const open = new Set(args.filter(isOpen).map(arg => arg.name))
   if (!open.has("awsEndpoint") && !open.has("gitEndpoint")) return filled
   const { worldUp } = await import("../sandbox.js")
-  const world = await worldUp(stateDir(), sourceFolder(given.get("source"), source, cwd), log)
-  for (const [name, value] of Object.entries(endpoints(world))) {
-    if (!open.has(name) || (name === "gitRemote" && !open.has("gitEndpoint"))) continue
+  const world = await worldUp(stateDir(), callerRepository(given.get("source"), cwd), log)
+  const reached = new Set([...open].filter(name => name !== "gitRemote" || open.has("gitEndpoint")))
+  // The sandbox's account is in one region, whatever `.env` or AWS_REGION says.
+  if (open.has("awsEndpoint") && args.some(({ name }) => name === "region") && !given.has("region"))
+    reached.add("region")
+  else reached.delete("region")
+  for (const [name, value] of Object.entries({ ...endpoints(world), region: world.emulator.region })) {
+    if (!reached.has(name)) continue
     filled.set(name, value)
     log(`offline: ${name}=${JSON.stringify(value)}`)
   }
@@ -107,9 +112,8 @@ function endpoints(world: World) {
   }
 }
 
-/** The folder whose git remote is stood in for: the one given as `--source`, else the module's repository. */
-function sourceFolder(given: unknown, source: ModuleSource, cwd: string): string {
-  if (typeof given !== "string") return source.root
-  const folder = resolve(cwd, given.replace(/^file:\/\//, ""))
-  return existsSync(folder) ? folder : source.root
+/** The folder whose git remote is stood in for: the one given as `--source`, else the repository that the call is made in. */
+function callerRepository(given: unknown, cwd: string): string {
+  const folder = typeof given === "string" ? resolve(cwd, given.replace(/^file:\/\//, "")) : ""
+  return existsSync(folder) ? folder : (findUp(cwd, ".git") ?? cwd)
 }

@@ -114,6 +114,8 @@ function addressQuery(arg: ArgumentDef, type: string, address: string, cwd: stri
       return `{ secret(uri: ${JSON.stringify(secretUri(address))}) { id } }`
     case "Service":
       return serviceQuery(address)
+    case "Socket":
+      return `{ host { unixSocket(path: ${JSON.stringify(localPath(type, address, cwd))}) { id } } }`
     default:
       throw new CliError(`offline, arguments of type ${type} are not supported`)
   }
@@ -131,7 +133,7 @@ function localPath(type: string, address: string, cwd: string): string {
       `${address} is remote: offline, a ${type} must be on this disk. Clone it and pass its path.`,
     )
   }
-  const path = address.replace(/^file:\/\//, "")
+  const path = address.replace(/^(file|unix):\/\//, "")
   return resolve(cwd, path.replace(/^~(?=\/|$)/, homedir()))
 }
 

@@ -4,7 +4,7 @@ import { ExecError, UserError } from "./errors.js"
 import { inspectImage, platformOf } from "./image.js"
 import { clean, type Manifest } from "./manifest.js"
 import { withImage } from "./registry.js"
-import type { ContainerValue, DirectoryValue, Field, SecretValue, Session } from "./session.js"
+import type { ContainerValue, DirectoryValue, Field, SecretValue, Session, SocketValue } from "./session.js"
 import { keyOf } from "./store.js"
 import { LineLog, Scrubber } from "./text.js"
 import { writeTree } from "./tree.js"
@@ -15,6 +15,7 @@ interface BuildArgs {
   buildArgs: { name: string; value: string }[]
   target: string
   secrets: SecretValue[]
+  ssh: SocketValue | null
 }
 
 /** Directory.dockerBuild: the image that Docker's BuildKit builds from the directory. */
@@ -27,9 +28,9 @@ export const dockerBuild: Field = async (
   const own = await platformOf(session)
   const platform = options.platform ?? own
   const args = Object.fromEntries(options.buildArgs.map(({ name, value }) => [name, value]))
-  const dockerfile = await rewriteDockerfile(read(session, context, options.dockerfile), args, ref =>
-    baseImage(session, ref),
-  )
+  const text = read(session, context, options.dockerfile)
+  const base = (ref: string) => baseImage(session, ref)
+  const dockerfile = await rewriteDockerfile(text, args, base, platformArgs(platform, own))
   const secrets = await Promise.all(
     options.secrets.map(async secret => [secret.name, await secret.fingerprint()]),
   )
@@ -105,6 +106,7 @@ async function build(
       flags.push("--secret", `id=${secret.name},src=${path}`)
     }
     for (const arg of options.buildArgs) flags.push("--build-arg", `${arg.name}=${arg.value}`)
+    if (options.ssh) flags.push("--ssh", `default=${options.ssh.path}`)
     if (options.target) flags.push("--target", options.target)
     if (platform) flags.push("--platform", platform)
     await run(
@@ -167,22 +169,33 @@ function words(command: string): string[] {
   return shell ? [...(shell[1] ?? "").split(" "), shell[2] ?? ""] : command.split(" ")
 }
 
+/** The variables that BuildKit sets by itself (Dockerfile reference, "Automatic platform ARGs in the global scope"). */
+function platformArgs(target: string, build: string): Record<string, string> {
+  const named = (prefix: string, platform: string) => {
+    const [os = "", architecture = "", variant = ""] = platform.split("/")
+    const values = { PLATFORM: platform, OS: os, ARCH: architecture, VARIANT: variant }
+    return Object.entries(values).map(([name, value]) => [`${prefix}${name}`, value])
+  }
+  return Object.fromEntries([...named("TARGET", target), ...named("BUILD", build)])
+}
+
 /** What a Dockerfile builds on: finds a name for the image that a reference means. */
 type Resolve = (reference: string) => Promise<string>
 
 /**
  * Returns the Dockerfile with every reference to an image outside it replaced by what `resolve` gives: those of FROM, of
  * COPY --from and of RUN --mount=from. Stages' names, stages' numbers and `scratch` stay. Variables in FROM are replaced
- * by `buildArgs` or by the defaults of ARG lines before the first FROM. A `# syntax=` line is dropped: it would fetch
+ * by `buildArgs`, by the defaults of ARG lines before the first FROM, or by `automatic`. A `# syntax=` line is dropped: it would fetch
  * another frontend from a registry.
  */
 export async function rewriteDockerfile(
   text: string,
   buildArgs: Record<string, string>,
   resolve: Resolve,
+  automatic: Record<string, string> = {},
 ): Promise<string> {
   const stages = new Set<string>(["scratch"])
-  const globals = new Map<string, string>()
+  const globals = new Map<string, string>(Object.entries(automatic))
   const lines: string[] = []
   let before = true
   const image = async (reference: string) =>

@@ -7,7 +7,7 @@ import { notFound, UserError } from "./errors.js"
 import type { FileValue, Manifest } from "./manifest.js"
 import { Recipe } from "./recipe.js"
 import { hostService } from "./service.js"
-import type { DirectoryValue, Field, Fields, SecretValue, Session } from "./session.js"
+import type { DirectoryValue, Field, Fields, SecretValue, Session, SocketValue } from "./session.js"
 import { keyOf } from "./store.js"
 import { type Known, listFolder, readFolder, type Seen } from "./tree.js"
 
@@ -24,6 +24,7 @@ export const hostFields: Fields[string] = {
     const entry = { path: "", type: "file", mode: stat.mode & 0o777, uid: 0, gid: 0 } as const
     return { name: basename(path), entry: { ...entry, ...(await session.store.putFile(path)) } }
   },
+  unixSocket: (_, __, { path }): SocketValue => ({ path: resolve(path) }),
   service: hostService,
 }
 
@@ -136,7 +137,7 @@ export const setSecret: Field = (session, _, { name, fingerprint }): SecretValue
   fingerprint: async () => fingerprint,
 })
 
-/** Query.secret: one of the host, read once when it is first needed. */
+/** Query.secret: one of the host. A command runs each time that the value is asked for; other values are read once. */
 export const secret: Field = (session, _, { uri }: { uri: string }): SecretValue => {
   const [, scheme = "", rest = ""] = /^([a-z]+):\/\/(.*)$/s.exec(uri) ?? []
   const read = PROVIDERS[scheme]
@@ -144,6 +145,7 @@ export const secret: Field = (session, _, { uri }: { uri: string }): SecretValue
     throw new UserError(`unsupported secret provider: "${scheme}" (supported here: env://, file://, cmd://)`)
   let value: Promise<string> | undefined
   const plaintext = () => {
+    if (scheme === "cmd") return read(rest)
     value ??= read(rest)
     return value
   }

@@ -3,6 +3,7 @@ import { dirname, resolve } from "node:path"
 import { pipeline } from "node:stream/promises"
 import { UserError } from "./errors.js"
 import { type Image, imageOf, inspectImage } from "./image.js"
+import { pushIndex, type Variant } from "./imageIndex.js"
 import type { FileValue } from "./manifest.js"
 import { settle } from "./rootfs.js"
 import type { ContainerValue, Field, Fields, Session } from "./session.js"
@@ -40,15 +41,21 @@ function isFor(image: Image, platform: string): boolean {
   return image.platform.startsWith(`${os}/${architecture}`)
 }
 
-/** The header that logs in to an address's registry, if the container has a login for it. It is never an argument. */
-async function authHeader(container: ContainerValue, address: string) {
+/** The login to an address's registry, if the container has one for it. */
+async function loginOf(container: ContainerValue, address: string) {
   const registry = registryOf(address)
   const auth = container.auths.find(
     one => registryOf(`${one.address}/x`) === registry || registryOf(one.address) === registry,
   )
   if (!auth) return undefined
   const { username, secret } = auth
-  const login = { username, password: await secret.plaintext(), serveraddress: registry }
+  return { username, password: await secret.plaintext(), serveraddress: registry }
+}
+
+/** The header that logs in, if there is a login. It is never an argument. */
+async function authHeader(container: ContainerValue, address: string) {
+  const login = await loginOf(container, address)
+  if (!login) return undefined
   // URL-safe, but padded: that is the only form that the daemon reads (Docker Engine API, "Authentication").
   const encoded = Buffer.from(JSON.stringify(login))
     .toString("base64")
@@ -72,11 +79,26 @@ async function image(session: Session, parent: ContainerValue): Promise<string> 
  * Container.publish: pushes the image; gives the address with the digest that the registry has it under. A registryService
  * needs nothing more here: the Docker daemon shares the host's loopback, where such a service's address leads to it.
  */
-const publish: Field = async (session, parent: ContainerValue, { address }) => {
+const publish: Field = async (session, parent: ContainerValue, { address, platformVariants }) => {
   const name = await image(session, parent)
   session.log(`publish ${address}`)
+  const others = platformVariants as ContainerValue[]
+  if (others.length > 0) return publishIndex(session, [parent, ...others], address)
   const digest = await session.once(`push ${address} ${name}`, () => push(session, parent, name, address))
   return `${normalised(address)}@${digest}`
+}
+
+/** Publishes several containers as one image index. */
+async function publishIndex(session: Session, all: ContainerValue[], address: string): Promise<string> {
+  const { repository, tag = "latest" } = splitTag(normalised(address))
+  const registry = registryOf(address)
+  const login = await loginOf(all[0] as ContainerValue, address)
+  const authorization =
+    login && `Basic ${Buffer.from(`${login.username}:${login.password}`).toString("base64")}`
+  const variants: Variant[] = []
+  for (const one of all) variants.push({ name: await image(session, one), platform: one.platform })
+  const to = { registry, repository: repository.slice(registry.length + 1), tag, authorization }
+  return `${normalised(address)}@${await pushIndex(session, variants, to)}`
 }
 
 async function push(

@@ -201,6 +201,11 @@ export interface SecretValue {
   fingerprint(): Promise<string>
 }
 
+/** A Unix socket of the host. */
+export interface SocketValue {
+  path: string
+}
+
 export interface ServiceValue {
   /** Equal for the same service. */
   key: string

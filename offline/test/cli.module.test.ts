@@ -122,9 +122,8 @@ describe("what offline mode fills in", () => {
     git("worktree", "add", "--quiet", "linked")
     const linked = join(dir, "linked")
     expect(existsSync(join(linked, ".git"))).toBe(true)
-    const source = { name: "hello", dir: linked, root: linked, sourceDir: linked, files: [] }
     const args = [{ name: "gitDir", type: { kind: "OBJECT", name: "Directory", optional: true } }] as const
-    const call = { source, args, given: new Map(), addresses: new Map(), cwd: linked, log: () => {} }
+    const call = { args, given: new Map(), addresses: new Map(), cwd: linked, log: () => {} }
     expect(await fillFromWorld(call)).toEqual(new Map())
   })
 })

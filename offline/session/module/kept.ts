@@ -8,7 +8,7 @@ import type { SdkFiles } from "./sdk.js"
 import type { ModuleDef } from "./types.js"
 
 /** Increased when the format of what is kept changes. */
-const FORM = 1
+const FORM = 2
 
 /**
  * A module's types. Asking the module takes seconds, so the answer is kept under the hash of its sources. `log` is called before

@@ -91,7 +91,7 @@ interface Named {
 
 /**
  * The fields by which the SDK describes a module: a TypeDef, a Function or the Module grows with each call of a chain, as a
- * new value. Where a thing is in the sources, and marks for checks, generators and deprecation, are taken and forgotten.
+ * new value. Where a thing is in the sources, and marks for generators and deprecation, are taken and forgotten.
  */
 export const registrationFields: Fields = {
   Query: {
@@ -141,7 +141,7 @@ export const registrationFields: Fields = {
     withSourceMap: (def: FunctionDef) => fn(def),
     withCachePolicy: (def: FunctionDef) => fn(def),
     withDeprecated: (def: FunctionDef) => fn(def),
-    withCheck: (def: FunctionDef) => fn(def),
+    withCheck: (def: FunctionDef) => fn({ ...def, isCheck: true }),
     withGenerator: (def: FunctionDef) => fn(def),
     withUp: (def: FunctionDef) => fn(def),
   },

@@ -45,7 +45,8 @@ function folderOf(path: string): string {
   return statSync(path, { throwIfNoEntry: false })?.isFile() ? dirname(path) : path
 }
 
-function findUp(from: string, name: string): string | undefined {
+/** The nearest folder, from `from` upward, that has an entry of that name. */
+export function findUp(from: string, name: string): string | undefined {
   for (let folder = from; ; folder = dirname(folder)) {
     if (existsSync(join(folder, name))) return folder
     if (folder === dirname(folder)) return undefined

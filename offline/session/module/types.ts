@@ -43,6 +43,8 @@ export interface FunctionDef {
   description?: string
   returns: TypeRef
   args: ArgumentDef[]
+  /** True if `dagger check` runs it. */
+  isCheck?: boolean
 }
 
 /** A field of an object, readable like a function without arguments. */
