@@ -20,12 +20,12 @@ export type Version = {
  * The versions in an ECR repository, the highest first.
  *
  * @param repository its name
- * @param running digest of the image that a service runs (see `status`), which marks that version
+ * @param running digests of the images that the services run (see `status`), which mark those versions
  * @throws UserError if there is no such repository
  */
 export async function history(
   aws: Aws,
-  { repository, running }: { repository: string; running?: string },
+  { repository, running }: { repository: string; running?: ReadonlySet<string> },
 ): Promise<{ versions: Version[]; text: string }> {
   return explained({ ...aws, repository }, async () => {
     const client = await ecr(aws)
@@ -39,7 +39,7 @@ export async function history(
 }
 
 /** The versions of some images: one for each tag that is a strict version. Pure. */
-export function readVersions(details: ImageDetail[], running?: string): Version[] {
+export function readVersions(details: ImageDetail[], running: ReadonlySet<string> = new Set()): Version[] {
   return details
     .flatMap(({ imageTags = [], imageDigest = "", imagePushedAt: pushed, imageSizeInBytes: bytes }) =>
       imageTags
@@ -50,7 +50,7 @@ export function readVersions(details: ImageDetail[], running?: string): Version[
           digest: imageDigest,
           pushed,
           bytes,
-          running: imageDigest === running,
+          running: running.has(imageDigest),
         })),
     )
     .sort((a, b) => semver.rcompare(a.version, b.version))

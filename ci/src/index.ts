@@ -5,39 +5,48 @@
  * tags, and a deployment is followed to its end. Every step can be called on its own and repeated safely.
  */
 import {
-  argument,
   type Container,
+  check,
   type Directory,
   func,
   object,
   type Secret,
   type Service,
+  type Socket,
+  type Workspace,
 } from "@dagger.io/dagger"
 import { openAws } from "./aws/account.js"
 import { changelogOf } from "./changelog.js"
-import { deploy } from "./deploy.js"
+import { ciConfig } from "./ci-config.js"
+import { type App, appsOf, configFile, eachApp } from "./config.js"
 import { defaultGitImage } from "./git/repository.js"
 import { history } from "./history.js"
 import { buildImage, buildTarget, contextOf, runTests, unreleasedVersion } from "./image/build.js"
 import { refuseChanges } from "./image/context.js"
+import { init } from "./init.js"
+import { UserError } from "./lib/errors.js"
 import { StepTimer } from "./lib/steps.js"
 import { printable } from "./lib/text.js"
+import { parseFormat, write, writeApps } from "./output.js"
 import { plan, planTable } from "./plan.js"
-import { nothingToDo, outlook, pushRelease, release, rolledBackError } from "./release.js"
+import { nothingToDo, outlook, pushRelease, release, rolledBackError, serviceEnd } from "./release.js"
+import { appsTable, releaseApps } from "./release-apps.js"
 import { resolveImage } from "./resolve-image.js"
-import { rollback, wasRolledBack } from "./rollback.js"
+import { wasRolledBack } from "./rollback.js"
 import { runTask } from "./run.js"
-import { deploymentOf, required, targetOf } from "./settings.js"
+import { deploySet, rollbackSet } from "./service-set.js"
+import { required, type Settings, targetsOf } from "./settings.js"
 import { status } from "./status.js"
-import { validate } from "./validate.js"
+import { type CallOptions, validate } from "./validate.js"
 import { computeVersion, offBranch, openCheckout } from "./version/compute.js"
 
 const print = (line: string) => console.log(printable(line))
 
 @object()
 export class EcsRelease {
-  source!: Directory
+  source?: Directory
   gitDir?: Directory
+  app!: string
   path!: string
   tagPrefix!: string
   branch!: string
@@ -54,6 +63,9 @@ export class EcsRelease {
   runtimeTarget!: string
   platform!: string
   buildArgs!: string[]
+  buildSecret!: Secret[]
+  buildSecretId!: string[]
+  ssh?: Socket
   region!: string
   repository!: string
   cluster!: string
@@ -61,14 +73,16 @@ export class EcsRelease {
   container!: string
   template!: string
   url!: string
+  awsCredentials?: Secret
   awsAccessKeyId?: Secret
   awsSecretAccessKey?: Secret
   awsSessionToken?: Secret
+  roleArn!: string
   awsEndpoint?: Service
 
   constructor(
-    /** The repository, with its .git */
-    @argument({ defaultPath: "/", ignore: ["**/node_modules", "**/.venv"] }) source: Directory,
+    /** The repository, with its .git (the one that the call is made in if left out) */
+    source?: Directory,
     /** The git directory, for a linked work tree or a submodule, whose .git is a file */
     gitDir?: Directory,
     /** Count only commits that touch this path of the repository */
@@ -99,35 +113,49 @@ export class EcsRelease {
     reportPath = "/reports",
     /** Stage of the Dockerfile that is released (empty for the last one) */
     runtimeTarget = "runtime",
-    /** Platform to build for, such as linux/arm64 */
+    /** Platform to build for, such as linux/arm64, or several for one image: linux/amd64,linux/arm64 */
     platform = "linux/amd64",
     /** Build arguments, KEY=VALUE each, in .env as '["KEY=VALUE"]'; VERSION is always passed */
     buildArgs: string[] = [],
-    /** AWS region */
-    region = "eu-north-1",
+    /** Secrets for RUN --mount=type=secret: env://NPM_TOKEN has the id NPM_TOKEN, file://dir/npmrc the id npmrc; in .env from Dagger 0.20.4 */
+    buildSecret: Secret[] = [],
+    /** Ids of those secrets in the same order, for those from elsewhere, such as cmd:// and op:// */
+    buildSecretId: string[] = [],
+    /** Socket of an SSH agent for RUN --mount=type=ssh, such as $SSH_AUTH_SOCK */
+    ssh?: Socket,
+    /** AWS region, such as $AWS_REGION */
+    region = "",
     /** Name of the Amazon ECR repository */
     repository = "",
     /** Name of the Amazon ECS cluster */
     cluster = "",
-    /** Name of the Amazon ECS service */
+    /** Name of the Amazon ECS service, or of several that are released together: web,worker */
     service = "",
-    /** Name of the container in the task definition (may be left out if there is only one) */
+    /** Name of the container in the task definition, or of several: web,worker (may be left out if there is only one) */
     container = "",
-    /** Family of the task definition to take all other settings from (the running one if left out) */
+    /** Family of the task definition to take all other settings from, one per service (the running one if left out) */
     template = "",
     /** Where people reach the service (its tag ecs-release:url if left out) */
     url = "",
-    /** AWS access key id */
+    /** AWS credentials as JSON, such as "cmd://aws configure export-credentials"; read again before they expire */
+    awsCredentials?: Secret,
+    /** AWS access key id, if there are no awsCredentials */
     awsAccessKeyId?: Secret,
     /** AWS secret access key */
     awsSecretAccessKey?: Secret,
     /** AWS session token, for temporary credentials */
     awsSessionToken?: Secret,
+    /** ARN of a role to assume with these credentials, which does all the rest */
+    roleArn = "",
     /** Service that stands in for AWS, such as tcp://127.0.0.1:4566 */
     awsEndpoint?: Service,
+    /** The app of ecs-release.yaml that the call is about (all of them, or the only one, if left out) */
+    app = "",
+    /** The repository that the call is made in; an engine passes it */
+    ws?: Workspace,
   ) {
     Object.assign(this, {
-      source,
+      source: source ?? ws?.directory("/", { exclude: ["**/node_modules", "**/.venv"] }),
       gitDir,
       path,
       tagPrefix,
@@ -145,6 +173,9 @@ export class EcsRelease {
       runtimeTarget,
       platform,
       buildArgs,
+      buildSecret,
+      buildSecretId,
+      ssh,
       region,
       repository,
       cluster,
@@ -152,12 +183,35 @@ export class EcsRelease {
       container,
       template,
       url,
+      awsCredentials,
       awsAccessKeyId,
       awsSecretAccessKey,
       awsSessionToken,
+      roleArn,
       awsEndpoint,
+      app,
     })
   }
+
+  /** The apps that the call is about, each with its settings: arguments, then ecs-release.yaml, then defaults. */
+  private async apps(options: CallOptions = {}): Promise<App[]> {
+    const apps = await appsOf(this, new EcsRelease(), this.app)
+    for (const { settings } of apps) validate(settings, options)
+    return apps
+  }
+
+  /** The settings of the one app that the call is about. */
+  private async one(options: CallOptions = {}): Promise<Settings> {
+    const [first, ...others] = await this.apps(options)
+    if (first && others.length === 0) return first.settings
+    const names = [first, ...others].map(app => app?.name).join(", ")
+    throw new UserError(
+      `This takes one app, and ${configFile} has ${others.length + 1}.`,
+      `They are: ${names}.`,
+      "Pass --app with one of them.",
+    )
+  }
+
   /**
    * Prints the version of HEAD
    *
@@ -169,12 +223,16 @@ export class EcsRelease {
    *
    * Example: dagger call version
    *
-   * @returns X.Y.Z alone
+   * @returns X.Y.Z alone; with several apps in ecs-release.yaml a line for each, its name before the version
    */
   @func({ cache: "never" })
   async version(): Promise<string> {
-    validate(this)
-    return (await computeVersion(this)).version
+    const versions = await eachApp(
+      await this.apps(),
+      async ({ settings }) => (await computeVersion(settings)).version,
+    )
+    const isOne = this.app !== "" || versions.length === 1
+    return versions.map(([name, version]) => (isOne ? version : `${name} ${version}\n`)).join("")
   }
 
   /**
@@ -185,13 +243,14 @@ export class EcsRelease {
    *
    * Example: dagger call plan --table
    *
-   * @param table Print a readable table instead of JSON
+   * @param table Print a readable table instead of JSON: the same as --format text
+   * @param format text or json
    */
   @func({ cache: "never" })
-  async plan(table = false): Promise<string> {
-    validate(this)
-    const found = await plan(this)
-    return printable(table ? planTable(found) : `${JSON.stringify(found, null, 2)}\n`)
+  async plan(table = false, format = "json"): Promise<string> {
+    const written = table ? "text" : parseFormat(format)
+    const plans = await eachApp(await this.apps(), ({ settings }) => plan(settings))
+    return writeApps(written, "plan", plans, found => ({ ...found, text: planTable(found) }))
   }
 
   /**
@@ -203,8 +262,8 @@ export class EcsRelease {
    */
   @func({ cache: "never" })
   async changelog(): Promise<string> {
-    validate(this)
-    return printable(await changelogOf(await computeVersion(this), this))
+    const settings = await this.one()
+    return printable(await changelogOf(await computeVersion(settings), settings))
   }
 
   /**
@@ -216,13 +275,17 @@ export class EcsRelease {
    * Example: dagger call test
    */
   @func({ cache: "never" })
+  @check()
   async test(): Promise<string> {
-    const target = required(this.testTarget, "test stage", "--test-target")
-    validate(this)
-    const found = await openCheckout(this)
-    const context = await contextOf(found, this)
-    await runTests(context, this, unreleasedVersion(found, context))
-    return `passed: stage ${target} of ${this.dockerfile}, commit ${found.head.sha.slice(0, 7)}\n`
+    const apps = await this.apps()
+    const tested = await eachApp(apps, async ({ settings }) => {
+      const target = required(settings.testTarget, "test stage", "--test-target")
+      const found = await openCheckout(settings)
+      const context = await contextOf(found, settings)
+      await runTests(context, settings, unreleasedVersion(found, context))
+      return `passed: stage ${target} of ${settings.dockerfile}, commit ${found.head.sha.slice(0, 7)}\n`
+    })
+    return tested.map(([name, text]) => (name === "" ? text : `${name}: ${text}`)).join("")
   }
 
   /**
@@ -234,12 +297,12 @@ export class EcsRelease {
    */
   @func({ cache: "never" })
   async testReport(): Promise<Directory> {
-    const target = required(this.reportTarget, "report stage", "--report-target")
-    validate(this)
-    const found = await openCheckout(this)
-    const context = await contextOf(found, this)
-    const stage = await buildTarget(context, this, target, unreleasedVersion(found, context))
-    return stage.directory(this.reportPath)
+    const settings = await this.one()
+    const target = required(settings.reportTarget, "report stage", "--report-target")
+    const found = await openCheckout(settings)
+    const context = await contextOf(found, settings)
+    const stage = await buildTarget(context, settings, target, unreleasedVersion(found, context))
+    return stage.directory(settings.reportPath)
   }
 
   /**
@@ -256,10 +319,10 @@ export class EcsRelease {
    */
   @func({ cache: "never" })
   async build(): Promise<Container> {
-    validate(this)
-    const found = await openCheckout(this)
-    const context = await contextOf(found, this)
-    return buildImage(context, this, found, unreleasedVersion(found, context))
+    const settings = await this.one()
+    const found = await openCheckout(settings)
+    const context = await contextOf(found, settings)
+    return buildImage(context, settings, found, unreleasedVersion(found, context))
   }
 
   /**
@@ -274,15 +337,16 @@ export class EcsRelease {
    */
   @func({ cache: "never" })
   async push(): Promise<string> {
-    validate(this)
-    const found = await computeVersion(this, { release: true })
-    const refused = offBranch(found, this)
+    const settings = await this.one()
+    const found = await computeVersion(settings, { release: true })
+    const refused = offBranch(found, settings)
     if (refused) throw refused
     const nothing = nothingToDo(found)
     if (nothing) return printable(nothing)
-    const context = await contextOf(found, this)
+    const context = await contextOf(found, settings)
     refuseChanges(context)
-    const pushed = await pushRelease(await openAws(this), this, found, context, new StepTimer(print), print)
+    const steps = new StepTimer(print)
+    const pushed = await pushRelease(await openAws(settings), settings, found, context, steps, print)
     return "overtaken" in pushed ? printable(nothingToDo(pushed.overtaken) ?? "") : pushed.image.reference
   }
 
@@ -292,26 +356,40 @@ export class EcsRelease {
    * Safe to repeat: what is running is left alone, what is on its way is followed. Without --image it never replaces a newer
    * version. If HEAD is not a release and has nothing to release, it deploys what is running with its current settings.
    *
+   * The first word of what it prints is completed or unchanged; an error's first words are rolled back, superseded, timed out or
+   * failed.
+   *
    * Example: dagger call deploy
    * Example: dagger call deploy --image 1.2.3 --timeout 600
    *
    * @param image Version, full commit id or digest of the image (HEAD's own if left out)
    * @param timeout Seconds to follow the deployment, from 1 to 86400; ECS goes on after them
-   * @returns how it ended; the first word is completed or unchanged. Rolled back, superseded, timed out and failed are errors
-   *   that begin with that word
+   * @param format text or json
+   * @returns how it ended
    */
   @func({ cache: "never" })
-  async deploy(image = "", timeout = 900): Promise<string> {
-    validate(this, { timeout })
-    const aws = await openAws(this)
-    const named = await resolveImage(aws, this, image, print)
+  async deploy(image = "", timeout = 900, format = "text"): Promise<string> {
+    const written = parseFormat(format)
+    const settings = await this.one({ timeout })
+    const aws = await openAws(settings)
+    const named = await resolveImage(aws, settings, image, print)
     const keepNewer = image === ""
-    const back = keepNewer
-      ? await wasRolledBack(aws, { ...targetOf(this), version: named.version })
-      : undefined
-    if (back) throw rolledBackError(named.version, back)
-    const options = { ...deploymentOf(this), ...named, keepNewer, timeoutSeconds: timeout, print }
-    return printable(`${(await deploy(aws, options)).text}\n`)
+    const targets = targetsOf(settings)
+    for (const where of keepNewer ? targets : []) {
+      const back = await wasRolledBack(aws, { ...where, version: named.version })
+      if (back) throw rolledBackError(named.version, back)
+    }
+    const runs = targets.map(where => ({ ...where, ...named, keepNewer, timeoutSeconds: timeout, print }))
+    const ends = await deploySet(aws, runs, settings)
+    const { version, commit, image: reference } = named
+    return write(written, "deploy", {
+      outcome: ends.some(({ word }) => word === "completed") ? "completed" : "unchanged",
+      version,
+      commit,
+      image: { reference, digest: reference.split("@")[1] },
+      services: ends.map((end, at) => serviceEnd(targets[at] ?? targets[0], end)),
+      text: ends.map(end => end.text).join("\n"),
+    })
   }
 
   /**
@@ -328,11 +406,29 @@ export class EcsRelease {
    * @param severity Refuse an image whose ECR scan has a finding at or above this, such as HIGH, or that has no scan (no check if
    *   left out)
    * @param migrate Command to run in the image's sh before the deployment, once per version; if it fails, nothing is deployed
+   * @param format text or json
    * @returns a readable summary, even if there is nothing to release
    */
   @func({ cache: "never" })
-  async release(timeout = 900, severity = "", migrate = ""): Promise<string> {
-    return printable(await release(this, { timeoutSeconds: timeout, severity, migrate, print }))
+  async release(timeout = 900, severity = "", migrate = "", format = "text"): Promise<string> {
+    const written = parseFormat(format)
+    const apps = await this.apps({ timeout, severity })
+    const options = { timeoutSeconds: timeout, severity, migrate, print }
+    const [only] = apps
+    if (only && apps.length === 1) {
+      const { deployed, ...end } = await release(only.settings, options)
+      return writeApps(written, "release", [[only.name, { ...end, ...deployed }]], it => it)
+    }
+    if (migrate !== "") {
+      throw new UserError(
+        "--migrate takes one app: each would run the command in its own image.",
+        "",
+        "Release that app with --app and --migrate first, then the others.",
+      )
+    }
+    const ends = await releaseApps(apps, options)
+    const results = ends.map(({ text, deployed, ...end }) => ({ ...end, ...deployed }))
+    return write(written, "release", { apps: results, text: appsTable(ends) })
   }
 
   /**
@@ -348,18 +444,14 @@ export class EcsRelease {
    */
   @func({ cache: "never" })
   async rollback(to = "", timeout = 900): Promise<string> {
-    validate(this, { timeout })
-    const repository = required(this.repository, "ECR repository", "--repository")
-    const { tagPrefix } = this
-    const options = {
-      ...targetOf(this),
-      repository,
-      tagPrefix,
-      to: to || undefined,
-      timeoutSeconds: timeout,
-      print,
-    }
-    return printable(`${(await rollback(await openAws(this), options)).text}\n`)
+    const settings = await this.one({ timeout })
+    const repository = required(settings.repository, "ECR repository", "--repository")
+    const { tagPrefix } = settings
+    const options = { repository, tagPrefix, to: to || undefined, timeoutSeconds: timeout, print }
+    const [first, ...others] = targetsOf(settings)
+    const all = others.map(where => ({ ...where, ...options }))
+    const ends = await rollbackSet(await openAws(settings), [{ ...first, ...options }, ...all])
+    return printable(`${ends.map(end => end.text).join("\n")}\n`)
   }
 
   /**
@@ -368,12 +460,23 @@ export class EcsRelease {
    * It shows the version, commit, digest, start time, tasks, how the last deployments ended, and what a release of HEAD would do.
    *
    * Example: dagger call status
+   * Example: dagger call status --format json
+   *
+   * @param format text or json
    */
   @func({ cache: "never" })
-  async status(): Promise<string> {
-    validate(this)
-    const found = await status(await openAws(this), targetOf(this))
-    return printable(`${found.text}\n\n${await outlook(this)}`)
+  async status(format = "text"): Promise<string> {
+    const written = parseFormat(format)
+    const found = await eachApp(await this.apps(), async ({ settings }) => {
+      const aws = await openAws(settings)
+      const services = await Promise.all(targetsOf(settings).map(where => status(aws, where)))
+      return { services, outlook: (await outlook(settings)).trim() }
+    })
+    return writeApps(written, "status", found, ({ services, outlook }) => ({
+      services: services.map(({ text, revision: taskDefinition, ...it }) => ({ ...it, taskDefinition })),
+      outlook,
+      text: [...services.map(it => it.text), outlook].join("\n\n"),
+    }))
   }
 
   /**
@@ -382,14 +485,19 @@ export class EcsRelease {
    * Each with its commit, date and size, and which one is running.
    *
    * Example: dagger call history
+   *
+   * @param format text or json
    */
   @func({ cache: "never" })
-  async history(): Promise<string> {
-    validate(this)
-    const aws = await openAws(this)
-    const repository = required(this.repository, "ECR repository", "--repository")
-    const { digest } = await status(aws, targetOf(this))
-    return printable(`${(await history(aws, { repository, running: digest })).text}\n`)
+  async history(format = "text"): Promise<string> {
+    const written = parseFormat(format)
+    const settings = await this.one()
+    const aws = await openAws(settings)
+    const repository = required(settings.repository, "ECR repository", "--repository")
+    const services = await Promise.all(targetsOf(settings).map(where => status(aws, where)))
+    const running = new Set(services.flatMap(({ digest }) => digest ?? []))
+    const found = await history(aws, { repository, running })
+    return write(written, "history", { repository, ...found })
   }
 
   /**
@@ -406,10 +514,40 @@ export class EcsRelease {
    */
   @func({ cache: "never" })
   async run(command: string[], image = "", timeout = 900): Promise<string> {
-    validate(this, { timeout })
-    const aws = await openAws(this)
-    const named = await resolveImage(aws, this, image, print)
-    const options = { ...deploymentOf(this), ...named, command, timeoutSeconds: timeout, print }
+    const settings = await this.one({ timeout })
+    const aws = await openAws(settings)
+    const named = await resolveImage(aws, settings, image, print)
+    const options = { ...targetsOf(settings)[0], ...named, command, timeoutSeconds: timeout, print }
     return printable(`${(await runTask(aws, options)).text}\n`)
+  }
+
+  /**
+   * Shows what the repository still lacks before a release
+   *
+   * It looks at git, the Dockerfile, the settings, AWS, and what starts a release on a push. It changes nothing.
+   *
+   * Example: dagger call init
+   *
+   * @returns a line for each thing, with what to do about what is missing
+   */
+  @func({ cache: "never" })
+  async init(): Promise<string> {
+    return printable(await init(await this.apps()))
+  }
+
+  /**
+   * Returns the file that releases on every push, for a CI system
+   *
+   * For GitHub Actions, GitLab CI or AWS CodeBuild. AWS trusts the job's own identity (OpenID Connect) or the build's role: no key is
+   * stored. Export it into the repository, and read its first lines.
+   *
+   * Example: dagger call ci-config --system github --module github.com/OWNER/ecs-release/ci@v1.2.3 export --path .
+   *
+   * @param system github, gitlab or codebuild
+   * @param module Address of this module, with its version
+   */
+  @func({ cache: "never" })
+  ciConfig(system: string, module: string): Directory {
+    return ciConfig(system, module, this.branch)
   }
 }

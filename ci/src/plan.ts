@@ -3,13 +3,13 @@ import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
 import { Registry } from "./ecr/registry.js"
 import { describeRevision } from "./ecs/revision.js"
-import { describeService, open } from "./ecs/service.js"
+import { describeService, errorContext, open } from "./ecs/service.js"
 import { patch } from "./ecs/task-definition.js"
 import { UserError } from "./lib/errors.js"
 import { table } from "./lib/table.js"
-import { preflight } from "./preflight.js"
-import { commitToDeploy, deploysNothing, neverPushed, nothingToDo } from "./release.js"
-import { type Settings, targetOf } from "./settings.js"
+import type { Preflight } from "./preflight.js"
+import { commitToDeploy, deploysNothing, neverPushed, nothingToDo, preflights } from "./release.js"
+import { type Settings, targetsOf, type Where } from "./settings.js"
 import type { ClassifiedCommit } from "./version/bump.js"
 import { type ComputedVersion, computeVersion, offBranch } from "./version/compute.js"
 
@@ -130,32 +130,48 @@ async function effectsOnAws(
   found: ComputedVersion,
   settings: Settings,
 ): Promise<Pick<Plan, "release" | "service">> {
-  const { repository, container, template } = settings
+  const { repository } = settings
   const { version, head } = found
-  const where = targetOf(settings)
-  const live = await preflight(aws, settings, version)
-  const nothing = deploysNothing(found, live)
+  const lives = await preflights(aws, settings, version)
+  const nothing = deploysNothing(found, lives)
   if (nothing) return { release: [], service: nothing.trim().split("\n") }
-  return explained({ ...aws, repository, ...where }, async () => {
+  return explained({ ...aws, repository }, async () => {
     const registry = await Registry.open(aws, repository)
     const commit = commitToDeploy(found)
     const image = await registry.find(commit)
-    if (!image && commit !== head.sha) throw neverPushed(settings, version, live)
-    const target = await open(aws, where)
-    const { taskDefinition = "" } = await describeService(target)
-    const current = await describeRevision(target, taskDefinition)
-    const base = template === "" ? current : await describeRevision(target, template)
-    const release = {
-      container: container || undefined,
-      image: image?.reference ?? `${registry.uri}@(the digest from the build)`,
-      version,
-      commit,
-    }
-    const { unchanged, diff } = patch(current.definition, base.tags, release, base.definition)
+    if (!image && commit !== head.sha) throw neverPushed(settings, version, lives[0] as Preflight)
+    const reference = image?.reference ?? `${registry.uri}@(the digest from the build)`
+    const targets = targetsOf(settings)
+    const changes = await Promise.all(
+      targets.map(where => changesTo(aws, where, { image: reference, version, commit })),
+    )
     return {
       release: steps(found, settings, image !== undefined),
-      service: unchanged ? [`${live.name} already runs ${version}`] : diff,
+      service: changes.flatMap((lines, at) =>
+        targets.length > 1 ? [`${lives[at]?.name}:`, ...lines.map(line => `  ${line}`)] : lines,
+      ),
     }
+  })
+}
+
+/** What a release changes in one service's task definition, as lines. */
+async function changesTo(
+  aws: Aws,
+  where: Where,
+  release: { image: string; version: string; commit: string },
+): Promise<string[]> {
+  const target = await open(aws, where)
+  return explained(errorContext(target), async () => {
+    const { taskDefinition = "" } = await describeService(target)
+    const current = await describeRevision(target, taskDefinition)
+    const base = where.template ? await describeRevision(target, where.template) : current
+    const { unchanged, diff } = patch(
+      current.definition,
+      base.tags,
+      { ...where, ...release },
+      base.definition,
+    )
+    return unchanged ? [`${where.cluster}/${where.service} already runs ${release.version}`] : diff
   })
 }
 

@@ -1,3 +1,4 @@
+import type { TaskDefinition } from "@aws-sdk/client-ecs"
 import { accountOf } from "./aws/account.js"
 import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
@@ -11,10 +12,12 @@ import {
   primaryOf,
   revisionOf,
 } from "./ecs/service.js"
-import { chooseContainer } from "./ecs/task-definition.js"
+import { chooseContainers, platformOf } from "./ecs/task-definition.js"
 import { urlOf } from "./ecs/url.js"
+import { UserError } from "./lib/errors.js"
+import { namesIn } from "./lib/list.js"
 import { type RolledBack, wasRolledBack } from "./rollback.js"
-import { type Settings, targetOf } from "./settings.js"
+import type { Settings, Where } from "./settings.js"
 
 /** What a service runs, and what a release should know about it before it begins. */
 export type Preflight = {
@@ -28,6 +31,8 @@ export type Preflight = {
   /** Whether its deployment has completed. */
   completed: boolean
   url?: string
+  /** Names of the containers that get the image. */
+  containers: string[]
   /** Set if the version asked about was rolled back. */
   rolledBack?: RolledBack
 }
@@ -36,10 +41,15 @@ export type Preflight = {
  * Looks at the service before a release: what would otherwise fail later fails here.
  *
  * @param version the version that is to be released
- * @throws UserError for unknown credentials, and if there is no service to deploy to, no such template or container
+ * @throws UserError for unknown credentials, if there is no service to deploy to, no such template or container, and if the image is
+ *   built for another platform than the tasks run on
  */
-export async function preflight(aws: Aws, settings: Settings, version: string): Promise<Preflight> {
-  const where = targetOf(settings)
+export async function preflight(
+  aws: Aws,
+  settings: Settings,
+  where: Where,
+  version: string,
+): Promise<Preflight> {
   const account = await accountOf(aws)
   const target = await open(aws, where)
   return explained(errorContext(target), async () => {
@@ -49,11 +59,13 @@ export async function preflight(aws: Aws, settings: Settings, version: string): 
     const arn = revisionOf(service)
     const [running, template, url, rolledBack] = await Promise.all([
       describeRevision(target, arn),
-      settings.template === "" ? undefined : describeRevision(target, settings.template),
-      urlOf(aws, settings),
+      where.template && describeRevision(target, where.template),
+      urlOf(aws, settings.url, where),
       wasRolledBack(aws, { ...where, version }),
     ])
-    chooseContainer((template ?? running).definition, where.container)
+    const { definition } = template || running
+    const containers = chooseContainers(definition, where).map(({ name = "" }) => name)
+    assertPlatform(definition, settings.platform)
     const current = readRevision(running, where.container)
     return {
       name: `${where.cluster}/${where.service}`,
@@ -62,7 +74,20 @@ export async function preflight(aws: Aws, settings: Settings, version: string): 
       released: current.released,
       completed: primary !== undefined && isCompleted(service, primary),
       url,
+      containers,
       rolledBack,
     }
   })
+}
+
+/** The image has to be built for the platform that the task definition asks for. */
+function assertPlatform(definition: TaskDefinition, platform: string): void {
+  const wanted = platformOf(definition)
+  const built = namesIn(platform)
+  if (wanted === undefined || built.some(it => it === wanted || it.startsWith(`${wanted}/`))) return
+  throw new UserError(
+    `The tasks of ${definition.family} run on ${wanted}, and the image is built for ${built.join(" and ")}.`,
+    "The task definition's runtimePlatform says so; AWS Fargate's default is linux/amd64.",
+    `Build for it: --platform ${wanted}, or for several: --platform linux/amd64,linux/arm64. Or change the task definition.`,
+  )
 }

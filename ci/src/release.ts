@@ -1,20 +1,23 @@
 import { openAws } from "./aws/account.js"
 import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
-import { deploy, planDeploy } from "./deploy.js"
+import { planDeploy } from "./deploy.js"
 import { type Image, Registry } from "./ecr/registry.js"
 import { scanGate } from "./ecr/scan.js"
+import type { DeployResult } from "./ecs/result.js"
 import { Overtaken } from "./ecs/rollout.js"
 import { claim, noRemote, refuseWithoutRight } from "./git/claim.js"
-import { buildImage, contextOf, runTests } from "./image/build.js"
+import { buildImages, contextOf, runTests } from "./image/build.js"
 import { type Context, refuseChanges } from "./image/context.js"
 import { UserError } from "./lib/errors.js"
+import { namesIn } from "./lib/list.js"
 import { isNewer } from "./lib/semver.js"
 import { StepTimer } from "./lib/steps.js"
 import { migrateOnce } from "./migrate.js"
 import { type Preflight, preflight } from "./preflight.js"
 import { type RolledBack, wasRolledBack } from "./rollback.js"
-import { deploymentOf, required, type Settings, targetOf } from "./settings.js"
+import { deploySet } from "./service-set.js"
+import { required, type Settings, targetsOf, type Where } from "./settings.js"
 import { validate } from "./validate.js"
 import { type ComputedVersion, computeVersion, offBranch, recomputeVersion } from "./version/compute.js"
 
@@ -31,6 +34,51 @@ export type ReleaseOptions = {
 /** A version whose image is in the registry. */
 type Pushed = { image: Image; version: string; commit?: string }
 
+/** How a release ended well. */
+export type Released = {
+  outcome: "completed" | "unchanged" | "superseded" | "nothing"
+  /** The end in words, for a person. */
+  text: string
+  /** The version that the release was about; "" if the history has none. */
+  version: string
+  /** What runs now; left out if nothing was deployed and none was looked for. */
+  deployed?: Deployment
+}
+
+/** What a release brought, or found there already. */
+export type Deployment = {
+  commit?: string
+  image: Image
+  services: ServiceEnd[]
+  region: string
+  account: string
+  /** Seconds that each step took. */
+  seconds: { [step: string]: number }
+}
+
+/** How one service's deployment ended. */
+export type ServiceEnd = {
+  /** `CLUSTER/SERVICE`. */
+  service: string
+  outcome: "completed" | "unchanged"
+  /** ARN of the task definition that runs. */
+  taskDefinition: string
+  /** Id of the deployment, if there was one. */
+  deploymentId?: string
+  url?: string
+}
+
+/** How one service's deployment ended, as JSON output has it. */
+export function serviceEnd({ cluster, service }: Where, end: DeployResult, url?: string): ServiceEnd {
+  const { word: outcome, revision: taskDefinition, deploymentId } = end
+  return { service: `${cluster}/${service}`, outcome, taskDefinition, deploymentId, url }
+}
+
+/** The end of a release that deploys nothing: its text says why. */
+function nothingDeployed({ version }: ComputedVersion, text: string): Released {
+  return { outcome: text.startsWith("superseded") ? "superseded" : "nothing", text, version }
+}
+
 /** A release under way. */
 type Run = { aws: Aws; settings: Settings; steps: StepTimer; options: ReleaseOptions }
 
@@ -38,16 +86,18 @@ type Run = { aws: Aws; settings: Settings; steps: StepTimer; options: ReleaseOpt
  * Takes a commit to a running service: version, test and build, claim, push, deploy. Each step is safe to repeat: what an
  * interrupted run has done is found again and not done twice.
  *
- * @returns a readable summary, even if there is nothing to release, or HEAD is older than what is released
+ * @returns how it ended, even if there is nothing to release, or HEAD is older than what is released
  */
-export async function release(settings: Settings, options: ReleaseOptions): Promise<string> {
+export async function release(settings: Settings, options: ReleaseOptions): Promise<Released> {
   validate(settings, { timeout: options.timeoutSeconds, severity: options.severity })
   const steps = new StepTimer(options.print)
   const found = await steps.run("version", () => computeVersion(settings, { release: true }))
   const refused = offBranch(found, settings)
   if (refused) throw refused
   options.print(`${found.version || "no version"}: ${found.decision.reason}`)
-  if (found.decision.supersededBy !== null) return superseded(found, found.decision.supersededBy)
+  if (found.decision.supersededBy !== null) {
+    return nothingDeployed(found, superseded(found, found.decision.supersededBy))
+  }
   try {
     if (nothingToRelease(found)) {
       return await settle({ aws: await openAws(settings), settings, steps, options }, found)
@@ -56,7 +106,7 @@ export async function release(settings: Settings, options: ReleaseOptions): Prom
     refuseChanges(context)
     return await releaseHead({ aws: await openAws(settings), settings, steps, options }, found, context)
   } catch (error) {
-    if (error instanceof Overtaken) return `${error.message}\n`
+    if (error instanceof Overtaken) return nothingDeployed(found, `${error.message}\n`)
     throw error
   }
 }
@@ -68,7 +118,17 @@ export type Intention = "superseded" | "rolled back" | "nothing" | "finish" | "r
  * Decides what a release does with a commit, from what the service runs. A version that was claimed but never reached the
  * service is finished, whatever commits came after it. Pure.
  */
-export function decideRelease(found: ComputedVersion, live: Preflight): Intention {
+export function decideRelease(found: ComputedVersion, lives: Preflight[]): Intention {
+  return mostUrgent(lives.map(live => decideFor(found, live)))
+}
+
+/** Services that are released together are one: what stops one stops all. */
+function mostUrgent(intentions: Intention[]): Intention {
+  const order = ["superseded", "rolled back", "release", "finish"] as const
+  return order.find(it => intentions.includes(it)) ?? "nothing"
+}
+
+function decideFor(found: ComputedVersion, live: Preflight): Intention {
   const { version, decision } = found
   if (decision.supersededBy !== null || isNewer(live.released, version)) return "superseded"
   if (live.rolledBack) return "rolled back"
@@ -77,13 +137,16 @@ export function decideRelease(found: ComputedVersion, live: Preflight): Intentio
 }
 
 /** What a release that deploys nothing says. */
-export function deploysNothing(found: ComputedVersion, live: Preflight): string | undefined {
+export function deploysNothing(found: ComputedVersion, lives: Preflight[]): string | undefined {
   const { version, decision } = found
-  switch (decideRelease(found, live)) {
+  const each = lives.map(live => decideFor(found, live))
+  const intention = mostUrgent(each)
+  const live = lives[each.indexOf(intention)] as Preflight
+  switch (intention) {
     case "superseded":
       return superseded(found, decision.supersededBy ?? live.released ?? "")
     case "nothing":
-      return `${decision.reason}; ${live.name} runs ${version}; nothing is deployed\n`
+      return `${decision.reason}; ${named(lives)} ${lives.length > 1 ? "run" : "runs"} ${version}; nothing is deployed\n`
     case "rolled back":
       if (!nothingToRelease(found)) throw rolledBackError(version, live.rolledBack)
       return `${decision.reason}; ${live.rolledBack?.why}, and ${live.name} runs ${live.version ?? "no version"}\n`
@@ -92,16 +155,40 @@ export function deploysNothing(found: ComputedVersion, live: Preflight): string 
   }
 }
 
+/** The services' names. */
+function named(lives: Preflight[]): string {
+  return lives.map(({ name }) => name).join(", ")
+}
+
+/**
+ * Looks at every service that is released.
+ *
+ * @throws UserError as {@link preflight}, and for a container that none of them has
+ */
+export async function preflights(aws: Aws, settings: Settings, version: string): Promise<Preflight[]> {
+  const lives = await Promise.all(targetsOf(settings).map(where => preflight(aws, settings, where, version)))
+  const there = lives.flatMap(({ containers }) => containers)
+  const missing = namesIn(settings.container).find(name => !there.includes(name))
+  if (missing === undefined) return lives
+  throw new UserError(
+    `None of ${named(lives)} has a container "${missing}".`,
+    "",
+    "Set --container to containers that their task definitions have.",
+  )
+}
+
 /** Tests, builds, claims, pushes and deploys HEAD. */
-async function releaseHead(run: Run, found: ComputedVersion, context: Context): Promise<string> {
+async function releaseHead(run: Run, found: ComputedVersion, context: Context): Promise<Released> {
   const { aws, settings, steps, options } = run
-  const live = await steps.run("check", () => preflight(aws, settings, found.version))
+  const live = await steps.run("check", () => preflights(aws, settings, found.version))
   const nothing = deploysNothing(found, live)
-  if (nothing) return nothing
+  if (nothing) return nothingDeployed(found, nothing)
   const pushed = await pushRelease(aws, settings, found, context, steps, options.print)
   if ("overtaken" in pushed) {
     const { decision } = pushed.overtaken
-    if (decision.supersededBy !== null) return superseded(pushed.overtaken, decision.supersededBy)
+    if (decision.supersededBy !== null) {
+      return nothingDeployed(pushed.overtaken, superseded(pushed.overtaken, decision.supersededBy))
+    }
     return settle(run, pushed.overtaken)
   }
   const { version, head } = pushed.found
@@ -109,20 +196,26 @@ async function releaseHead(run: Run, found: ComputedVersion, context: Context): 
 }
 
 /** Ends a release that brings nothing new: the service runs the version, or gets it now if it was claimed and never got there. */
-async function settle(run: Run, found: ComputedVersion): Promise<string> {
+async function settle(run: Run, found: ComputedVersion): Promise<Released> {
   const { aws, settings, steps, options } = run
   const { version, decision } = found
   const repository = required(settings.repository, "ECR repository", "--repository")
-  const live = await steps.run("check", () => preflight(aws, settings, version))
+  const live = await steps.run("check", () => preflights(aws, settings, version))
   const nothing = deploysNothing(found, live)
-  if (nothing) return nothing
+  if (nothing) return nothingDeployed(found, nothing)
   // The image is that of the commit that claimed the version, not whatever has its number as a tag.
   const commit = commitToDeploy(found)
   const image = await explained({ ...aws, repository }, async () => {
     const registry = await Registry.open(aws, repository)
-    return registry.push(() => Promise.reject(neverPushed(settings, version, live)), version, commit)
+    return registry.push(
+      () => Promise.reject(neverPushed(settings, version, live[0] as Preflight)),
+      version,
+      commit,
+    )
   })
-  options.print(`${decision.reason}, but ${live.name} does not run ${version}: finishing its release`)
+  options.print(
+    `${decision.reason}, but ${named(live)} ${live.length > 1 ? "do not all run" : "does not run"} ${version}: finishing its release`,
+  )
   return bring(run, found, live, { image, version, commit })
 }
 
@@ -137,9 +230,9 @@ export function commitToDeploy(found: ComputedVersion): string {
 async function bring(
   { aws, settings, steps, options }: Run,
   found: ComputedVersion,
-  live: Preflight,
+  lives: Preflight[],
   { image, version, commit }: Pushed,
-): Promise<string> {
+): Promise<Released> {
   const { repository } = settings
   const { severity, migrate, timeoutSeconds, print } = options
   // Asked again after everything that takes time: was a newer version released, or this one rolled back?
@@ -147,38 +240,56 @@ async function bring(
     const now = await recomputeVersion(found, settings, false)
     if (now.decision.supersededBy !== null)
       throw new Overtaken(superseded(now, now.decision.supersededBy).trim())
-    const rolledBack = await wasRolledBack(aws, { ...targetOf(settings), version })
-    if (rolledBack) throw rolledBackError(version, rolledBack)
+    for (const where of targetsOf(settings)) {
+      const rolledBack = await wasRolledBack(aws, { ...where, version })
+      if (rolledBack) throw rolledBackError(version, rolledBack)
+    }
   }
-  const deployment = {
-    ...deploymentOf(settings),
+  let asked: Promise<void> | undefined
+  const deployments = targetsOf(settings).map(where => ({
+    ...where,
     image: image.reference,
     version,
     commit,
     timeoutSeconds,
     print,
     keepNewer: true,
-    beforeUpdate: stillWanted,
-  }
-  const { action } = await planDeploy(aws, deployment)
-  const isThere = action.kind === "unchanged" || action.kind === "follow"
+    // Once for all services, when the first is about to be updated.
+    beforeUpdate: () => {
+      asked ??= stillWanted()
+      return asked
+    },
+  }))
+  const plans = await Promise.all(deployments.map(it => planDeploy(aws, it)))
+  const isThere = plans.every(({ action }) => action.kind === "unchanged" || action.kind === "follow")
   if (!isThere && (severity !== "" || migrate !== "")) await stillWanted()
   if (!isThere && severity !== "") {
-    await steps.run("scan", () => scanGate(aws, { repository, digest: image.digest, severity, print }))
+    await steps.run("scan", async () => {
+      for (const digest of await (await Registry.open(aws, repository)).imagesOf(image.digest)) {
+        await scanGate(aws, { repository, digest, severity, print })
+      }
+    })
   }
-  if (!isThere && migrate !== "") await steps.run("migrate", () => migrateOnce(aws, deployment, migrate))
-  const { text } = await steps.run("deploy", () => deploy(aws, deployment))
+  const [first] = deployments
+  if (first && !isThere && migrate !== "") await steps.run("migrate", () => migrateOnce(aws, first, migrate))
+  const ends = await steps.run("deploy", () => deploySet(aws, deployments, settings))
   // Nothing that can fail comes after the deployment: it has happened.
-  return `${[
-    text,
+  const { account } = lives[0] as Preflight
+  const urls = [...new Set(lives.flatMap(({ url }) => url ?? []))]
+  const text = `${[
+    ...ends.map(end => end.text),
     "",
     `version   ${version}`,
     `commit    ${commit ?? "not known"}`,
     `image     ${image.reference}`,
-    `service   ${live.name} (${settings.region}, account ${live.account})`,
-    `url       ${live.url ?? "not known: set --url, or tag the service ecs-release:url"}`,
+    `service   ${named(lives)} (${settings.region}, account ${account})`,
+    `url       ${urls.join(", ") || "not known: set --url, or tag the service ecs-release:url"}`,
     `time      ${steps.summary()}`,
   ].join("\n")}\n`
+  const services = ends.map((end, at) => serviceEnd(deployments[at] as Where, end, lives[at]?.url))
+  const outcome = ends.some(({ word }) => word === "completed") ? "completed" : "unchanged"
+  const deployed = { commit, image, services, region: settings.region, account, seconds: steps.seconds }
+  return { outcome, text, version, deployed }
 }
 
 /** What to say about a commit that brings nothing new, as far as the history shows; undefined if it does. */
@@ -268,11 +379,14 @@ export async function pushRelease(
     await refuseWithoutRight(found.repository.history.remote, remote.url, sha, tagOf(settings, found))
     await Promise.all([
       settings.testTarget && steps.run("test", () => runTests(context, settings, version)),
-      steps.run("build", async () => (await buildImage(context, settings, found, version)).sync()),
+      steps.run("build", async () => {
+        const images = await buildImages(context, settings, found, version)
+        await Promise.all(images.map(image => image.sync()))
+      }),
     ])
     const claimed = await steps.run("claim", () => claimVersion(settings, found, remote.url, print))
     if (nothingToDo(claimed)) return { overtaken: claimed }
-    const build = () => buildImage(context, settings, claimed, claimed.version)
+    const build = () => buildImages(context, settings, claimed, claimed.version)
     const image = await steps.run("push", () => registry.push(build, claimed.version, sha))
     print(`${claimed.version} and ${sha} are ${image.digest}`)
     return { image, found: claimed }

@@ -5,7 +5,7 @@ import { Registry } from "./ecr/registry.js"
 import { describeRevision, readRevision } from "./ecs/revision.js"
 import { describeService, errorContext, open, revisionOf } from "./ecs/service.js"
 import { UserError } from "./lib/errors.js"
-import { type Settings, targetOf } from "./settings.js"
+import { type Settings, targetsOf } from "./settings.js"
 import { type ComputedVersion, computeVersion } from "./version/compute.js"
 
 /**
@@ -37,7 +37,7 @@ export async function resolveImage(
 }
 
 async function whatRuns(aws: Aws, settings: Settings): Promise<NamedImage> {
-  const target = await open(aws, targetOf(settings))
+  const target = await open(aws, targetsOf(settings)[0])
   return explained(errorContext(target), async () => {
     const service = await describeService(target)
     const arn = revisionOf(service)

@@ -32,6 +32,7 @@ export type RollbackOptions = {
   cluster: string
   service: string
   container?: string
+  someContainers?: boolean
   /** Name of the ECR repository. */
   repository: string
   tagPrefix?: string
@@ -239,7 +240,7 @@ async function marked<T>(
   print: (line: string) => void,
   goBack: () => Promise<T>,
 ): Promise<T> {
-  if (semver.valid(version) === null || isNewer(to, version as string)) return goBack()
+  if (semver.valid(version) === null || to === version || isNewer(to, version as string)) return goBack()
   await note(target, arn, { [rolledBackTag]: new Date().toISOString() }, [], print)
   try {
     return await goBack()

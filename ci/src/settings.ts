@@ -1,5 +1,7 @@
+import type { Directory } from "@dagger.io/dagger"
 import type { EcsRelease } from "./index.js"
 import { UserError } from "./lib/errors.js"
+import { namesIn, partsOf } from "./lib/list.js"
 
 /** The module's settings: the arguments of its constructor, the only place that names and documents them. */
 export type Settings = {
@@ -9,19 +11,59 @@ export type Settings = {
 /** A setting that must be set. */
 export function required(value: string, what: string, flag: string): string {
   if (value !== "") return value
-  throw new UserError(`No ${what} is set.`, "", `Pass ${flag}, or set it in the .env next to dagger.json`)
+  throw new UserError(
+    `No ${what} is set.`,
+    "",
+    `Pass ${flag}, or set ${envKey(flag)} in the .env of your repository`,
+  )
 }
 
-/** The service to deploy to. */
-export function targetOf({ cluster, service, container }: Settings) {
-  return {
-    cluster: required(cluster, "ECS cluster", "--cluster"),
-    service: required(service, "ECS service", "--service"),
-    container: container || undefined,
-  }
+/**
+ * The key of a setting in `.env`, as every engine reads it: the module's name, then the argument's own name, without hyphens
+ * (core/envfile.go, cutFlexPrefix): `ECS_RELEASE_tagPrefix`.
+ */
+export function envKey(flag: string): string {
+  return `ECS_RELEASE_${camelCase(flag)}`
 }
 
-/** The service, and where the settings of a deployment come from. */
-export function deploymentOf(settings: Settings) {
-  return { ...targetOf(settings), template: settings.template || undefined }
+/** The argument's own name: `--tag-prefix` is tagPrefix. */
+export function camelCase(flag: string): string {
+  return flag.replace(/^--/, "").replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
+}
+
+/** The repository that is released: the one given, or that of the call (a Workspace, which engines pass since 0.20). */
+export function sourceOf({ source }: Settings): Directory {
+  if (source) return source
+  throw new UserError(
+    "There is no repository to look at.",
+    "The caller passed none, and the engine passed no Workspace.",
+    "Pass --source . (from another module: pass ws, and source).",
+  )
+}
+
+/** A service to deploy to, and what of its task definition is released. */
+export type Where = {
+  cluster: string
+  service: string
+  /** Names of the containers, with commas; undefined for the only one. */
+  container?: string
+  /** Whether it is enough if one of them is there. */
+  someContainers: boolean
+  /** Where the settings of a deployment come from; undefined for the task definition that runs. */
+  template?: string
+}
+
+/** The services to deploy to. Several are released together. */
+export function targetsOf(settings: Settings): [Where, ...Where[]] {
+  const cluster = required(settings.cluster, "ECS cluster", "--cluster")
+  const [first, ...rest] = namesIn(required(settings.service, "ECS service", "--service")) as [
+    string,
+    ...string[],
+  ]
+  const templates = partsOf(settings.template)
+  const container = settings.container || undefined
+  const where = (service: string, at: number): Where => ({
+    ...{ cluster, service, container, someContainers: rest.length > 0, template: templates[at] },
+  })
+  return [where(first, 0), ...rest.map((service, at) => where(service, at + 1))]
 }

@@ -1,7 +1,8 @@
 import { parseSeverity } from "./ecr/scan.js"
 import { parseArgs } from "./image/dockerfile.js"
 import { UserError } from "./lib/errors.js"
-import type { Settings } from "./settings.js"
+import { namesIn, partsOf } from "./lib/list.js"
+import { camelCase, type Settings } from "./settings.js"
 
 /** What a single call takes besides the settings. */
 export type CallOptions = { timeout?: number; severity?: string }
@@ -12,8 +13,9 @@ export type CallOptions = { timeout?: number; severity?: string }
  * @throws UserError for the first argument that can't be right, with what it takes
  */
 export function validate(settings: Settings, { timeout, severity = "" }: CallOptions = {}): void {
-  for (const [flag, value, isFine, takes] of rules(settings)) {
-    if (value === "" || isFine(value)) continue
+  const mistake = firstMistake(settings)
+  if (mistake) {
+    const { flag, value, takes } = mistake
     throw new UserError(
       `${flag} does not take ${JSON.stringify(value.slice(0, 100))}.`,
       "",
@@ -27,12 +29,26 @@ export function validate(settings: Settings, { timeout, severity = "" }: CallOpt
   }
 }
 
+/** The first setting that can't be right: its flag, its key in files, its value, and what it takes. */
+export function firstMistake(settings: Settings) {
+  for (const [flag, value, isFine, takes] of rules(settings)) {
+    // Without a platform there would be no image.
+    if ((value !== "" || flag === "--platform") && !isFine(value))
+      return { flag, key: camelCase(flag), value, takes }
+  }
+  return undefined
+}
+
 type Rule = [flag: string, value: string, isFine: (value: string) => boolean, takes: string]
 
 const matches = (pattern: RegExp) => (value: string) => pattern.test(value)
 
+/** A list with commas, of which each part is fine. */
+const each = (isFine: (value: string) => boolean) => (value: string) =>
+  value.split(",").every(part => isFine(part.trim()))
+
 /** Names in ECS (API reference: CreateCluster, CreateService, ContainerDefinition), or their ARNs. */
-const ecsName = matches(/^(arn:\S+|[A-Za-z0-9_-]{1,255})$/)
+const ecsName = matches(/^(arn:[^\s,]+|[A-Za-z0-9_-]{1,255})$/)
 const ecsTakes = "up to 255 letters, digits, hyphens and underscores, or an ARN"
 /** One part of a repository's name (ECR API reference, CreateRepository). */
 const part = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
@@ -53,10 +69,16 @@ function rules(it: Settings): Rule[] {
     [
       "--platform",
       it.platform,
-      matches(/^(linux|windows)\/[a-z0-9]+(\/v[0-9]+)?$/),
-      "an operating system and an architecture, such as linux/amd64 or linux/arm64",
+      each(matches(/^(linux|windows)\/[a-z0-9]+(\/v[0-9]+)?$/)),
+      "an operating system and an architecture, such as linux/arm64, or several with commas",
     ],
     ["--region", it.region, matches(/^[a-z]{2,5}(-[a-z]+)+-[0-9]+$/), "an AWS region, such as eu-north-1"],
+    [
+      "--role-arn",
+      it.roleArn,
+      matches(/^arn:aws[a-z-]*:iam::[0-9]{12}:role\/[\w+=,.@/-]+$/),
+      "a role's ARN, such as arn:aws:iam::111122223333:role/release",
+    ],
     [
       "--repository",
       it.repository,
@@ -64,13 +86,20 @@ function rules(it: Settings): Rule[] {
       "the name of an ECR repository, such as team/api",
     ],
     ["--cluster", it.cluster, ecsName, ecsTakes],
-    ["--service", it.service, ecsName, ecsTakes],
-    ["--container", it.container, ecsName, ecsTakes],
+    [
+      "--service",
+      it.service,
+      value => each(ecsName)(value) && namesIn(value).length === partsOf(value).length,
+      `${ecsTakes}; several with commas, each once`,
+    ],
+    ["--container", it.container, each(ecsName), `${ecsTakes}; several with commas`],
     [
       "--template",
       it.template,
-      matches(/^(arn:\S+|[A-Za-z0-9_-]{1,255}(:[0-9]+)?)$/),
-      "a task definition: its family, family:revision, or ARN",
+      value =>
+        each(matches(/^(arn:[^\s,]+|[A-Za-z0-9_-]{1,255}(:[0-9]+)?)$/))(value) &&
+        partsOf(value).length === partsOf(it.service).length,
+      "a task definition: its family, family:revision, or ARN; for several services as many, with commas",
     ],
   ]
 }

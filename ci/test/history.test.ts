@@ -22,7 +22,7 @@ it("lists versions, the highest first, with commit, date and size, over all page
         },
       ],
     })
-  const { versions, text } = await history(aws, { repository: "web", running: "sha256:a" })
+  const { versions, text } = await history(aws, { repository: "web", running: new Set(["sha256:a"]) })
   expect(versions).toMatchObject([
     { version: "1.10.0", commit, digest: "sha256:b", bytes: 12_345_678, running: false },
     { version: "1.9.0", commit: undefined, digest: "sha256:a", running: true },

@@ -1,25 +1,16 @@
 import { execFileSync } from "node:child_process"
 import fc from "fast-check"
 import { expect, test } from "vitest"
+import { EcsRelease } from "../src/index.js"
 import type { Settings } from "../src/settings.js"
 import { isRefName, validate } from "../src/validate.js"
 
-const settings = {
-  path: "",
-  context: ".",
-  dockerfile: "Dockerfile",
-  gitUsername: "x-access-token",
-  tagPrefix: "",
-  branch: "",
-  platform: "linux/amd64",
-  buildArgs: [] as string[],
+const settings: Settings = Object.assign(new EcsRelease(), {
   region: "eu-north-1",
   repository: "team/api",
   cluster: "prod",
   service: "web",
-  container: "",
-  template: "",
-} as Settings
+})
 
 test.each([
   [{}],
@@ -28,6 +19,9 @@ test.each([
   [{ region: "eusc-de-east-1", platform: "linux/arm/v7" }],
   [{ cluster: "arn:aws:ecs:eu-north-1:111122223333:cluster/prod", template: "web:3" }],
   [{ buildArgs: ["A=1"], repository: "a_b/c-d.e" }],
+  [{ platform: "linux/amd64, linux/arm64", service: "web,worker", container: "app,job" }],
+  [{ service: "web,worker", template: "web,worker:2" }],
+  [{ roleArn: "arn:aws-us-gov:iam::111122223333:role/ci/release" }],
 ])("%j is fine", given => expect(() => validate({ ...settings, ...given }, { timeout: 1 })).not.toThrow())
 
 test.each([
@@ -45,6 +39,9 @@ test.each([
   [{ service: "web;rm" }, {}, /--service/],
   [{ container: "a b" }, {}, /--container/],
   [{ template: "a:b" }, {}, /--template/],
+  [{ service: "web,worker", template: "web" }, {}, /--template.*several services/s],
+  [{ platform: "linux/amd64,arm64" }, {}, /--platform/],
+  [{ roleArn: "release" }, {}, /--role-arn/],
   [{ buildArgs: ["A"] }, {}, /--build-args/],
   [{}, { severity: "bad" }, /severity/],
   [{}, { timeout: 0 }, /--timeout/],

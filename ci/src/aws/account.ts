@@ -1,33 +1,19 @@
-import { UserError } from "../lib/errors.js"
-import { plaintext } from "../lib/secret.js"
-import type { Settings } from "../settings.js"
+import { required, type Settings } from "../settings.js"
 import { type Aws, sts } from "./clients.js"
+import { credentialsOf } from "./credentials.js"
 import { explained } from "./errors.js"
 
 /**
  * Where to call AWS, and with which credentials.
  *
- * @throws UserError if there are no credentials
+ * @throws UserError if there are no credentials or no region
  */
 export async function openAws(settings: Settings): Promise<Aws> {
-  const { region, awsEndpoint } = settings
-  const [accessKeyId, secretAccessKey, sessionToken] = await Promise.all([
-    plaintext(settings.awsAccessKeyId),
-    plaintext(settings.awsSecretAccessKey),
-    plaintext(settings.awsSessionToken),
-  ])
-  if (accessKeyId === undefined || secretAccessKey === undefined) {
-    throw new UserError(
-      "There are no AWS credentials.",
-      accessKeyId === secretAccessKey
-        ? ""
-        : "Only one of the access key id and the secret access key is set.",
-      'Export them: eval "$(aws configure export-credentials --format env)", or pass --aws-access-key-id and --aws-secret-access-key',
-    )
-  }
+  const region = required(settings.region, "AWS region", "--region")
+  const { awsEndpoint } = settings
   await awsEndpoint?.start()
   const endpoint = await awsEndpoint?.endpoint({ scheme: "http" })
-  return { region, credentials: { accessKeyId, secretAccessKey, sessionToken }, endpoint }
+  return { region, credentials: await credentialsOf(settings, { region, endpoint }), endpoint }
 }
 
 /**

@@ -4,12 +4,20 @@ import type { ECS } from "@aws-sdk/client-ecs"
 import type { STS } from "@aws-sdk/client-sts"
 import { UserError } from "../lib/errors.js"
 
+/** An access key. `sessionToken` and `expiration` go with temporary ones. */
+export type Credentials = {
+  accessKeyId: string
+  secretAccessKey: string
+  sessionToken?: string
+  expiration?: Date
+}
+
 /** Where AWS calls go and as whom. */
 export type Aws = {
   /** AWS region, such as `eu-north-1`. */
   region: string
-  /** Static or temporary credentials; `sessionToken` goes with temporary ones. */
-  credentials: { accessKeyId: string; secretAccessKey: string; sessionToken?: string }
+  /** Credentials, or what gives them each time that they are needed. */
+  credentials: Credentials | (() => Promise<Credentials>)
   /** URL of an AWS-compatible endpoint; AWS's own if it is left out. */
   endpoint?: string
   /** How long calls may take; {@link limits} if it is left out. */

@@ -141,7 +141,11 @@ function refused(message: string, { cluster, service, repository }: ErrorContext
   }
   const grant = `Allow ${action} on ${resource ?? "the resource"} for ${who ?? "the role or user of these credentials"}`
   const pass =
-    action === "iam:PassRole" ? ", with the condition iam:PassedToService ecs-tasks.amazonaws.com" : ""
+    action === "iam:PassRole"
+      ? ", with the condition iam:PassedToService ecs-tasks.amazonaws.com"
+      : action === "sts:AssumeRole"
+        ? ", there and in the role's trust policy"
+        : ""
   return new UserError(what, message, `${grant}${pass}, then run again.`)
 }
 

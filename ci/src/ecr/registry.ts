@@ -76,14 +76,30 @@ export class Registry {
   }
 
   /**
+   * The images that a digest stands for, each for one platform: those of an image index (OCI image specification), without what is
+   * no image, such as provenance; else the digest itself. ECR scans these, not the index.
+   */
+  async imagesOf(digest: string): Promise<string[]> {
+    const { images } = await this.client.batchGetImage({
+      repositoryName: this.repository,
+      imageIds: [{ imageDigest: digest }],
+    })
+    const index = JSON.parse(images?.[0]?.imageManifest ?? "{}") as {
+      manifests?: { digest: string; platform?: { os?: string } }[]
+    }
+    const found = (index.manifests ?? []).filter(({ platform }) => platform?.os !== "unknown")
+    return found.length === 0 ? [digest] : found.map(it => it.digest)
+  }
+
+  /**
    * Pushes a commit's image under the commit's id and the version. What is there already stays: with the same commit it is
    * the result, with another one an error. Of two runs that push one commit at once, the second takes what the first one pushed,
    * on either tag.
    *
-   * @param build makes the image; called only if the registry does not have the commit's
+   * @param build makes the image, one container per platform; called only if the registry does not have the commit's
    * @throws UserError if the version's tag is on another image
    */
-  async push(build: () => Promise<Container>, version: string, commit: string): Promise<Image> {
+  async push(build: () => Promise<Container[]>, version: string, commit: string): Promise<Image> {
     // In this order: a run that pushes at the same time sets the commit's tag first.
     const ofVersion = await this.find(version)
     const ofCommit = await this.find(commit)
@@ -95,7 +111,8 @@ export class Registry {
     return { ...released, tags: [...new Set([...released.tags, version, commit])] }
   }
 
-  private async publish(image: Container, tag: string): Promise<Image> {
+  private async publish([image, ...others]: Container[], tag: string): Promise<Image> {
+    if (!image) throw new Error("no image was built")
     const { authorizationData } = await this.client.getAuthorizationToken({})
     const token = Buffer.from(authorizationData?.[0]?.authorizationToken ?? "", "base64").toString()
     const at = token.indexOf(":")
@@ -103,7 +120,10 @@ export class Registry {
     try {
       await image
         .withRegistryAuth(host, token.slice(0, at), dag.setSecret("ecr-password", token.slice(at + 1)))
-        .publish(`${this.uri}:${tag}`, await this.way(host))
+        .publish(`${this.uri}:${tag}`, {
+          ...(await this.way(host)),
+          ...(others.length > 0 && { platformVariants: others }),
+        })
     } catch (error) {
       // Another run of the same commit was quicker: the registry refuses a second image under an immutable tag.
       const theirs = await this.find(tag)

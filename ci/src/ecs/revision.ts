@@ -5,6 +5,7 @@ import type {
   TaskDefinition,
 } from "@aws-sdk/client-ecs"
 import { ecsCommands } from "../aws/clients.js"
+import { namesIn } from "../lib/list.js"
 import { shortName, type Target } from "./service.js"
 import {
   commitTag,
@@ -89,12 +90,18 @@ export async function register({ client }: Target, registration: Registration): 
   return answer.taskDefinition?.taskDefinitionArn as string
 }
 
-/** Reads a revision: which image, version and commit, and what became of it. */
+/**
+ * Reads a revision: which image, version and commit, and what became of it.
+ *
+ * @param container name of the container that is released; of several names, the first that is there
+ */
 export function readRevision({ arn, definition, tags }: Registered, container?: string): Revision {
   const tag = (key: string) => tags.find(it => it.key === key)?.value
   const containers = definition.containerDefinitions ?? []
   const only = containers.length === 1 ? containers[0] : undefined
-  const definitionOf = containers.find(({ name }) => name === container) ?? only
+  const definitionOf =
+    namesIn(container ?? "").flatMap(wanted => containers.find(({ name }) => name === wanted) ?? [])[0] ??
+    only
   return {
     arn,
     number: definition.revision ?? Number(shortName(arn).split(":")[1]),

@@ -1,10 +1,13 @@
 import type { ContainerDefinition, Tag, TaskDefinition } from "@aws-sdk/client-ecs"
 import { UserError } from "../lib/errors.js"
+import { namesIn } from "../lib/list.js"
 
 /** What a deployment sets in a task definition. */
 export type Release = {
-  /** Name of the container; may be left out if there is only one. */
+  /** Name of the container, or several names with commas; may be left out if there is only one. */
   container?: string
+  /** Whether it is enough that the task definition has one of those containers: the others are other services'. */
+  someContainers?: boolean
   /** Image by digest, `repository@sha256:…`. */
   image: string
   version: string
@@ -17,8 +20,9 @@ export type Registration = Omit<TaskDefinition, "family"> & { family: string; ta
 
 /** What a release changes. */
 export type Patch = {
+  /** The first container that gets the image: the one that runs one-off commands. */
   container: string
-  /** True if the container has this image and version already. */
+  /** True if the containers have this image and version already. */
   unchanged: boolean
   registration: Registration
   /** The change as `- old` and `+ new` lines; empty if nothing changes. */
@@ -52,7 +56,7 @@ const readOnly = new Set([
 ])
 
 /**
- * The task definition of a release: the current one, with one container's image and `APP_VERSION` replaced. Sidecars, roles,
+ * The task definition of a release: the current one, with image and `APP_VERSION` of its containers replaced. Sidecars, roles,
  * volumes and whatever else it has stay as they are. Pure.
  *
  * @param current the task definition that the service runs
@@ -61,39 +65,55 @@ const readOnly = new Set([
  * @throws UserError if the container is not there or, unnamed, is not the only one
  */
 export function patch(current: TaskDefinition, tags: Tag[], release: Release, template = current): Patch {
-  const container = chooseContainer(template, release.container)
-  const changed: ContainerDefinition = {
-    ...container,
+  const containers = chooseContainers(template, release)
+  const changed = (it: ContainerDefinition): ContainerDefinition => ({
+    ...it,
     image: release.image,
-    environment: withVersion(container.environment ?? [], release.version),
-  }
-  const containerDefinitions = template.containerDefinitions?.map(it => (it === container ? changed : it))
+    environment: withVersion(it.environment ?? [], release.version),
+  })
+  const containerDefinitions = template.containerDefinitions?.map(it =>
+    containers.includes(it) ? changed(it) : it,
+  )
   const definition = { ...writable(template), family: current.family, containerDefinitions }
   const diff = difference(current, definition)
   const registration = { ...definition, tags: releaseTags(tags, release) } as Registration
-  return { container: container.name as string, unchanged: diff.length === 0, registration, diff }
+  return { container: containers[0].name as string, unchanged: diff.length === 0, registration, diff }
 }
 
-/** The container to change: the one named, or the only one. */
-export function chooseContainer(definition: TaskDefinition, wanted?: string): ContainerDefinition {
-  const all = definition.containerDefinitions ?? []
-  const names = all.map(({ name }) => name).join(", ")
-  const found = wanted === undefined ? all[0] : all.find(({ name }) => name === wanted)
-  if (wanted === undefined && all.length !== 1) {
+/** The containers to change, in the order named: at least one, and the only one if none is named. */
+export function chooseContainers(
+  { family, containerDefinitions: all = [] }: TaskDefinition,
+  { container: wanted, someContainers = false }: Pick<Release, "container" | "someContainers">,
+): [ContainerDefinition, ...ContainerDefinition[]] {
+  const there = all.map(({ name }) => name).join(", ")
+  const names = namesIn(wanted ?? "")
+  if (names.length === 0 && all.length !== 1) {
     throw new UserError(
-      `The task definition ${definition.family} has ${all.length} containers: which one should be released?`,
-      `They are: ${names}.`,
-      "Set --container to one of them.",
+      `The task definition ${family} has ${all.length} containers: which of them should be released?`,
+      `They are: ${there}.`,
+      "Set --container to one of them, or to several with commas.",
     )
   }
-  if (found === undefined) {
-    throw new UserError(
-      `The task definition ${definition.family} has no container "${wanted}".`,
-      `It has: ${names}.`,
-      "Set --container to one of them.",
-    )
-  }
-  return found
+  const found = names.length === 0 ? all : names.flatMap(name => all.find(it => it.name === name) ?? [])
+  const missing = names.filter(name => !found.some(it => it.name === name))
+  const [first, ...rest] = found
+  if (first && (missing.length === 0 || someContainers)) return [first, ...rest]
+  throw new UserError(
+    `The task definition ${family} has no container "${missing.join('" and none "')}".`,
+    `It has: ${there}.`,
+    "Set --container to one of them, or to several with commas.",
+  )
+}
+
+/**
+ * The platform that tasks need an image for, such as `linux/arm64`: AWS Fargate's default is Linux on x86-64 (ECS API reference,
+ * RuntimePlatform). Undefined if that is up to the container instances.
+ */
+export function platformOf({ runtimePlatform, requiresCompatibilities }: TaskDefinition): string | undefined {
+  const { cpuArchitecture, operatingSystemFamily = "LINUX" } = runtimePlatform ?? {}
+  if (!cpuArchitecture && !requiresCompatibilities?.includes("FARGATE")) return undefined
+  const system = operatingSystemFamily.startsWith("WINDOWS") ? "windows" : "linux"
+  return `${system}/${cpuArchitecture === "ARM64" ? "arm64" : "amd64"}`
 }
 
 /** The version that a container is given, or undefined. */

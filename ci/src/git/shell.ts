@@ -31,6 +31,7 @@ const wrapper = `sh -euc "$0" sh "$@" > ${outputFile} || { code=$?; test $code -
 export class ContainerShell {
   private secrets: Way["secrets"] = {}
   private asked = 0
+  private turn: Promise<unknown> = Promise.resolve()
   /** Why the prelude failed, if it did: then nothing after it can be right. */
   private broken?: Ran
 
@@ -53,7 +54,16 @@ export class ContainerShell {
   }
 
   /** Runs a script that asks no remote. */
-  readonly run: Shell = async (script, ...args) => {
+  readonly run: Shell = (script, ...args) => this.inTurn(() => this.execute(script, args))
+
+  /** Scripts run one after another, however many are asked for at once: each needs what the one before it left. */
+  private inTurn(work: () => Promise<Ran>): Promise<Ran> {
+    const turn = this.turn.then(work)
+    this.turn = turn.catch(() => {})
+    return turn
+  }
+
+  private async execute(script: string, args: string[]): Promise<Ran> {
     if (this.broken) return this.broken
     // Not ( … ) || exit: in such a list a shell goes on after a command that fails.
     const guarded =
@@ -73,16 +83,18 @@ export class ContainerShell {
   }
 
   /** Runs a script that asks the remote: it sees the token, and is never answered from the cache. */
-  readonly remote: Shell = async (script, ...args) => {
-    this.asked += 1
-    this.container = this.container.withEnvVariable("ASKED_AT", `${Date.now()}-${this.asked}`)
-    for (const [name, secret] of Object.entries(this.secrets)) {
-      this.container = this.container.withSecretVariable(name, secret)
-    }
-    const ran = await this.run(script, ...args)
-    for (const name of Object.keys(this.secrets)) this.container = this.container.withoutSecretVariable(name)
-    return ran
-  }
+  readonly remote: Shell = (script, ...args) =>
+    this.inTurn(async () => {
+      this.asked += 1
+      this.container = this.container.withEnvVariable("ASKED_AT", `${Date.now()}-${this.asked}`)
+      for (const [name, secret] of Object.entries(this.secrets)) {
+        this.container = this.container.withSecretVariable(name, secret)
+      }
+      const ran = await this.execute(script, args)
+      for (const name of Object.keys(this.secrets))
+        this.container = this.container.withoutSecretVariable(name)
+      return ran
+    })
 }
 
 /**

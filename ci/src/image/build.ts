@@ -1,5 +1,6 @@
 import type { Container } from "@dagger.io/dagger"
 import { remoteUrl } from "../git/remote.js"
+import { namesIn } from "../lib/list.js"
 import type { Settings } from "../settings.js"
 import type { Checkout } from "../version/compute.js"
 import { buildContext, type Context } from "./context.js"
@@ -27,24 +28,39 @@ export async function runTests(context: Context, settings: Settings, version: st
   await (await buildTarget(context, settings, settings.testTarget, version)).sync()
 }
 
-/** Builds one stage of the Dockerfile. */
+/** Builds one stage of the Dockerfile, for the first platform if not for a certain one. */
 export function buildTarget(
   { files }: Context,
-  { dockerfile, platform, buildArgs }: Settings,
+  { platform: platforms, dockerfile, buildArgs, buildSecret, buildSecretId, ssh }: Settings,
   target: string,
   version: string,
+  platform = namesIn(platforms)[0] ?? "",
 ): Promise<Container> {
-  return buildStage(files, { dockerfile, platform, args: buildArgs }, target, version)
+  const secrets = { given: buildSecret, ids: buildSecretId }
+  return buildStage(files, { dockerfile, platform, args: buildArgs, secrets, ssh }, target, version)
 }
 
-/** Builds the image of a commit and stamps it with a version. */
+/** Builds the image of a commit, and stamps it with a version: a container for each platform. */
+export function buildImages(
+  context: Context,
+  settings: Settings,
+  checkout: Checkout,
+  version: string,
+): Promise<Container[]> {
+  return Promise.all(
+    namesIn(settings.platform).map(platform => buildImage(context, settings, checkout, version, platform)),
+  )
+}
+
+/** Builds the image of a commit for one platform, the first if none is named, and stamps it with a version. */
 export async function buildImage(
   context: Context,
   settings: Settings,
   { head, repository }: Checkout,
   version: string,
+  platform?: string,
 ): Promise<Container> {
-  const image = await buildTarget(context, settings, settings.runtimeTarget, version)
+  const image = await buildTarget(context, settings, settings.runtimeTarget, version, platform)
   const source = remoteUrl(settings.gitRemote || repository.source.origin) ?? ""
   return stamp(image, {
     version,

@@ -1,8 +1,15 @@
-import type { Container, Directory, Platform } from "@dagger.io/dagger"
+import type { Container, Directory, Platform, Secret, Socket } from "@dagger.io/dagger"
 import { UserError } from "../lib/errors.js"
+import { buildSecrets } from "./build-secrets.js"
 
 /** How the Dockerfile is used. */
-export type Build = { dockerfile: string; platform: string; args: string[] }
+export type Build = {
+  dockerfile: string
+  platform: string
+  args: string[]
+  secrets: { given: Secret[]; ids: string[] }
+  ssh?: Socket
+}
 
 /** What an image says about itself: which version it is, and from which commit. */
 export type Stamp = { version: string; revision: string; created: string; source: string }
@@ -32,6 +39,8 @@ export async function buildStage(
     platform: build.platform as Platform,
     target: target || undefined,
     buildArgs: [...parseArgs(build.args), { name: "VERSION", value: version }],
+    secrets: await buildSecrets(build.secrets.given, listOf(build.secrets.ids)),
+    ssh: build.ssh,
   })
 }
 

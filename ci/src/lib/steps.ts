@@ -20,6 +20,11 @@ export class StepTimer {
     }
   }
 
+  /** The seconds per step. */
+  get seconds(): { [step: string]: number } {
+    return Object.fromEntries(this.done.map(({ name, seconds }) => [name, Math.round(seconds * 10) / 10]))
+  }
+
   /** The time per step in one line: `version 0.4 s, test 2.1 s`. */
   summary(): string {
     return this.done.map(({ name, seconds }) => `${name} ${seconds.toFixed(1)} s`).join(", ")

@@ -4,7 +4,7 @@ import { readCommits } from "../git/log.js"
 import { findRemote, type Remote } from "../git/remote.js"
 import { openRepository, type Repository } from "../git/repository.js"
 import { UserError } from "../lib/errors.js"
-import type { Settings } from "../settings.js"
+import { type Settings, sourceOf } from "../settings.js"
 import { chooseBase, type Decision, decide, highestRelease } from "./decide.js"
 
 /** A commit that is checked out. */
@@ -27,8 +27,9 @@ export type ComputedVersion = Checkout & {
  *
  * @throws UserError if the source is not a repository, or has no commits
  */
-export async function openCheckout({ gitImage, source, gitDir, tagPrefix }: Settings): Promise<Checkout> {
-  const repository = await openRepository(gitImage, source, gitDir, tagPrefix)
+export async function openCheckout(settings: Settings): Promise<Checkout> {
+  const { gitImage, gitDir, tagPrefix } = settings
+  const repository = await openRepository(gitImage, sourceOf(settings), gitDir, tagPrefix)
   return { repository, head: await readHead(repository.history.run, tagPrefix) }
 }
 
@@ -44,8 +45,8 @@ export async function computeVersion(
   settings: Settings,
   { release = false, branch = release }: { release?: boolean; branch?: boolean } = {},
 ): Promise<ComputedVersion> {
-  const { gitImage, source, gitDir, tagPrefix } = settings
-  const repository = await openRepository(gitImage, source, gitDir, tagPrefix)
+  const { gitImage, gitDir, tagPrefix } = settings
+  const repository = await openRepository(gitImage, sourceOf(settings), gitDir, tagPrefix)
   const remote = await findRemote({
     address: settings.gitRemote || repository.source.origin,
     username: settings.gitUsername,

@@ -75,7 +75,7 @@ test("runs of one commit that push at once end with one image, 50 rounds of 5", 
     const image = repository()
     const registry = await Registry.open(aws, "web")
     const runs = ["a", "b", "c", "d", "e"].map(letter =>
-      registry.push(async () => image(digest(letter)), "1.2.3", commit),
+      registry.push(async () => [image(digest(letter))], "1.2.3", commit),
     )
     const pushed = await Promise.all(runs)
     expect(pushed.map(it => it.digest)).toEqual(Array(5).fill(tags.get("1.2.3")))
@@ -102,7 +102,7 @@ test("a push that fails for another reason is that error", async () => {
     withRegistryAuth: () => image,
     publish: () => Promise.reject(new Error("no space left")),
   }
-  const build = async () => image as unknown as Container
+  const build = async () => [image as unknown as Container]
   await expect(registry.push(build, "1.2.3", commit)).rejects.toThrow("no space left")
   expect(tags.size).toBe(0)
 })

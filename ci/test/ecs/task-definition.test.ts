@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { describeRevision, readRevision, register } from "../../src/ecs/revision.js"
 import { open } from "../../src/ecs/service.js"
-import { chooseContainer, patch, sameDefinition } from "../../src/ecs/task-definition.js"
+import { chooseContainers, patch, platformOf, sameDefinition } from "../../src/ecs/task-definition.js"
 import { aws, definition, image, revision, where } from "./mock.js"
 
 const release = { image: image("b"), version: "1.1.0", commit: "b".repeat(40) }
@@ -96,13 +96,32 @@ describe("the container of a release", () => {
   })
 
   it("has to be named if there are several", () => {
-    expect(() => chooseContainer(two)).toThrow(
+    expect(() => chooseContainers(two, {})).toThrow(
       /has 2 containers.*\nThey are: proxy, app\.\n→ Set --container/s,
     )
   })
 
   it("has to be there", () => {
-    expect(() => chooseContainer(two, "web")).toThrow(/no container "web".*\nIt has: proxy, app\./s)
+    const choose = (container: string, someContainers = false) =>
+      chooseContainers(two, { container, someContainers }).map(({ name }) => name)
+    expect(() => choose("web")).toThrow(/no container "web".*\nIt has: proxy, app\./s)
+    expect(() => choose("app,web,job")).toThrow(/no container "web" and none "job"/)
+    // Of a set of services, each has its own of the containers.
+    expect(choose("web,app", true)).toEqual(["app"])
+    expect(() => choose("web,job", true)).toThrow(/no container "web" and none "job"/)
+  })
+
+  it("may be several, which get the image and the version", () => {
+    const change = patch(two, [], { ...release, container: "app, proxy" })
+    expect(change.container).toBe("app")
+    for (const it of change.registration.containerDefinitions ?? []) {
+      expect(it).toMatchObject({
+        image: image("b"),
+        environment: [{ name: "APP_VERSION", value: release.version }],
+      })
+    }
+    expect(patch(change.registration, [], { ...release, container: "app,proxy" }).unchanged).toBe(true)
+    expect(change.diff.filter(line => line.startsWith("+ "))).toHaveLength(4)
   })
 })
 
@@ -196,5 +215,20 @@ describe("reading a revision", () => {
   it("does not guess among several containers", () => {
     const definitions = definition(4, "a", "1.0.0", { containerDefinitions: [{ name: "a" }, { name: "b" }] })
     expect(readRevision({ arn: revision(4), definition: definitions, tags: [] }).image).toBeUndefined()
+  })
+})
+
+describe("the platform that tasks run on", () => {
+  it.each([
+    [{ requiresCompatibilities: ["FARGATE"] }, "linux/amd64"],
+    [{ requiresCompatibilities: ["FARGATE"], runtimePlatform: { cpuArchitecture: "ARM64" } }, "linux/arm64"],
+    [{ runtimePlatform: { cpuArchitecture: "X86_64", operatingSystemFamily: "LINUX" } }, "linux/amd64"],
+    [
+      { runtimePlatform: { cpuArchitecture: "X86_64", operatingSystemFamily: "WINDOWS_SERVER_2022_CORE" } },
+      "windows/amd64",
+    ],
+    [{ requiresCompatibilities: ["EC2"] }, undefined],
+  ] as const)("of %j is %s", (definition, platform) => {
+    expect(platformOf(definition as never)).toBe(platform)
   })
 })

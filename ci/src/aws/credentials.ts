@@ -1,0 +1,122 @@
+import type { Secret } from "@dagger.io/dagger"
+import { UserError } from "../lib/errors.js"
+import { plaintext } from "../lib/secret.js"
+import { type Aws, type Credentials, sts } from "./clients.js"
+import { explained } from "./errors.js"
+
+/** The settings that say who calls AWS. */
+export type CredentialSettings = {
+  awsCredentials?: Secret
+  awsAccessKeyId?: Secret
+  awsSecretAccessKey?: Secret
+  awsSessionToken?: Secret
+  roleArn: string
+}
+
+/** How long before their end credentials are replaced, in milliseconds: what the AWS SDK does too. */
+const margin = 5 * 60_000
+
+/**
+ * The credentials that AWS is called with: what the caller has, or those of the role that is assumed with them. They are asked for
+ * again before they expire, so a long release does not outlive them.
+ *
+ * @throws UserError if there are none
+ */
+export async function credentialsOf(
+  settings: CredentialSettings,
+  place: Pick<Aws, "region" | "endpoint">,
+): Promise<() => Promise<Credentials>> {
+  const { awsCredentials, roleArn } = settings
+  const own = awsCredentials
+    ? renewed(() => processCredentials(awsCredentials))
+    : renewed(() => keyCredentials(settings))
+  await own()
+  return roleArn === "" ? own : renewed(() => assume(roleArn, { ...place, credentials: own }))
+}
+
+/** Keeps credentials until shortly before they expire. */
+function renewed(load: () => Promise<Credentials>): () => Promise<Credentials> {
+  let kept: Promise<Credentials> | undefined
+  return async () => {
+    const last = await kept?.catch(() => undefined)
+    if (last && !isOver(last)) return last
+    kept = load()
+    return kept
+  }
+}
+
+function isOver({ expiration }: Credentials): boolean {
+  return expiration !== undefined && expiration.getTime() - Date.now() < margin
+}
+
+/** The access key that three secrets hold. */
+async function keyCredentials(settings: CredentialSettings): Promise<Credentials> {
+  const [accessKeyId, secretAccessKey, sessionToken] = await Promise.all([
+    plaintext(settings.awsAccessKeyId),
+    plaintext(settings.awsSecretAccessKey),
+    plaintext(settings.awsSessionToken),
+  ])
+  if (accessKeyId !== undefined && secretAccessKey !== undefined) {
+    return { accessKeyId, secretAccessKey, sessionToken }
+  }
+  throw new UserError(
+    "There are no AWS credentials.",
+    accessKeyId === secretAccessKey ? "" : "Only one of the access key id and the secret access key is set.",
+    'Pass --aws-credentials "cmd://aws configure export-credentials", or export AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY and name them: --aws-access-key-id env://AWS_ACCESS_KEY_ID, and so on',
+  )
+}
+
+/**
+ * Credentials in the JSON that a `credential_process` prints (AWS CLI user guide, "Sourcing credentials with an external process"),
+ * as does `aws configure export-credentials`, or that the credentials endpoint of a container answers (`Token` for
+ * `SessionToken`), as in CodeBuild and ECS.
+ */
+async function processCredentials(secret: Secret): Promise<Credentials> {
+  const wrong = (why: string) =>
+    new UserError(
+      "--aws-credentials gives no AWS credentials.",
+      why,
+      "Run `aws configure export-credentials` yourself: it must print JSON with AccessKeyId and SecretAccessKey. If it asks you to sign in, do (aws sso login).",
+    )
+  const text = await plaintext(secret)
+  if (text === undefined) throw wrong("It is empty, or its command failed.")
+  const found = parsed(text)
+  if (found === undefined) throw wrong("It is not a JSON object.")
+  const { AccessKeyId, SecretAccessKey, SessionToken, Token, Expiration } = found
+  if (!AccessKeyId || !SecretAccessKey) throw wrong("Its JSON has no AccessKeyId or no SecretAccessKey.")
+  const expiration = Expiration ? new Date(Expiration) : undefined
+  if (expiration && !(expiration.getTime() > Date.now())) {
+    throw wrong(`They expired at ${Expiration}, or that is no date.`)
+  }
+  return {
+    accessKeyId: AccessKeyId,
+    secretAccessKey: SecretAccessKey,
+    sessionToken: SessionToken || Token || undefined,
+    expiration,
+  }
+}
+
+function parsed(text: string): Record<string, string> | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === "object" && value !== null ? (value as Record<string, string>) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The credentials of a role (STS AssumeRole), for an hour: what a role allows without being told otherwise. */
+async function assume(roleArn: string, aws: Aws): Promise<Credentials> {
+  return explained(aws, async () => {
+    const { Credentials: found } = await (await sts(aws)).assumeRole({
+      RoleArn: roleArn,
+      RoleSessionName: "ecs-release",
+    })
+    return {
+      accessKeyId: found?.AccessKeyId ?? "",
+      secretAccessKey: found?.SecretAccessKey ?? "",
+      sessionToken: found?.SessionToken,
+      expiration: found?.Expiration,
+    }
+  })
+}

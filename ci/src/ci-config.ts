@@ -1,0 +1,229 @@
+import { type Directory, dag } from "@dagger.io/dagger"
+import { UserError } from "./lib/errors.js"
+
+/** The Dagger CLI that the generated files install, and the SHA-256 of its archives (checksums.txt of that release). */
+export const daggerVersion = "0.21.8"
+const checksums = {
+  amd64: "53e226c7da8fb75171e58c35759d736d961ce8b3a12db0baa7b7107954fccc5a",
+  arm64: "cd0df4885f2050082932b4abc5a6aad9a733f6aa4e7d8474740558517ffec4af",
+}
+
+/** The systems that files are made for, and where each looks for its file. */
+export const ciFiles = {
+  github: ".github/workflows/release.yml",
+  gitlab: ".gitlab-ci.yml",
+  codebuild: "buildspec.yml",
+} as const
+
+type System = keyof typeof ciFiles
+
+/**
+ * The file that releases on a push, for a CI system.
+ *
+ * @param module the address to call the module by, with its version
+ * @param branch the branch whose pushes are released
+ * @throws UserError for another system, and for an address that would not be the same tomorrow
+ */
+export function ciConfig(system: string, module: string, branch: string): Directory {
+  const { path, text } = ciText(system, module, branch)
+  return dag.directory().withNewFile(path, text)
+}
+
+/** As {@link ciConfig}: the file's path and text. Pure. */
+export function ciText(system: string, module: string, branch: string): { path: string; text: string } {
+  if (!(system in ciFiles)) {
+    const known = Object.keys(ciFiles).join(", ")
+    throw new UserError(
+      `--system does not take ${JSON.stringify(system.slice(0, 100))}.`,
+      "",
+      `It takes ${known}.`,
+    )
+  }
+  // It becomes part of a script: an address has no spaces, quotes or other signs of a shell.
+  if (!/^[\w./:@+-]+$/.test(module) || !/^(\.|\.\/.*|.*@[\w./+-]+)$/.test(module)) {
+    throw new UserError(
+      `--module does not take ${JSON.stringify(module.slice(0, 100))}.`,
+      "What it calls must not change by itself.",
+      "It takes a module's address with its version, such as github.com/OWNER/ecs-release/ci@v1.2.3",
+    )
+  }
+  const texts: Record<System, (module: string, branch: string) => string> = { github, gitlab, codebuild }
+  return { path: ciFiles[system as System], text: texts[system as System](module, branch || "main") }
+}
+
+/** Installs the Dagger CLI, with its checksum checked; nothing is downloaded if it is there. */
+const install = `dagger version 2>/dev/null | grep -qF "dagger v${daggerVersion} " || {
+  case $(uname -m) in
+    x86_64) ARCH=amd64 SHA256=${checksums.amd64} ;;
+    aarch64) ARCH=arm64 SHA256=${checksums.arm64} ;;
+    *) echo "There is no known checksum of the Dagger CLI for $(uname -m)." >&2; exit 1 ;;
+  esac
+  ARCHIVE=dagger_v${daggerVersion}_linux_$ARCH.tar.gz
+  curl -fsSL --retry 3 -o "/tmp/$ARCHIVE" "https://dl.dagger.io/dagger/releases/${daggerVersion}/$ARCHIVE"
+  echo "$SHA256  /tmp/$ARCHIVE" | sha256sum -c -
+  SUDO=; test -w /usr/local/bin || SUDO=sudo
+  $SUDO tar -xzf "/tmp/$ARCHIVE" -C /usr/local/bin dagger
+}
+dagger version`
+
+/**
+ * A script that prints AWS credentials for $AWS_ROLE_ARN in the form of a credential_process, by the job's own identity (STS
+ * AssumeRoleWithWebIdentity, which takes no AWS credentials). The module runs it again before they expire.
+ *
+ * @param token commands that write the job's OIDC token to $work/token
+ */
+const role = (token: string) => `#!/bin/sh
+set -eu
+umask 077
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+${token}
+curl -fsS "https://sts.$AWS_REGION.amazonaws.com/" -o "$work/answer" \\
+  -d Action=AssumeRoleWithWebIdentity -d Version=2011-06-15 -d RoleSessionName=ecs-release \\
+  --data-urlencode "RoleArn=$AWS_ROLE_ARN" --data-urlencode "WebIdentityToken@$work/token"
+value() { sed -n "s:.*<$1>\\(.*\\)</$1>.*:\\1:p" "$work/answer"; }
+printf '{"Version":1,"AccessKeyId":"%s","SecretAccessKey":"%s","SessionToken":"%s","Expiration":"%s"}\\n' \\
+  "$(value AccessKeyId)" "$(value SecretAccessKey)" "$(value SessionToken)" "$(value Expiration)"`
+
+/** A script's lines, deeper in a YAML file. */
+const indented = (text: string, depth: number) => text.replace(/^(?=.)/gm, " ".repeat(depth))
+
+/** Writes a script to a file, as a step of another script. */
+const written = (path: string, script: string) => `cat > "${path}" <<'SCRIPT'
+${script}
+SCRIPT
+chmod 700 "${path}"`
+
+function github(module: string, branch: string): string {
+  const token = `printf 'Authorization: bearer %s' "$ACTIONS_ID_TOKEN_REQUEST_TOKEN" |
+  curl -fsS -H @- -o "$work/identity" "$ACTIONS_ID_TOKEN_REQUEST_URL&audience=sts.amazonaws.com"
+sed -n 's/.*"value" *: *"\\([^"]*\\)".*/\\1/p' "$work/identity" | tr -d '\\n' > "$work/token"`
+  return `# Releases each push to ${branch}, and tests each pull request. No key is stored: the role trusts this repository and branch
+# (OpenID Connect). Set the repository's variables AWS_REGION and AWS_ROLE_ARN (Settings, Secrets and variables, Actions).
+name: release
+on:
+  push:
+    branches: [${JSON.stringify(branch)}]
+  pull_request:
+permissions: {}
+env:
+  DO_NOT_TRACK: "1"
+jobs:
+  test:
+    if: github.event_name == 'pull_request'
+    runs-on: ubuntu-latest
+    permissions:
+      contents: read
+    steps:
+      - uses: actions/checkout@v4
+        with: { fetch-depth: 0, persist-credentials: false }
+      - name: Install Dagger
+        run: |
+${indented(install, 10)}
+      - name: Test
+        run: dagger -m ${module} call test
+  release:
+    if: github.event_name == 'push'
+    runs-on: ubuntu-latest
+    permissions:
+      contents: write # to push the version's tag
+      id-token: write # to be who the role trusts
+    env:
+      AWS_REGION: \${{ vars.AWS_REGION }}
+      AWS_ROLE_ARN: \${{ vars.AWS_ROLE_ARN }}
+    steps:
+      - uses: actions/checkout@v4
+        with: { fetch-depth: 0, persist-credentials: false }
+      - name: Install Dagger
+        run: |
+${indented(install, 10)}
+      - name: Sign in to AWS
+        run: |
+${indented(written("$RUNNER_TEMP/aws-role", role(token)), 10)}
+      - name: Release
+        env:
+          GITHUB_TOKEN: \${{ github.token }}
+        run: >-
+          dagger -m ${module} call --region "$AWS_REGION" --git-token env://GITHUB_TOKEN
+          --aws-credentials "cmd://$RUNNER_TEMP/aws-role" release
+`
+}
+
+function gitlab(module: string, branch: string): string {
+  return `# Releases each push to ${branch}, and tests each merge request. No key is stored: the role trusts this project and branch
+# (OpenID Connect). Set the CI/CD variables AWS_REGION, AWS_ROLE_ARN, and GIT_PUSH_TOKEN (masked, protected): a project access token
+# with the scope write_repository. The runner has to allow privileged containers, for the engine.
+variables:
+  GIT_DEPTH: "0"
+  DO_NOT_TRACK: "1"
+  DOCKER_HOST: tcp://docker:2376
+  DOCKER_TLS_CERTDIR: /certs
+  DOCKER_TLS_VERIFY: "1"
+  DOCKER_CERT_PATH: /certs/client
+
+default:
+  image: docker:28-cli
+  services: [docker:28-dind]
+  before_script:
+    - apk add --no-cache curl git
+    - |
+${indented(install, 6)}
+
+test:
+  rules:
+    - if: $CI_PIPELINE_SOURCE == "merge_request_event"
+  script:
+    - dagger -m ${module} call test
+
+release:
+  rules:
+    - if: $CI_PIPELINE_SOURCE == "push" && $CI_COMMIT_BRANCH == ${JSON.stringify(branch)}
+  id_tokens:
+    AWS_ID_TOKEN:
+      aud: sts.amazonaws.com
+  script:
+    - |
+${indented(written("/tmp/aws-role", role('printf %s "$AWS_ID_TOKEN" > "$work/token"')), 6)}
+    - >-
+      dagger -m ${module} call --region "$AWS_REGION" --git-username oauth2 --git-token env://GIT_PUSH_TOKEN
+      --git-remote "$CI_PROJECT_URL.git" --aws-credentials cmd:///tmp/aws-role release
+`
+}
+
+function codebuild(module: string, branch: string): string {
+  return `# Releases each push to ${branch}, and tests each pull request. The project needs privileged mode, a full clone (Git clone depth Full),
+# a role that may release and, for pushes only, the variable GITHUB_TOKEN from Secrets Manager.
+version: 0.2
+
+env:
+  variables:
+    DO_NOT_TRACK: "1"
+  exported-variables:
+    - VERSION
+    - IMAGE
+
+phases:
+  install:
+    commands:
+      - |
+${indented(`(\nset -e\n${install}\n)`, 8)}
+  pre_build:
+    commands:
+      - SUMMARY=$CODEBUILD_SRC_DIR/../release.json && touch "$SUMMARY"
+  build:
+    commands:
+      # The role's credentials, from where AWS renews them.
+      - ROLE="cmd://curl -fsS \${AWS_CONTAINER_CREDENTIALS_FULL_URI:-http://169.254.170.2$AWS_CONTAINER_CREDENTIALS_RELATIVE_URI}"
+      - |
+        case \${CODEBUILD_WEBHOOK_EVENT:-} in
+          PULL_REQUEST_*) dagger -m ${module} call test ;;
+          *)
+            dagger -m ${module} call --region "$AWS_REGION" --git-token env://GITHUB_TOKEN --aws-credentials "$ROLE" \\
+              release --format json > "$SUMMARY" ;;
+        esac
+  post_build:
+    commands:
+      - cat "$SUMMARY"
+      - export VERSION=$(jq -r '.version // ""' "$SUMMARY") IMAGE=$(jq -r '.image.reference // ""' "$SUMMARY")
+`
+}

@@ -1,0 +1,198 @@
+import type { Directory } from "@dagger.io/dagger"
+import { parseArgs } from "./image/dockerfile.js"
+import { UserError } from "./lib/errors.js"
+import { partsOf } from "./lib/list.js"
+import { type Settings, sourceOf } from "./settings.js"
+import { firstMistake } from "./validate.js"
+
+/** The file in the caller's repository that holds settings; optional. */
+export const configFile = "ecs-release.yaml"
+
+/** An app of the repository, with its settings. The name is "" if the repository has just one. */
+export type App = { name: string; settings: Settings }
+
+/** The settings that are lists of text; all others in the file are text. */
+const lists: readonly string[] = ["buildArgs", "buildSecretId"]
+/** What the file cannot say: which app is meant, and who gets to see the token; a file comes with a pull request, too. */
+const refused: readonly string[] = ["app", "gitRemote", "gitImage", "gitUsername"]
+
+/** Values by key, with where each is in the file. */
+type Block = Map<string, { value: string | string[]; at: string }>
+
+/**
+ * The apps of the repository: those of `ecs-release.yaml`, or the one that the arguments describe. An argument wins over an app's
+ * value, that over the file's own, and that over the default.
+ *
+ * @param defaults the settings of a call without arguments
+ * @param only the one app that is wanted; "" for all
+ * @throws UserError with line and column for a mistake in the file
+ */
+export async function appsOf(settings: Settings, defaults: Settings, only: string): Promise<App[]> {
+  const text = await read(sourceOf(settings))
+  const { own, apps } = text === undefined ? { own: new Map(), apps: new Map() } : await parse(text, defaults)
+  const all = [...apps].map(([name, block]) => ({
+    name,
+    settings: merged(settings, defaults, own, block),
+  }))
+  assertApart(all)
+  if (only !== "") {
+    const found = all.filter(({ name }) => name === only)
+    if (found.length > 0) return found
+    const known = all.map(({ name }) => name).join(", ")
+    throw new UserError(
+      `There is no app "${only.slice(0, 100)}" in ${configFile}.`,
+      known === "" ? "It has no apps." : `It has: ${known}.`,
+      "Pass --app with one of them.",
+    )
+  }
+  return all.length > 0 ? all : [{ name: "", settings: merged(settings, defaults, own, new Map()) }]
+}
+
+/** Does something for each app at once; gives each result with the app's name. The first error is the whole's. */
+export function eachApp<T>(
+  apps: App[],
+  work: (app: App) => Promise<T>,
+): Promise<[name: string, result: T][]> {
+  return Promise.all(
+    apps.map(async (app): Promise<[string, T]> => {
+      try {
+        return [app.name, await work(app)]
+      } catch (error) {
+        if (app.name === "" || !(error instanceof UserError)) throw error
+        throw new UserError(`${app.name}: ${error.message}`)
+      }
+    }),
+  )
+}
+
+/** Apps that share a repository, a tag prefix or a service would get each other's images and versions. */
+function assertApart(apps: App[]): void {
+  for (const [at, one] of apps.entries()) {
+    for (const other of apps.slice(at + 1)) {
+      const [a, b] = [one.settings, other.settings]
+      const services = partsOf(a.service).filter(it => partsOf(b.service).includes(it))
+      const shared =
+        (a.repository !== "" && a.repository === b.repository && a.region === b.region && "repository") ||
+        (a.tagPrefix === b.tagPrefix && "tagPrefix") ||
+        (a.cluster === b.cluster && services.length > 0 && "service")
+      if (!shared) continue
+      throw new UserError(
+        `The apps ${one.name} and ${other.name} have the same ${shared}: ${JSON.stringify(a[shared])}.`,
+        "One would get the other's versions or images.",
+        `Give each its own ${shared} in ${configFile}, and do not pass it as an argument.`,
+      )
+    }
+  }
+}
+
+async function read(source: Directory): Promise<string | undefined> {
+  return (await source.exists(configFile)) ? source.file(configFile).contents() : undefined
+}
+
+function merged(settings: Settings, defaults: Settings, own: Block, block: Block): Settings {
+  const values = { ...settings } as Record<string, unknown>
+  for (const [key, { value }] of [...own, ...block]) {
+    const given = settings[key as keyof Settings]
+    if (String(given) === String(defaults[key as keyof Settings])) values[key] = value
+  }
+  return values as Settings
+}
+
+/**
+ * Reads the file. Pure.
+ *
+ * @param defaults names the keys: every setting that is text, or a list of text
+ */
+export async function parse(
+  text: string,
+  defaults: Settings,
+): Promise<{ own: Block; apps: Map<string, Block> }> {
+  const { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } = await import("yaml")
+  const counter = new LineCounter()
+  const document = parseDocument(text, { lineCounter: counter })
+  const place = (offset = 0) => {
+    const { line, col } = counter.linePos(offset)
+    return `${configFile}:${line}:${col}`
+  }
+  const [mistake] = document.errors
+  if (mistake)
+    throw wrong(place(mistake.pos[0]), mistake.message.split("\n")[0]?.replace(/ at line .*/, "") ?? "")
+  const known = Object.entries(defaults).flatMap(([key, value]) =>
+    (typeof value === "string" && !refused.includes(key)) || lists.includes(key) ? key : [],
+  )
+
+  const pairs = (node: unknown, what: string, at: string): [key: string, value: unknown, at: string][] => {
+    if (node === null || (isScalar(node) && node.value === null)) return []
+    if (!isMap(node)) throw wrong(at, `${what} has to be keys with values`)
+    return node.items.map(({ key, value }) => {
+      const where = place(isScalar(key) ? key.range?.[0] : undefined)
+      if (!isScalar(key) || typeof key.value !== "string")
+        throw wrong(where, "a key has to be text; put it in quotes")
+      return [key.value, isAlias(value) ? value.resolve(document) : value, where]
+    })
+  }
+  const asText = (key: string, node: unknown, at: string): string | string[] => {
+    if (lists.includes(key)) {
+      if (isSeq(node) && node.items.every(it => isScalar(it) && typeof it.value === "string"))
+        return node.items.map(it => String((it as { value: unknown }).value))
+      throw wrong(at, `${key} has to be a list of text`)
+    }
+    // Several names may be written as a list, too.
+    if (isSeq(node) && node.items.every(it => isScalar(it) && typeof it.value === "string"))
+      return node.items.map(it => (it as { value: unknown }).value).join(",")
+    if (isScalar(node) && typeof node.value === "string") return node.value
+    throw wrong(at, `${key} has to be text; put it in quotes`)
+  }
+  const blockOf = (entries: [string, unknown, string][], also: string[]): Block => {
+    const block: Block = new Map()
+    for (const [key, node, at] of entries) {
+      if (!known.includes(key))
+        throw wrong(at, `unknown key ${JSON.stringify(key)}${nearest(key, [...known, ...also])}`)
+      const position = isScalar(node) || isSeq(node) ? place(node.range?.[0]) : at
+      block.set(key, { value: asText(key, node, position), at: position })
+    }
+    const values = Object.fromEntries([...block].map(([key, { value }]) => [key, value]))
+    // Services and their templates may be in different blocks; how many there are is checked when all are together.
+    const service = partsOf(String(values.template ?? "-")).map((_, at) => `-${at}`)
+    const bad = firstMistake({ ...defaults, service: service.join(), ...values } as Settings)
+    if (bad) throw wrong(block.get(bad.key)?.at ?? configFile, `${bad.key} takes ${bad.takes}`)
+    try {
+      parseArgs((values.buildArgs as string[] | undefined) ?? [])
+    } catch {
+      throw wrong(block.get("buildArgs")?.at ?? configFile, "buildArgs takes KEY=VALUE, in a list")
+    }
+    return block
+  }
+
+  const top = pairs(document.contents, "the file", place())
+  const apps = new Map<string, Block>()
+  for (const [, node, at] of top.filter(([key]) => key === "apps")) {
+    for (const [name, app, where] of pairs(node, "apps", at)) {
+      if (!/^[\w.-]+$/.test(name))
+        throw wrong(where, "an app's name has letters, digits, hyphens, dots and underscores")
+      apps.set(name, blockOf(pairs(app, `the app ${name}`, where), []))
+    }
+  }
+  return {
+    own: blockOf(
+      top.filter(([key]) => key !== "apps"),
+      ["apps"],
+    ),
+    apps,
+  }
+}
+
+function wrong(at: string, what: string): UserError {
+  return new UserError(
+    `${at}: ${what}.`,
+    "",
+    `Correct ${configFile}; its keys are those of \`dagger call --help\`, in camelCase.`,
+  )
+}
+
+/** `; did you mean X?`, if a known key differs only in case, hyphens and underscores. */
+function nearest(key: string, known: string[]): string {
+  const plain = (text: string) => text.toLowerCase().replace(/[-_]/g, "")
+  const found = known.find(it => plain(it) === plain(key))
+  return found ? `; did you mean ${found}?` : ""
+}

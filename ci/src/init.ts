@@ -1,0 +1,154 @@
+import { accountOf, openAws } from "./aws/account.js"
+import { explained } from "./aws/errors.js"
+import { ciFiles } from "./ci-config.js"
+import type { App } from "./config.js"
+import { configFile } from "./config.js"
+import { Registry } from "./ecr/registry.js"
+import { describeService, errorContext, open } from "./ecs/service.js"
+import { remoteUrl } from "./git/remote.js"
+import { UserError } from "./lib/errors.js"
+import { preflight } from "./preflight.js"
+import { envKey, required, type Settings, sourceOf, targetsOf } from "./settings.js"
+import { openCheckout } from "./version/compute.js"
+
+/** One thing that a release needs: what is there, or the error that says what is missing. */
+type Finding = { found: string } | { missing: UserError }
+
+/** Looks at one thing. */
+async function look(work: () => Promise<string>): Promise<Finding> {
+  try {
+    return { found: await work() }
+  } catch (error) {
+    if (error instanceof UserError) return { missing: error }
+    throw error
+  }
+}
+
+function missing(what: string, remedy: string): UserError {
+  return new UserError(what, "", remedy)
+}
+
+/**
+ * Finds out what a repository still lacks before its first release, and changes nothing: git, the Dockerfile's stages, settings,
+ * AWS, and what starts a release on a push.
+ *
+ * @returns a line for each thing, with what to do where something is missing
+ */
+export async function init(apps: App[]): Promise<string> {
+  const lines: string[] = []
+  let lacking = 0
+  for (const { name, settings } of apps) {
+    if (name !== "") lines.push(`${name}`)
+    for (const finding of await findings(settings)) {
+      if ("missing" in finding) lacking += 1
+      lines.push(
+        "found" in finding ? `✔ ${finding.found}` : `✘ ${finding.missing.message.replaceAll("\n", "\n  ")}`,
+      )
+    }
+  }
+  const end = lacking === 0 ? "Ready: dagger call release" : `${lacking} missing; nothing was changed.`
+  return `${[...lines, "", end].join("\n")}\n`
+}
+
+async function findings(settings: Settings): Promise<Finding[]> {
+  const local = await Promise.all([
+    look(() => git(settings)),
+    look(() => stages(settings)),
+    look(() => ci(settings)),
+  ])
+  const names = await Promise.all([look(async () => namesOf(settings)), look(async () => token(settings))])
+  return [...local, ...names, ...(await onAws(settings))]
+}
+
+async function git(settings: Settings): Promise<string> {
+  const { head, repository } = await openCheckout(settings)
+  const url = settings.gitRemote || repository.source.origin
+  if (url === "")
+    throw missing("The repository has no remote to claim versions on.", "Set --git-remote, or add an origin")
+  return `git: commit ${head.sha.slice(0, 7)}, remote ${remoteUrl(url) ?? url}`
+}
+
+function token({ gitToken }: Settings): string {
+  if (gitToken) return "git token: set"
+  throw missing(
+    "There is no token to push version tags with.",
+    `Set ${envKey("--git-token")}=env://GITHUB_TOKEN in .env, and the variable where releases run`,
+  )
+}
+
+async function stages(settings: Settings): Promise<string> {
+  const { context, dockerfile, testTarget, reportTarget, runtimeTarget } = settings
+  const folder = sourceOf(settings).directory(context)
+  if (!(await folder.exists(dockerfile))) {
+    throw missing(`There is no ${dockerfile} in ${context}.`, "Write one, or set --context and --dockerfile")
+  }
+  const text = await folder.file(dockerfile).contents()
+  const there = [...text.matchAll(/^\s*FROM\s+(?:--\S+\s+)*\S+\s+AS\s+(\S+)/gim)].map(([, name]) =>
+    name?.toLowerCase(),
+  )
+  const wanted = { "--test-target": testTarget, "--runtime-target": runtimeTarget }
+  for (const [flag, stage] of Object.entries(wanted)) {
+    if (stage === "" || there.includes(stage.toLowerCase())) continue
+    throw missing(
+      `${dockerfile} has no stage "${stage}".`,
+      `Name one that it has with ${flag} (${there.join(", ") || "it has none"}), or set ${envKey(flag)}= to go without`,
+    )
+  }
+  const reports = there.includes(reportTarget.toLowerCase()) ? "" : ", no reports"
+  return `${dockerfile}: stages ${[testTarget || "no tests", runtimeTarget || "the last one"].join(" and ")}${reports}`
+}
+
+function namesOf(settings: Settings): string {
+  required(settings.region, "AWS region", "--region")
+  required(settings.repository, "ECR repository", "--repository")
+  const services = targetsOf(settings).map(({ cluster, service }) => `${cluster}/${service}`)
+  return `settings: ${services.join(", ")} in ${settings.region}, repository ${settings.repository} (${configFile}, .env or arguments)`
+}
+
+async function ci(settings: Settings): Promise<string> {
+  const source = sourceOf(settings)
+  for (const [system, file] of Object.entries(ciFiles)) {
+    if (await source.exists(file)) return `releases on a push: ${file} (${system})`
+  }
+  throw missing(
+    "Nothing starts a release on a push.",
+    `dagger call ci-config --system ${Object.keys(ciFiles).join("|")} export --path .`,
+  )
+}
+
+async function onAws(settings: Settings): Promise<Finding[]> {
+  const opened = await look(async () => `AWS: account ${await accountOf(await openAws(settings))}`)
+  if ("missing" in opened) return [opened]
+  const aws = await openAws(settings)
+  const { repository } = settings
+  const registry = look(() =>
+    explained({ ...aws, repository }, async () => {
+      const { uri, tagsCanMove } = await Registry.open(
+        aws,
+        required(repository, "ECR repository", "--repository"),
+      )
+      if (!tagsCanMove) return `ECR: ${uri}, with immutable tags`
+      throw missing(
+        `Tags in the ECR repository ${repository} can be moved to another image.`,
+        `aws ecr put-image-tag-mutability --repository-name ${repository} --image-tag-mutability IMMUTABLE`,
+      )
+    }),
+  )
+  const named = await look(async () => targetsOf(settings).join())
+  const services = "missing" in named ? [] : targetsOf(settings)
+  const looked = services.map(where =>
+    look(async () => {
+      await preflight(aws, settings, where, "0.0.0")
+      const target = await open(aws, where)
+      const service = await explained(errorContext(target), () => describeService(target))
+      const breaker = service.deploymentConfiguration?.deploymentCircuitBreaker
+      if (breaker?.enable && breaker.rollback)
+        return `ECS: ${where.cluster}/${where.service} is deployable, and rolls back by itself`
+      throw missing(
+        `${where.cluster}/${where.service} does not roll back a deployment that fails.`,
+        `aws ecs update-service --cluster ${where.cluster} --service ${where.service} --deployment-configuration 'deploymentCircuitBreaker={enable=true,rollback=true}'`,
+      )
+    }),
+  )
+  return [opened, ...(await Promise.all([registry, ...looked]))]
+}

@@ -1,0 +1,143 @@
+import type { Aws } from "./aws/clients.js"
+import { explained } from "./aws/errors.js"
+import { type DeployRun, deploy, planDeploy } from "./deploy.js"
+import { DeployError, type DeployResult } from "./ecs/result.js"
+import { describeRevision, readRevision } from "./ecs/revision.js"
+import { Overtaken } from "./ecs/rollout.js"
+import { describeService, errorContext, open, revisionOf } from "./ecs/service.js"
+import { UserError } from "./lib/errors.js"
+import { type RollbackOptions, rollback } from "./rollback.js"
+
+/** Where the version to go back to is found. */
+type Registry = Pick<RollbackOptions, "repository" | "tagPrefix">
+
+/** How one service's part of a deployment ended: well, or with an error. */
+type End = {
+  run: DeployRun
+  /** The version that it ran before, if it was another one. */
+  before?: string
+  result?: DeployResult
+  error?: unknown
+}
+
+/**
+ * Deploys one image to several services at once, and follows all of them to their ends. They stay a set: if one fails or is rolled
+ * back, those that have the version go back to the one before. With one service this is `deploy`.
+ *
+ * @returns one result per service, in the same order
+ * @throws as `deploy`; for a set a DeployError that says of each service how it ended
+ */
+export async function deploySet(
+  aws: Aws,
+  runs: DeployRun[],
+  { repository, tagPrefix }: Registry,
+): Promise<DeployResult[]> {
+  if (runs.length === 1) return [await deploy(aws, runs[0] as DeployRun)]
+  // What can be refused is refused before any service changes.
+  const plans = await Promise.all(runs.map(run => planDeploy(aws, run)))
+  const ends = await Promise.all(
+    runs.map(async (run, at): Promise<End> => {
+      const now = plans[at] && readRevision(plans[at].current, run.container).version
+      const before = now === run.version ? undefined : now
+      try {
+        return { run, before, result: await deploy(aws, { ...run, print: prefixed(run) }) }
+      } catch (error) {
+        return { run, before, error }
+      }
+    }),
+  )
+  const failed = ends.filter(end => end.error !== undefined)
+  if (failed.length === 0) return ends.flatMap(({ result }) => result ?? [])
+  const changed = ends.filter(({ result }) => result?.word === "completed")
+  const [first] = failed
+  // A newer version took over before anything was deployed: that is how it should be.
+  if (changed.length === 0 && failed.every(end => end.error instanceof Overtaken)) throw first?.error
+  throw await undone(aws, ends, failed, { repository, tagPrefix })
+}
+
+/** Takes the services that have the version back, and says how each ended. */
+async function undone(aws: Aws, ends: End[], failed: End[], registry: Registry): Promise<DeployError> {
+  const words = failed.map(({ error }) => (error instanceof DeployError ? error.word : "unknown"))
+  // What timed out, or is out of sight, may still complete, and what is newer stays: a person has to look.
+  const isOver = words.every(word => word === "rolled back" || word === "failed")
+  const reached = ends.filter(({ result }) => result !== undefined)
+  const version = ends[0]?.run.version ?? ""
+  const before = ends.find(end => end.before !== undefined)?.before
+  const others = isOver
+    ? await Promise.all(reached.map(end => goBack(aws, end, end.before ?? before, registry)))
+    : reached.map(({ run }) => `${run.service}: runs ${version}`)
+  const lines = failed.map(
+    ({ run, error }) => `${run.service}: ${error instanceof Error ? error.message : error}`,
+  )
+  const word = (["rolled back", "failed", "timed out", "superseded"] as const).find(it => words.includes(it))
+  return new DeployError(
+    word ?? "failed",
+    `: ${version} did not get to all of ${ends.map(({ run }) => run.service).join(", ")}`,
+    [...lines, ...others].join("\n"),
+    isOver
+      ? "Fix it and release again."
+      : "See 'status', then run the same command again, or go back: rollback --to",
+  )
+}
+
+/** Takes one service back to a version, unless it runs something else by now. Says how that ended. */
+async function goBack(
+  aws: Aws,
+  { run, result }: End,
+  to: string | undefined,
+  registry: Registry,
+): Promise<string> {
+  const { cluster, service, container, someContainers, timeoutSeconds } = run
+  try {
+    const { arn, version } = await running(aws, run)
+    if (arn !== result?.revision) return `${service}: runs ${version ?? arn} by now, and stays`
+    if (to === undefined) return `${service}: runs ${run.version}: no version before it is known`
+    const where = { cluster, service, container, someContainers, timeoutSeconds }
+    const back = await rollback(aws, { ...where, ...registry, to, print: prefixed(run) })
+    return `${service}: went back to ${back.version}`
+  } catch (error) {
+    return `${service}: could not go back to ${to}: ${(error as Error).message}`
+  }
+}
+
+/** The revision that a service runs or is about to run. */
+async function running(aws: Aws, where: Pick<DeployRun, "cluster" | "service" | "container">) {
+  const target = await open(aws, where)
+  return explained(errorContext(target), async () => {
+    const arn = revisionOf(await describeService(target))
+    return readRevision(await describeRevision(target, arn), where.container)
+  })
+}
+
+/**
+ * Goes back to the previous version, or to a named one, on several services: on the first, then on the others, to the same version.
+ *
+ * @returns one result per service, in the same order
+ * @throws as `rollback`, and UserError if the services run different versions and none is named; what one service was taken to stays
+ */
+export async function rollbackSet(
+  aws: Aws,
+  all: [RollbackOptions, ...RollbackOptions[]],
+): Promise<DeployResult[]> {
+  const [first, ...others] = all
+  if (others.length === 0) return [await rollback(aws, first)]
+  if (first.to === undefined) {
+    const now = await Promise.all(all.map(it => running(aws, it)))
+    const versions = all.map(({ service }, at) => `${service} ${now[at]?.version ?? "an unknown version"}`)
+    if (new Set(now.map(({ version }) => version)).size > 1) {
+      throw new UserError(
+        "The services run different versions, so there is no one version before.",
+        `They run: ${versions.join(", ")}.`,
+        "Name the version that all should have: rollback --to X.Y.Z",
+      )
+    }
+  }
+  const done = await rollback(aws, { ...first, print: prefixed(first) })
+  const to = first.to ?? done.version
+  return [done, ...(await Promise.all(others.map(it => rollback(aws, { ...it, to, print: prefixed(it) }))))]
+}
+
+/** Prints lines with the service's name before them. */
+function prefixed({ service, print = console.log }: Pick<DeployRun, "service" | "print">) {
+  return (line: string) => print(`${service}: ${line}`)
+}

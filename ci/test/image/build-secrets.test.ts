@@ -1,0 +1,39 @@
+import type { Secret } from "@dagger.io/dagger"
+import { beforeEach, expect, test, vi } from "vitest"
+
+const set = vi.hoisted(() => vi.fn((name: string, plaintext: string) => ({ name, plaintext })))
+vi.mock("@dagger.io/dagger", async original => ({ ...(await original<object>()), dag: { setSecret: set } }))
+const { buildSecrets } = await import("../../src/image/build-secrets.js")
+
+const secret = (uri: string, value?: string) =>
+  ({
+    uri: async () => uri,
+    plaintext: async () => {
+      if (value === undefined) throw new Error("secret env var not found")
+      return value
+    },
+  }) as unknown as Secret
+
+beforeEach(() => set.mockClear())
+
+test("each has the id of its source", async () => {
+  await buildSecrets([secret("env://NPM_TOKEN", "a"), secret("file://home/me/.npmrc", "b")], [])
+  expect(set.mock.calls).toEqual([
+    ["NPM_TOKEN", "a"],
+    [".npmrc", "b"],
+  ])
+})
+
+test("or the one that is given for it", async () => {
+  await buildSecrets([secret("cmd://x", "a"), secret("env://B", "b")], ["npm", "pip"])
+  expect(set.mock.calls.map(([name]) => name)).toEqual(["npm", "pip"])
+})
+
+test.each([
+  [[secret("cmd://x", "a")], [], /no id.*--build-secret-id/s],
+  [[secret("env://A", "a"), secret("file://x/A", "b")], [], /Two build secrets have the id A/],
+  [[secret("env://A", "a")], ["x", "y"], /1 build secrets and 2 ids/],
+  [[secret("env://A")], [], /build secret A has no value.*Set A in the environment/s],
+])("mistakes are refused before anything is built", async (given, ids, message) => {
+  await expect(buildSecrets(given, ids)).rejects.toThrow(message)
+})
