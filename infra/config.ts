@@ -14,6 +14,11 @@ export type Config = {
     connectionArn: string
     /** Name of the Secrets Manager secret with a token that can push tags to the repository. */
     gitTokenSecret: string
+    /**
+     * Set, even to `{}`, GitHub Actions may release too: a role that trusts this repository's branch. An account has one provider for
+     * GitHub's identities: give its ARN if there is one already.
+     */
+    githubActions?: { providerArn?: string }
   }
   /** The application's container, without its image, which is the pipeline's. A change goes live with the next deployment. */
   container: {

@@ -4,6 +4,7 @@ import type { Config } from "../config.js"
 import { Alarms } from "./alarms.js"
 import { Balancer } from "./balancer.js"
 import { Build } from "./build.js"
+import { GithubActions } from "./github-actions.js"
 import { namesOf } from "./names.js"
 import { Network } from "./network.js"
 import { Registry } from "./registry.js"
@@ -29,6 +30,10 @@ export class ReleaseStack extends Stack {
     const tasks = new Tasks(this, "Tasks", { config, names, roles, repositoryUri: repository.repositoryUri })
     const service = new Service(this, "Service", { config, names, network, balancer, alarms, tasks })
     new Build(this, "Build", { config, names, releasePolicy: roles.release })
+    if (config.source.githubActions) {
+      const { role } = new GithubActions(this, "GithubActions", config, roles.release)
+      new CfnOutput(this, "GithubActionsRole", { value: role.roleArn })
+    }
 
     const outputs = {
       Url: balancer.url,

@@ -89,7 +89,7 @@ describe("the stack, deployed by CloudFormation to the emulator", () => {
     await expect(create).rejects.toThrow(`Unrecognized resource types: [${names}]`)
   })
 
-  it("comes up, with the names that .env has", async () => {
+  it("comes up, with the names that ecs-release.yaml has", async () => {
     await cloudformation.send(new CreateStackCommand(body(templateOf(complete))))
     const { StackStatus, Outputs = [] } = await settled()
     expect(StackStatus).toBe("CREATE_COMPLETE")

@@ -16,8 +16,11 @@ const names = namesOf(new Stack(new App({ analyticsReporting: false }), "names")
 /** The services that the module calls, by the name that IAM has for them. */
 const services: Record<string, object> = { ecs, ecr, logs, sts }
 
-/** AWS answers these to everyone (STS, "GetCallerIdentity": "No permissions are required"). */
-const free = ["sts:GetCallerIdentity"]
+/**
+ * AWS answers the one to everyone (STS, "GetCallerIdentity": "No permissions are required"); the other is what a caller needs who
+ * has a role assumed, not what the role needs.
+ */
+const free = ["sts:AssumeRole", "sts:GetCallerIdentity"]
 
 /**
  * The IAM actions of the calls in a source file: `client.describeServices(…)`, or `new DescribeServicesCommand(…)`. A call that
@@ -44,6 +47,29 @@ describe("the calls in ci/src and the release policy", () => {
     const allowed = releasePermissions(names).filter(it => it.neededBy === "call")
     const granted = [...new Set(allowed.flatMap(it => it.actions))].sort()
     expect(granted).toEqual(called().filter(action => !free.includes(action)))
+  })
+
+  it("are what docs/release-policy.json grants, for infrastructure of your own (npx vitest -u writes it)", async () => {
+    const own = Stack.of(
+      new Stack(new App({ analyticsReporting: false }), "own", {
+        env: { account: "ACCOUNT", region: "REGION" },
+      }),
+    )
+    const statements = releasePermissions(namesOf(own, { ...complete, name: "NAME" })).map(
+      ({ sid: Sid, actions: Action, resources: Resource, conditions: Condition }) => ({
+        ...{ Sid, Effect: "Allow", Action, Resource },
+        ...(Condition && { Condition }),
+      }),
+    )
+    const text = JSON.stringify(
+      own.resolve({ Version: "2012-10-17", Statement: statements }),
+      (_, value) =>
+        value?.["Fn::Join"]
+          ? value["Fn::Join"][1].map((part: unknown) => (typeof part === "string" ? part : "aws")).join("")
+          : value,
+      2,
+    )
+    await expect(`${text}\n`).toMatchFileSnapshot(join(import.meta.dirname, "../../docs/release-policy.json"))
   })
 
   it("are found in every form that the module writes them in", () => {

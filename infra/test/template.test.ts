@@ -223,6 +223,40 @@ describe("builds", () => {
   })
 })
 
+describe("GitHub Actions", () => {
+  const role = (name: string) => only(variant(name), "AWS::IAM::Role", { RoleName: "hello-github-actions" })
+  const provider = "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com"
+
+  it("may release from the repository's branch, by its own identity and nobody else's", () => {
+    const { Statement } = role("github actions, known provider").AssumeRolePolicyDocument
+    expect(Statement).toEqual([
+      {
+        Effect: "Allow",
+        Action: "sts:AssumeRoleWithWebIdentity",
+        Principal: { Federated: provider },
+        Condition: {
+          StringEquals: {
+            "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
+            "token.actions.githubusercontent.com:sub": "repo:example/hello:ref:refs/heads/main",
+          },
+        },
+      },
+    ])
+    expect(role("github actions").ManagedPolicyArns).toHaveLength(1)
+    expect(role("github actions").Policies).toBeUndefined()
+  })
+
+  it("has a provider made for it unless the account has one, and neither unless asked for", () => {
+    const type = "AWS::IAM::OIDCProvider"
+    expect(only(variant("github actions"), type)).toEqual({
+      ...{ Url: "https://token.actions.githubusercontent.com", ClientIdList: ["sts.amazonaws.com"] },
+    })
+    expect(all(variant("github actions, known provider"), type)).toEqual({})
+    expect(all(template, type)).toEqual({})
+    expect(JSON.stringify(template)).not.toContain("github-actions")
+  })
+})
+
 describe("every role that a service of AWS assumes", () => {
   /** Services whose documents show a trust policy without these keys: whether they send them is not known. */
   const keysNotDocumented = ["ecs.amazonaws.com"]
@@ -233,6 +267,7 @@ describe("every role that a service of AWS assumes", () => {
     expect(roles.length).toBeGreaterThan(2)
     for (const [id, { AssumeRolePolicyDocument }] of roles) {
       for (const { Principal, Condition } of AssumeRolePolicyDocument.Statement) {
+        if (Principal.Federated) continue
         if (keysNotDocumented.includes(Principal.Service)) {
           expect(Condition, id).toEqual({ StringEqualsIfExists: account })
         } else {

@@ -26,6 +26,10 @@ export const variants: Record<string, Config> = {
     "network.flowLogs=true",
     "tasks.containerInsights=true",
   ]),
+  "github actions": changed(complete, ["source.githubActions={}"]),
+  "github actions, known provider": changed(complete, [
+    'source.githubActions={"providerArn":"arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com"}',
+  ]),
   "kept images, docker server": changed(complete, [
     "registry.keepReleases=200",
     "registry.encryption=KMS",

@@ -1,0 +1,34 @@
+import { Duration } from "aws-cdk-lib"
+import { CfnOIDCProvider, type ManagedPolicy, Role, WebIdentityPrincipal } from "aws-cdk-lib/aws-iam"
+import { Construct } from "constructs"
+import type { Config } from "../config.js"
+
+/** GitHub's identity provider for workflows (GitHub documentation, "Configuring OpenID Connect in Amazon Web Services"). */
+const issuer = "token.actions.githubusercontent.com"
+const audience = "sts.amazonaws.com"
+
+/**
+ * The role that a release in GitHub Actions has. It trusts workflows that run for pushes to one branch of one repository, and
+ * nobody else's: a pull request's have another subject. No key is stored anywhere.
+ */
+export class GithubActions extends Construct {
+  readonly role: Role
+
+  constructor(scope: Construct, id: string, { name, source }: Config, release: ManagedPolicy) {
+    super(scope, id)
+    const providerArn =
+      source.githubActions?.providerArn ??
+      new CfnOIDCProvider(this, "Provider", { url: `https://${issuer}`, clientIdList: [audience] }).attrArn
+    const subject = `repo:${source.repository}:ref:refs/heads/${source.branch}`
+    const assumedBy = new WebIdentityPrincipal(providerArn, {
+      StringEquals: { [`${issuer}:aud`]: audience, [`${issuer}:sub`]: subject },
+    })
+    this.role = new Role(this, "Role", {
+      roleName: `${name}-github-actions`,
+      description: `Releases ${source.branch} of ${source.repository} from GitHub Actions`,
+      assumedBy,
+      managedPolicies: [release],
+      maxSessionDuration: Duration.hours(1),
+    })
+  }
+}
