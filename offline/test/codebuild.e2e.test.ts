@@ -15,6 +15,7 @@ const PARTS = [
   "ci",
   "dagger.json",
   ".env",
+  "ecs-release.yaml",
   ".dockerignore",
   "Dockerfile",
   "buildspec.yml",
