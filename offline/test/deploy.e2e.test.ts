@@ -135,7 +135,7 @@ test("rollback goes to the version before, or to a named one, and status and his
   expect(await running()).toBe("1.1.0")
   const now = await status(aws, target)
   expect(now).toMatchObject({ version: "1.1.0", digest: digests.get("1.1.0"), desired: 1, running: 1 })
-  const { versions } = await history(aws, { repository: "hello", running: now.digest })
+  const { versions } = await history(aws, { repository: "hello", running: new Set([now.digest ?? ""]) })
   expect(versions.filter(it => it.running).map(it => it.version)).toEqual(["1.1.0"])
   expect(versions.map(it => it.version)).toEqual(["1.4.0", "1.3.0", "1.2.0", "1.1.0", "1.0.0"])
 }, 180_000)

@@ -80,6 +80,7 @@ export class ModuleWorld extends TestWorld {
       awsAccessKeyId: dag.setSecret("key", emulator.env.AWS_ACCESS_KEY_ID),
       awsSecretAccessKey: dag.setSecret("secret", emulator.env.AWS_SECRET_ACCESS_KEY),
       awsSessionToken: dag.setSecret("session", emulator.env.AWS_SESSION_TOKEN),
+      region: emulator.region,
       repository: "hello",
       cluster: "hello",
       service: "hello",

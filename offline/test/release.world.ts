@@ -21,7 +21,7 @@ export class TestWorld {
   }
 
   /** Makes a repository of the sample app, with one commit. */
-  constructor(files = ["app", "Dockerfile", ".dockerignore"]) {
+  constructor(files = ["app", "Dockerfile", ".dockerignore", "ecs-release.yaml"]) {
     mkdirSync(this.environment.ECS_RELEASE_STATE, { recursive: true })
     process.env.ECS_RELEASE_STATE = this.environment.ECS_RELEASE_STATE
     mkdirSync(this.source)

@@ -1,0 +1,60 @@
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, expect, it } from "vitest"
+import { parse } from "../../ci/src/config.js"
+import { EcsRelease } from "../../ci/src/index.js"
+import { moduleTypes } from "../session/module/kept.js"
+import { sdkFiles } from "../session/module/sdk.js"
+import { findModule } from "../session/module/source.js"
+import { project } from "./release.world.js"
+
+const state = mkdtempSync(join(tmpdir(), "schema-"))
+afterAll(() => rmSync(state, { recursive: true }))
+
+it("ecs-release.yaml's schema has the settings as the module documents them (npx vitest -u writes it)", async () => {
+  const { objects } = await moduleTypes(findModule(project, "/"), await sdkFiles(state), state, () => {})
+  const args = objects.find(({ name }) => name === "EcsRelease")?.create?.args ?? []
+  const defaults = new EcsRelease()
+  const settings: [string, object][] = []
+  for (const { name, type, description, defaultValue } of args) {
+    const isList = type.kind === "LIST" && type.element?.kind === "STRING"
+    if (type.kind !== "STRING" && !isList) continue
+    // The parser says what it takes.
+    const text = isList
+      ? `${name}: []`
+      : `${name}: ${JSON.stringify(defaultValue ? JSON.parse(defaultValue) : "")}`
+    const isTaken = await parse(text, defaults).then(
+      () => true,
+      error => !/unknown key/.test((error as Error).message),
+    )
+    if (!isTaken) continue
+    const list = { type: "array", items: { type: "string" } }
+    settings.push([
+      name,
+      { description, ...(isList ? list : { type: ["string", "array"], items: { type: "string" } }) },
+    ])
+  }
+  const block = { type: "object", additionalProperties: false, properties: Object.fromEntries(settings) }
+  const schema = {
+    $schema: "https://json-schema.org/draft/2020-12/schema",
+    title: "ecs-release.yaml",
+    description:
+      "Settings of ecs-release for a repository, and for each of its apps. Arguments of the same name win.",
+    ...block,
+    properties: {
+      ...block.properties,
+      apps: {
+        description: "Apps by name: each has its own settings over those of the file",
+        type: "object",
+        propertyNames: { pattern: "^[\\w.-]+$" },
+        additionalProperties: { $ref: "#/$defs/app" },
+      },
+    },
+    $defs: { app: block },
+  }
+  expect(settings.map(([name]) => name)).toContain("buildArgs")
+  await expect(`${JSON.stringify(schema, null, 2)}\n`).toMatchFileSnapshot(
+    join(project, "docs/schema/config.v1.json"),
+  )
+}, 120_000)
