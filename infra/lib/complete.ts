@@ -13,7 +13,7 @@ export function missing({ source, network, access, tasks, container }: Config): 
     ],
     [
       connection.test(source.connectionArn),
-      "source.connectionArn: ARN of the CodeConnection (README.md, step 1)",
+      "source.connectionArn: ARN of the CodeConnection (README.md, step 2)",
     ],
     [network.cidr.endsWith("/16"), "network.cidr: a /16, such as 10.0.0.0/16"],
     [access.allowedCidrs.length > 0, "access.allowedCidrs: at least one range"],

@@ -38,6 +38,16 @@ ${TRUST}
 ENV LANG=C.UTF-8
 CMD ["python3"]`,
   },
+  {
+    name: "golang",
+    tags: /^1(\.\d+)*(-bookworm)?$|^(latest|bookworm)$/,
+    dockerfile: `RUN ${APT} golang-go git ca-certificates && ${CLEAN}\n${TRUST}\nENV GOPATH=/go GOTOOLCHAIN=local\nWORKDIR /go`,
+  },
+  {
+    name: "node",
+    tags: /^\d+(\.\d+)*(-bookworm)?-slim$|^(bookworm-)?slim$/,
+    dockerfile: `RUN ${APT} nodejs ca-certificates && ${CLEAN}\n${TRUST}\nCMD ["node"]`,
+  },
   { name: "buildpack-deps", tags: /(^|-)(scm|curl)$/, dockerfile: GIT },
   // Docker's client images are used for the git that they hold; a Docker client is of no use without an engine.
   { name: "docker", tags: /(^|-)cli$/, dockerfile: GIT },

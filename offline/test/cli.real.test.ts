@@ -67,6 +67,7 @@ describe("--engine real", { timeout: 240_000 }, () => {
       `--aws-endpoint=tcp://127.0.0.1:${emulator.port}`,
       `--git-endpoint=tcp://127.0.0.1:${git.port}`,
       `--git-remote=http://127.0.0.1:${git.port}${git.path}`,
+      `--region=${emulator.region}`,
       ...["-m", MODULE, ...words],
     ])
     expect(ran).toMatchObject({ exitCode: 7, stdout: "from standard input", stderr: "from the real one" })
@@ -81,6 +82,7 @@ describe("--engine real", { timeout: 240_000 }, () => {
     await real("-s", "-m", MODULE, "call", "--gitEndpoint", "tcp://127.0.0.1:1", "version")
     expect(recorded()).toEqual([
       ...["-s", "-m", MODULE, "call", `--aws-endpoint=tcp://127.0.0.1:${emulator.port}`],
+      `--region=${emulator.region}`,
       ...["--gitEndpoint", "tcp://127.0.0.1:1", "version"],
     ])
     await real("-s", "call", "-m", module.dir, "greet")
