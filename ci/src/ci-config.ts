@@ -17,20 +17,28 @@ export const ciFiles = {
 
 type System = keyof typeof ciFiles
 
+/** What a file is made for. */
+export type CiOptions = {
+  /** The address to call the module by, with its version. */
+  module: string
+  /** The branch whose pushes are released; "" for main. */
+  branch: string
+  /** Arguments that the release needs, since nothing in the repository says so: `--branch trunk`. */
+  given: string[]
+}
+
 /**
  * The file that releases on a push, for a CI system.
  *
- * @param module the address to call the module by, with its version
- * @param branch the branch whose pushes are released
  * @throws UserError for another system, and for an address that would not be the same tomorrow
  */
-export function ciConfig(system: string, module: string, branch: string): Directory {
-  const { path, text } = ciText(system, module, branch)
+export function ciConfig(system: string, options: CiOptions): Directory {
+  const { path, text } = ciText(system, options)
   return dag.directory().withNewFile(path, text)
 }
 
 /** As {@link ciConfig}: the file's path and text. Pure. */
-export function ciText(system: string, module: string, branch: string): { path: string; text: string } {
+export function ciText(system: string, { module, branch, given }: CiOptions): { path: string; text: string } {
   if (!(system in ciFiles)) {
     const known = Object.keys(ciFiles).join(", ")
     throw new UserError(
@@ -47,8 +55,11 @@ export function ciText(system: string, module: string, branch: string): { path: 
       "It takes a module's address with its version, such as github.com/OWNER/ecs-release/ci@v1.2.3",
     )
   }
-  const texts: Record<System, (module: string, branch: string) => string> = { github, gitlab, codebuild }
-  return { path: ciFiles[system as System], text: texts[system as System](module, branch || "main") }
+  const texts: Record<System, (module: string, branch: string, call: string) => string> = {
+    ...{ github, gitlab, codebuild },
+  }
+  const call = ["call", ...given].join(" ")
+  return { path: ciFiles[system as System], text: texts[system as System](module, branch || "main", call) }
 }
 
 /** Installs the Dagger CLI, with its checksum checked; nothing is downloaded if it is there. */
@@ -75,12 +86,14 @@ dagger version`
 const role = (token: string) => `#!/bin/sh
 set -eu
 umask 077
+: "\${AWS_REGION:?is not set}" "\${AWS_ROLE_ARN:?is not set}"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 ${token}
-curl -fsS "https://sts.$AWS_REGION.amazonaws.com/" -o "$work/answer" \\
+curl -sS --retry 3 "https://sts.$AWS_REGION.amazonaws.com/" -o "$work/answer" \\
   -d Action=AssumeRoleWithWebIdentity -d Version=2011-06-15 -d RoleSessionName=ecs-release \\
   --data-urlencode "RoleArn=$AWS_ROLE_ARN" --data-urlencode "WebIdentityToken@$work/token"
+grep -q "<AccessKeyId>" "$work/answer" || { cat "$work/answer" >&2; exit 1; }
 value() { sed -n "s:.*<$1>\\(.*\\)</$1>.*:\\1:p" "$work/answer"; }
 printf '{"Version":1,"AccessKeyId":"%s","SecretAccessKey":"%s","SessionToken":"%s","Expiration":"%s"}\\n' \\
   "$(value AccessKeyId)" "$(value SecretAccessKey)" "$(value SessionToken)" "$(value Expiration)"`
@@ -94,12 +107,14 @@ ${script}
 SCRIPT
 chmod 700 "${path}"`
 
-function github(module: string, branch: string): string {
+function github(module: string, branch: string, call: string): string {
   const token = `printf 'Authorization: bearer %s' "$ACTIONS_ID_TOKEN_REQUEST_TOKEN" |
   curl -fsS -H @- -o "$work/identity" "$ACTIONS_ID_TOKEN_REQUEST_URL&audience=sts.amazonaws.com"
 sed -n 's/.*"value" *: *"\\([^"]*\\)".*/\\1/p' "$work/identity" | tr -d '\\n' > "$work/token"`
-  return `# Releases each push to ${branch}, and tests each pull request. No key is stored: the role trusts this repository and branch
-# (OpenID Connect). Set the repository's variables AWS_REGION and AWS_ROLE_ARN (Settings, Secrets and variables, Actions).
+  return `# Releases each push to ${branch}, and tests each pull request. No AWS key is stored: the role trusts workflows on this repository's
+# branch (OpenID Connect). Set the repository's variables AWS_REGION and AWS_ROLE_ARN (Settings, Secrets and variables, Actions).
+# If a ruleset limits who may create version tags, set the secret RELEASE_TOKEN to a token of someone who may: GitHub's own token may
+# not. The module's repository has to be readable from here.
 name: release
 on:
   push:
@@ -140,19 +155,21 @@ ${indented(install, 10)}
       - name: Sign in to AWS
         run: |
 ${indented(written("$RUNNER_TEMP/aws-role", role(token)), 10)}
+          "$RUNNER_TEMP/aws-role" > /dev/null # or fail here, with AWS's own words
       - name: Release
         env:
-          GITHUB_TOKEN: \${{ github.token }}
+          GITHUB_TOKEN: \${{ secrets.RELEASE_TOKEN || github.token }}
         run: >-
-          dagger -m ${module} call --region "$AWS_REGION" --git-token env://GITHUB_TOKEN
+          dagger -m ${module} ${call} --git-token env://GITHUB_TOKEN
           --aws-credentials "cmd://$RUNNER_TEMP/aws-role" release
 `
 }
 
-function gitlab(module: string, branch: string): string {
+function gitlab(module: string, branch: string, call: string): string {
   return `# Releases each push to ${branch}, and tests each merge request. No key is stored: the role trusts this project and branch
 # (OpenID Connect). Set the CI/CD variables AWS_REGION, AWS_ROLE_ARN, and GIT_PUSH_TOKEN (masked, protected): a project access token
-# with the scope write_repository. The runner has to allow privileged containers, for the engine.
+# with the scope write_repository. The runner has to allow privileged containers, for the engine, and to share /certs/client with
+# services (volumes = ["/certs/client", "/cache"]). The module's repository has to be readable from here.
 variables:
   GIT_DEPTH: "0"
   DO_NOT_TRACK: "1"
@@ -184,15 +201,17 @@ release:
   script:
     - |
 ${indented(written("/tmp/aws-role", role('printf %s "$AWS_ID_TOKEN" > "$work/token"')), 6)}
+      /tmp/aws-role > /dev/null # or fail here, with AWS's own words
     - >-
-      dagger -m ${module} call --region "$AWS_REGION" --git-username oauth2 --git-token env://GIT_PUSH_TOKEN
+      dagger -m ${module} ${call} --git-username oauth2 --git-token env://GIT_PUSH_TOKEN
       --git-remote "$CI_PROJECT_URL.git" --aws-credentials cmd:///tmp/aws-role release
 `
 }
 
-function codebuild(module: string, branch: string): string {
-  return `# Releases each push to ${branch}, and tests each pull request. The project needs privileged mode, a full clone (Git clone depth Full),
-# a role that may release and, for pushes only, the variable GITHUB_TOKEN from Secrets Manager.
+function codebuild(module: string, branch: string, call: string): string {
+  return `# Releases each push to ${branch}. The project needs privileged mode, a full clone (Git clone depth Full), a role that may release,
+# and the variable GITHUB_TOKEN from Secrets Manager. Pull requests need a project of their own, with a role that may do nothing and
+# without the token: this file comes with the pull request, so anyone who can open one could otherwise read the token and release.
 version: 0.2
 
 env:
@@ -218,7 +237,7 @@ ${indented(`(\nset -e\n${install}\n)`, 8)}
         case \${CODEBUILD_WEBHOOK_EVENT:-} in
           PULL_REQUEST_*) dagger -m ${module} call test ;;
           *)
-            dagger -m ${module} call --region "$AWS_REGION" --git-token env://GITHUB_TOKEN --aws-credentials "$ROLE" \\
+            dagger -m ${module} ${call} --git-token env://GITHUB_TOKEN --aws-credentials "$ROLE" \\
               release --format json > "$SUMMARY" ;;
         esac
   post_build:

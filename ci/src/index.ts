@@ -538,8 +538,8 @@ export class EcsRelease {
   /**
    * Returns the file that releases on every push, for a CI system
    *
-   * For GitHub Actions, GitLab CI or AWS CodeBuild. AWS trusts the job's own identity (OpenID Connect) or the build's role: no key is
-   * stored. Export it into the repository, and read its first lines.
+   * For GitHub Actions, GitLab CI or AWS CodeBuild. AWS trusts the job's own identity (OpenID Connect) or the build's role: no AWS key
+   * is stored. Export it into the repository, and read its first lines. It releases pushes to main, or to --branch.
    *
    * Example: dagger call ci-config --system github --module github.com/OWNER/ecs-release/ci@v1.2.3 export --path .
    *
@@ -547,7 +547,12 @@ export class EcsRelease {
    * @param module Address of this module, with its version
    */
   @func({ cache: "never" })
-  ciConfig(system: string, module: string): Directory {
-    return ciConfig(system, module, this.branch)
+  async ciConfig(system: string, module: string): Promise<Directory> {
+    const apps = await this.apps()
+    const branch = apps[0]?.settings.branch ?? ""
+    // What the repository's own file says need not be said again.
+    const region = apps.every(({ settings }) => settings.region !== "") ? [] : ['--region "$AWS_REGION"']
+    const given = [...(this.branch === "" ? [] : [`--branch ${this.branch}`]), ...region]
+    return ciConfig(system, { module, branch, given })
   }
 }

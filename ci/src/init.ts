@@ -7,6 +7,7 @@ import { Registry } from "./ecr/registry.js"
 import { describeService, errorContext, open } from "./ecs/service.js"
 import { remoteUrl } from "./git/remote.js"
 import { UserError } from "./lib/errors.js"
+import { plaintext } from "./lib/secret.js"
 import { preflight } from "./preflight.js"
 import { envKey, required, type Settings, sourceOf, targetsOf } from "./settings.js"
 import { openCheckout } from "./version/compute.js"
@@ -56,7 +57,7 @@ async function findings(settings: Settings): Promise<Finding[]> {
     look(() => stages(settings)),
     look(() => ci(settings)),
   ])
-  const names = await Promise.all([look(async () => namesOf(settings)), look(async () => token(settings))])
+  const names = await Promise.all([look(async () => namesOf(settings)), look(() => token(settings))])
   return [...local, ...names, ...(await onAws(settings))]
 }
 
@@ -68,8 +69,8 @@ async function git(settings: Settings): Promise<string> {
   return `git: commit ${head.sha.slice(0, 7)}, remote ${remoteUrl(url) ?? url}`
 }
 
-function token({ gitToken }: Settings): string {
-  if (gitToken) return "git token: set"
+async function token({ gitToken }: Settings): Promise<string> {
+  if ((await plaintext(gitToken)) !== undefined) return "git token: set"
   throw missing(
     "There is no token to push version tags with.",
     `Set ${envKey("--git-token")}=env://GITHUB_TOKEN in .env, and the variable where releases run`,
@@ -108,11 +109,13 @@ function namesOf(settings: Settings): string {
 async function ci(settings: Settings): Promise<string> {
   const source = sourceOf(settings)
   for (const [system, file] of Object.entries(ciFiles)) {
-    if (await source.exists(file)) return `releases on a push: ${file} (${system})`
+    if (!(await source.exists(file))) continue
+    if (/\brelease\b/.test(await source.file(file).contents()))
+      return `releases on a push: ${file} (${system})`
   }
   throw missing(
     "Nothing starts a release on a push.",
-    `dagger call ci-config --system ${Object.keys(ciFiles).join("|")} export --path .`,
+    `dagger call ci-config --system github --module github.com/OWNER/ecs-release/ci@vX.Y.Z export --path . (or gitlab, codebuild)`,
   )
 }
 

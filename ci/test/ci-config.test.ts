@@ -7,6 +7,7 @@ import { parse } from "yaml"
 import { ciText, daggerVersion } from "../src/ci-config.js"
 
 const module = "github.com/team/ecs-release/ci@v1.2.3"
+const options = { module, branch: "", given: ['--region "$AWS_REGION"'] }
 const token = "eyJ.the-jobs-identity"
 const secret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCY"
 const answer = `<AssumeRoleWithWebIdentityResponse>
@@ -67,13 +68,14 @@ function expectSignedIn(): void {
     ...{ Version: 1, AccessKeyId: "ASIAROLE", SecretAccessKey: secret, SessionToken: "session==" },
     Expiration: "2026-01-01T01:00:00Z",
   })
-  expect(read("sent")).toBe(token)
+  // Once to see that it works, and once more by the module.
+  expect(read("sent")).toBe(token + token)
   expect(read("asked")).toContain("RoleArn=arn:aws:iam::111122223333:role/release")
   expect(read("asked") + read("calls")).not.toMatch(/eyJ|wJalr|bearer|ghs_/)
 }
 
 describe("GitHub Actions", () => {
-  const { path, text } = ciText("github", module, "")
+  const { path, text } = ciText("github", options)
   const workflow = parse(text)
   const steps = (job: string): string[] =>
     workflow.jobs[job].steps.flatMap((it: { run?: string }) => it.run ?? [])
@@ -93,8 +95,19 @@ describe("GitHub Actions", () => {
       `-m ${module} call --region eu-north-1 --git-token env://GITHUB_TOKEN --aws-credentials cmd://${folder}/aws-role release\n`,
     )
     expectSignedIn()
-    expect(read("headers")).toBe("Authorization: bearer bearer-token")
+    expect(read("headers")).toBe("Authorization: bearer bearer-token".repeat(2))
     expect(read("asked")).toContain("audience=sts.amazonaws.com")
+  })
+
+  it("fails where it signs in, with AWS's own words, if the role does not trust it", () => {
+    tool(
+      "curl",
+      `case "$*" in *audience*) body='{"value":"x"}' ;; *) body='<Message>Not authorized to perform sts:AssumeRoleWithWebIdentity</Message>' ;; esac
+while test $# -gt 0; do test "$1" = -o && out=$2; shift; done; printf '%s' "$body" > "$out"`,
+    )
+    const call = () => run(["bash", "-e", "-c"], steps("release"), { ...env, RUNNER_TEMP: folder })
+    expect(call).toThrow(/Not authorized to perform sts:AssumeRoleWithWebIdentity/)
+    expect(() => read("calls")).toThrow()
   })
 
   it("tests a pull request, with no right but to read", () => {
@@ -105,7 +118,7 @@ describe("GitHub Actions", () => {
 })
 
 describe("GitLab CI", () => {
-  const pipeline = parse(ciText("gitlab", module, "trunk").text)
+  const pipeline = parse(ciText("gitlab", { ...options, branch: "trunk" }).text)
 
   it("releases a push by the job's identity", () => {
     const script = [...pipeline.default.before_script, ...pipeline.release.script].join("\n")
@@ -132,7 +145,7 @@ describe("GitLab CI", () => {
 })
 
 describe("AWS CodeBuild", () => {
-  const { phases } = parse(ciText("codebuild", module, "").text)
+  const { phases } = parse(ciText("codebuild", options).text)
   const script = ["install", "pre_build", "build", "post_build"]
     .flatMap(phase => phases[phase].commands)
     .join("\n")
@@ -163,7 +176,7 @@ describe("AWS CodeBuild", () => {
 
 it("an installed CLI of another version is replaced only by an archive with the known checksum", () => {
   tool("dagger", "echo dagger v0.1.0")
-  const steps = parse(ciText("github", module, "").text).jobs.test.steps
+  const steps = parse(ciText("github", options).text).jobs.test.steps
   const [install = ""] = steps.flatMap((it: { run?: string }) => it.run ?? [])
   expect(() => run(["bash", "-e", "-c"], [install], {})).toThrow()
   expect(read("asked")).toContain(
@@ -173,7 +186,7 @@ it("an installed CLI of another version is replaced only by an archive with the 
 
 it("this repository's own buildspec has the same CLI", () => {
   const own = readFileSync(join(import.meta.dirname, "../../buildspec.yml"), "utf8")
-  const { text } = ciText("codebuild", module, "")
+  const { text } = ciText("codebuild", options)
   expect(own).toContain(`DAGGER_VERSION: "${daggerVersion}"`)
   for (const [sum] of text.matchAll(/[0-9a-f]{64}/g)) expect(own).toContain(sum)
 })
@@ -183,5 +196,5 @@ it.each([
   ["github", "github.com/team/ecs-release/ci", /--module does not take.*with its version/s],
   ["github", 'x@v1" && evil', /--module does not take/],
 ])("%s with %s is refused", (system, address, message) => {
-  expect(() => ciText(system, address, "")).toThrow(message)
+  expect(() => ciText(system, { ...options, module: address })).toThrow(message)
 })
