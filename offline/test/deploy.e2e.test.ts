@@ -75,7 +75,7 @@ test("a good version completes, and again it is unchanged", async () => {
   expect(await running()).toBe("1.0.0")
   const { service } = await world.service()
   expect(await bring("1.0.0")).toMatchObject({ word: "unchanged" })
-  expect((await world.service()).service?.deployments).toEqual(service?.deployments)
+  expect((await world.service()).service?.deployments?.[0]?.id).toBe(service?.deployments?.[0]?.id)
 }, 120_000)
 
 test("a version that crashes is rolled back, with the causes, and the old one keeps serving", async () => {
@@ -93,10 +93,13 @@ test("a version whose health check never passes is rolled back", async () => {
 }, 180_000)
 
 test("an image that is not in ECR is refused before anything is done", async () => {
-  const before = (await world.service()).service?.deployments
+  // A failed deployment leaves ECS's list by itself after a while.
+  const standing = async () =>
+    (await world.service()).service?.deployments?.filter(it => it.rolloutState !== "FAILED").map(it => it.id)
+  const before = await standing()
   digests.set("9.9.9", `sha256:${"0".repeat(64)}`)
   await expect(bring("9.9.9")).rejects.toThrow(/→/)
-  expect((await world.service()).service?.deployments).toEqual(before)
+  expect(await standing()).toEqual(before)
 }, 60_000)
 
 test("of two deployments at once the earlier is superseded and the later completes", async () => {

@@ -107,7 +107,9 @@ describe("an image", () => {
   it("that no registry here has is an error with a remedy, at once", async () => {
     const missing = resolveImage(docker, "127.0.0.1:1/team/tool:7", log)
     await expect(missing).rejects.toThrow(/127\.0\.0\.1:1\/team\/tool:7 .* does not answer: .*refused/)
-    await expect(missing).rejects.toThrow(/mirror.*docker load.*debian, python, buildpack-deps/s)
+    await expect(missing).rejects.toThrow(
+      /mirror.*docker load.*debian, python, golang, node, buildpack-deps/s,
+    )
   })
 })
 
@@ -133,6 +135,11 @@ describe("a reference", () => {
     expect(named("debian", "bookworm-20260101-slim")).toBe("debian")
     expect(named("debian", "trixie")).toBeUndefined()
     expect(named("buildpack-deps", "bookworm-scm")).toBe("buildpack-deps")
+    expect(named("golang", "1.26-bookworm")).toBe("golang")
+    expect(named("golang", "1.26-alpine")).toBeUndefined()
+    expect(named("node", "24-bookworm-slim")).toBe("node")
+    // Debian's has no npm.
+    expect(named("node", "24")).toBeUndefined()
     expect(named("team/python", "3")).toBeUndefined()
   })
 })
