@@ -2,7 +2,6 @@ import { createHash } from "node:crypto"
 import { createReadStream } from "node:fs"
 import { request as httpRequest } from "node:http"
 import { request as httpsRequest } from "node:https"
-import { join } from "node:path"
 import type { Readable } from "node:stream"
 import { pipeline } from "node:stream/promises"
 import { extract } from "tar-stream"
@@ -94,7 +93,7 @@ async function pushBlob(session: Session, to: Destination, { sha, size }: Blob):
   if (status !== 202 || !location) throw refused(to, "an upload", status)
   const url = new URL(location, origin(to.registry))
   url.searchParams.set("digest", digest)
-  const body = createReadStream(join(session.store.blobPath(sha)))
+  const body = createReadStream(session.store.blobPath(sha))
   const done = await ask(to, "PUT", url, { body, size, type: "application/octet-stream" })
   if (done.status !== 201) throw refused(to, `the blob ${digest}`, done.status)
 }
@@ -125,7 +124,8 @@ function ask(
 ): Promise<{ status: number; location?: string }> {
   const url = typeof path === "string" ? new URL(`/v2/${repository}/${path}`, origin(registry)) : path
   const headers = {
-    ...(authorization && { authorization }),
+    // A registry may have its uploads elsewhere: the login is the registry's alone.
+    ...(authorization && url.origin === origin(registry) && { authorization }),
     "content-length": sent?.size ?? 0,
     ...(sent && { "content-type": sent.type }),
   }
