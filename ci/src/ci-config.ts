@@ -55,9 +55,7 @@ export function ciText(system: string, { module, branch, given }: CiOptions): { 
       "It takes a module's address with its version, such as github.com/OWNER/ecs-release/ci@v1.2.3",
     )
   }
-  const texts: Record<System, (module: string, branch: string, call: string) => string> = {
-    ...{ github, gitlab, codebuild },
-  }
+  const texts: Record<System, typeof github> = { github, gitlab, codebuild }
   const call = ["call", ...given].join(" ")
   return { path: ciFiles[system as System], text: texts[system as System](module, branch || "main", call) }
 }
@@ -111,6 +109,11 @@ function github(module: string, branch: string, call: string): string {
   const token = `printf 'Authorization: bearer %s' "$ACTIONS_ID_TOKEN_REQUEST_TOKEN" |
   curl -fsS -H @- -o "$work/identity" "$ACTIONS_ID_TOKEN_REQUEST_URL&audience=sts.amazonaws.com"
 sed -n 's/.*"value" *: *"\\([^"]*\\)".*/\\1/p' "$work/identity" | tr -d '\\n' > "$work/token"`
+  const begin = `      - uses: actions/checkout@v4
+        with: { fetch-depth: 0, persist-credentials: false }
+      - name: Install Dagger
+        run: |
+${indented(install, 10)}`
   return `# Releases each push to ${branch}, and tests each pull request. No AWS key is stored: the role trusts workflows on this repository's
 # branch (OpenID Connect). Set the repository's variables AWS_REGION and AWS_ROLE_ARN (Settings, Secrets and variables, Actions).
 # If a ruleset limits who may create version tags, set the secret RELEASE_TOKEN to a token of someone who may: GitHub's own token may
@@ -130,11 +133,7 @@ jobs:
     permissions:
       contents: read
     steps:
-      - uses: actions/checkout@v4
-        with: { fetch-depth: 0, persist-credentials: false }
-      - name: Install Dagger
-        run: |
-${indented(install, 10)}
+${begin}
       - name: Test
         run: dagger -m ${module} call test
   release:
@@ -147,11 +146,7 @@ ${indented(install, 10)}
       AWS_REGION: \${{ vars.AWS_REGION }}
       AWS_ROLE_ARN: \${{ vars.AWS_ROLE_ARN }}
     steps:
-      - uses: actions/checkout@v4
-        with: { fetch-depth: 0, persist-credentials: false }
-      - name: Install Dagger
-        run: |
-${indented(install, 10)}
+${begin}
       - name: Sign in to AWS
         run: |
 ${indented(written("$RUNNER_TEMP/aws-role", role(token)), 10)}

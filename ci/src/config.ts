@@ -131,17 +131,15 @@ export async function parse(
       return [key.value, isAlias(value) ? value.resolve(document) : value, where]
     })
   }
+  const textOf = (node: unknown) =>
+    isScalar(node) && typeof node.value === "string" ? node.value : undefined
   const asText = (key: string, node: unknown, at: string): string | string[] => {
-    if (lists.includes(key)) {
-      if (isSeq(node) && node.items.every(it => isScalar(it) && typeof it.value === "string"))
-        return node.items.map(it => String((it as { value: unknown }).value))
-      throw wrong(at, `${key} has to be a list of text`)
-    }
+    const items = isSeq(node) ? node.items.map(textOf) : undefined
+    const all = items?.every(it => it !== undefined) ? items : undefined
     // Several names may be written as a list, too.
-    if (isSeq(node) && node.items.every(it => isScalar(it) && typeof it.value === "string"))
-      return node.items.map(it => (it as { value: unknown }).value).join(",")
-    if (isScalar(node) && typeof node.value === "string") return node.value
-    throw wrong(at, `${key} has to be text; put it in quotes`)
+    const found = lists.includes(key) ? all : (all?.join(",") ?? textOf(node))
+    if (found !== undefined) return found
+    throw wrong(at, `${key} has to be ${lists.includes(key) ? "a list of text" : "text; put it in quotes"}`)
   }
   const blockOf = (entries: [string, unknown, string][], also: string[]): Block => {
     const block: Block = new Map()

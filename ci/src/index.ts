@@ -34,7 +34,7 @@ import { appsTable, releaseApps } from "./release-apps.js"
 import { resolveImage } from "./resolve-image.js"
 import { wasRolledBack } from "./rollback.js"
 import { runTask } from "./run.js"
-import { deploySet, rollbackSet } from "./service-set.js"
+import { deploySet, outcomeOf, rollbackSet } from "./service-set.js"
 import { required, type Settings, targetsOf } from "./settings.js"
 import { status } from "./status.js"
 import { type CallOptions, validate } from "./validate.js"
@@ -383,7 +383,7 @@ export class EcsRelease {
     const ends = await deploySet(aws, runs, settings)
     const { version, commit, image: reference } = named
     return write(written, "deploy", {
-      outcome: ends.some(({ word }) => word === "completed") ? "completed" : "unchanged",
+      outcome: outcomeOf(ends),
       version,
       commit,
       image: { reference, digest: reference.split("@")[1] },

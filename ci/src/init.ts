@@ -1,8 +1,8 @@
 import { accountOf, openAws } from "./aws/account.js"
+import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
 import { ciFiles } from "./ci-config.js"
-import type { App } from "./config.js"
-import { configFile } from "./config.js"
+import { type App, configFile } from "./config.js"
 import { Registry } from "./ecr/registry.js"
 import { describeService, errorContext, open } from "./ecs/service.js"
 import { remoteUrl } from "./git/remote.js"
@@ -56,9 +56,10 @@ async function findings(settings: Settings): Promise<Finding[]> {
     look(() => git(settings)),
     look(() => stages(settings)),
     look(() => ci(settings)),
+    look(async () => namesOf(settings)),
+    look(() => token(settings)),
   ])
-  const names = await Promise.all([look(async () => namesOf(settings)), look(() => token(settings))])
-  return [...local, ...names, ...(await onAws(settings))]
+  return [...local, ...(await onAws(settings))]
 }
 
 async function git(settings: Settings): Promise<string> {
@@ -120,10 +121,18 @@ async function ci(settings: Settings): Promise<string> {
 }
 
 async function onAws(settings: Settings): Promise<Finding[]> {
-  const opened = await look(async () => `AWS: account ${await accountOf(await openAws(settings))}`)
-  if ("missing" in opened) return [opened]
-  const aws = await openAws(settings)
-  const { repository } = settings
+  let aws: Aws | undefined
+  const opened = await look(async () => {
+    const found = await openAws(settings)
+    const account = await accountOf(found)
+    aws = found
+    return `AWS: account ${account}`
+  })
+  return aws ? [opened, ...(await resources(aws, settings))] : [opened]
+}
+
+function resources(aws: Aws, settings: Settings): Promise<Finding[]> {
+  const { repository, cluster, service } = settings
   const registry = look(() =>
     explained({ ...aws, repository }, async () => {
       const { uri, tagsCanMove } = await Registry.open(
@@ -137,8 +146,7 @@ async function onAws(settings: Settings): Promise<Finding[]> {
       )
     }),
   )
-  const named = await look(async () => targetsOf(settings).join())
-  const services = "missing" in named ? [] : targetsOf(settings)
+  const services = cluster === "" || service === "" ? [] : targetsOf(settings)
   const looked = services.map(where =>
     look(async () => {
       await preflight(aws, settings, where, "0.0.0")
@@ -153,5 +161,5 @@ async function onAws(settings: Settings): Promise<Finding[]> {
       )
     }),
   )
-  return [opened, ...(await Promise.all([registry, ...looked]))]
+  return Promise.all([registry, ...looked])
 }

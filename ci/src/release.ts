@@ -16,9 +16,8 @@ import { StepTimer } from "./lib/steps.js"
 import { migrateOnce } from "./migrate.js"
 import { type Preflight, preflight } from "./preflight.js"
 import { type RolledBack, wasRolledBack } from "./rollback.js"
-import { deploySet } from "./service-set.js"
+import { deploySet, outcomeOf } from "./service-set.js"
 import { required, type Settings, targetsOf, type Where } from "./settings.js"
-import { validate } from "./validate.js"
 import { type ComputedVersion, computeVersion, offBranch, recomputeVersion } from "./version/compute.js"
 
 /** How to carry out a release. */
@@ -86,10 +85,10 @@ type Run = { aws: Aws; settings: Settings; steps: StepTimer; options: ReleaseOpt
  * Takes a commit to a running service: version, test and build, claim, push, deploy. Each step is safe to repeat: what an
  * interrupted run has done is found again and not done twice.
  *
+ * @param settings as `validate` lets them through
  * @returns how it ended, even if there is nothing to release, or HEAD is older than what is released
  */
 export async function release(settings: Settings, options: ReleaseOptions): Promise<Released> {
-  validate(settings, { timeout: options.timeoutSeconds, severity: options.severity })
   const steps = new StepTimer(options.print)
   const found = await steps.run("version", () => computeVersion(settings, { release: true }))
   const refused = offBranch(found, settings)
@@ -112,15 +111,7 @@ export async function release(settings: Settings, options: ReleaseOptions): Prom
 }
 
 /** What a release does with a commit. */
-export type Intention = "superseded" | "rolled back" | "nothing" | "finish" | "release"
-
-/**
- * Decides what a release does with a commit, from what the service runs. A version that was claimed but never reached the
- * service is finished, whatever commits came after it. Pure.
- */
-export function decideRelease(found: ComputedVersion, lives: Preflight[]): Intention {
-  return mostUrgent(lives.map(live => decideFor(found, live)))
-}
+type Intention = "superseded" | "rolled back" | "nothing" | "finish" | "release"
 
 /** Services that are released together are one: what stops one stops all. */
 function mostUrgent(intentions: Intention[]): Intention {
@@ -128,6 +119,10 @@ function mostUrgent(intentions: Intention[]): Intention {
   return order.find(it => intentions.includes(it)) ?? "nothing"
 }
 
+/**
+ * Decides what a release does with a commit, from what one service runs. A version that was claimed but never reached the
+ * service is finished, whatever commits came after it. Pure.
+ */
 function decideFor(found: ComputedVersion, live: Preflight): Intention {
   const { version, decision } = found
   if (decision.supersededBy !== null || isNewer(live.released, version)) return "superseded"
@@ -287,9 +282,8 @@ async function bring(
     `time      ${steps.summary()}`,
   ].join("\n")}\n`
   const services = ends.map((end, at) => serviceEnd(deployments[at] as Where, end, lives[at]?.url))
-  const outcome = ends.some(({ word }) => word === "completed") ? "completed" : "unchanged"
   const deployed = { commit, image, services, region: settings.region, account, seconds: steps.seconds }
-  return { outcome, text, version, deployed }
+  return { outcome: outcomeOf(ends), text, version, deployed }
 }
 
 /** What to say about a commit that brings nothing new, as far as the history shows; undefined if it does. */

@@ -2,8 +2,7 @@ import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
 import { imageNamed, type NamedImage } from "./ecr/image.js"
 import { Registry } from "./ecr/registry.js"
-import { describeRevision, readRevision } from "./ecs/revision.js"
-import { describeService, errorContext, open, revisionOf } from "./ecs/service.js"
+import { currentRevision } from "./ecs/revision.js"
 import { UserError } from "./lib/errors.js"
 import { type Settings, targetsOf } from "./settings.js"
 import { type ComputedVersion, computeVersion } from "./version/compute.js"
@@ -37,21 +36,14 @@ export async function resolveImage(
 }
 
 async function whatRuns(aws: Aws, settings: Settings): Promise<NamedImage> {
-  const target = await open(aws, targetsOf(settings)[0])
-  return explained(errorContext(target), async () => {
-    const service = await describeService(target)
-    const arn = revisionOf(service)
-    const { image, version, commit } = readRevision(
-      await describeRevision(target, arn),
-      settings.container || undefined,
-    )
-    if (image !== undefined && version !== undefined) return { image, version, commit }
-    throw new UserError(
-      `${target.cluster}/${target.service} runs no version yet.`,
-      "",
-      "Release one first: dagger call release, or name an image: deploy --image X.Y.Z",
-    )
-  })
+  const [where] = targetsOf(settings)
+  const { image, version, commit } = await currentRevision(aws, where)
+  if (image !== undefined && version !== undefined) return { image, version, commit }
+  throw new UserError(
+    `${where.cluster}/${where.service} runs no version yet.`,
+    "",
+    "Release one first: dagger call release, or name an image: deploy --image X.Y.Z",
+  )
 }
 
 function notPushed({ version, head }: ComputedVersion, { repository }: Settings): UserError {

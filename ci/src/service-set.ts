@@ -1,10 +1,8 @@
 import type { Aws } from "./aws/clients.js"
-import { explained } from "./aws/errors.js"
 import { type DeployRun, deploy, planDeploy } from "./deploy.js"
 import { DeployError, type DeployResult } from "./ecs/result.js"
-import { describeRevision, readRevision } from "./ecs/revision.js"
+import { currentRevision, readRevision } from "./ecs/revision.js"
 import { Overtaken } from "./ecs/rollout.js"
-import { describeService, errorContext, open, revisionOf } from "./ecs/service.js"
 import { UserError } from "./lib/errors.js"
 import { type RollbackOptions, rollback } from "./rollback.js"
 
@@ -89,7 +87,7 @@ async function goBack(
 ): Promise<string> {
   const { cluster, service, container, someContainers, timeoutSeconds } = run
   try {
-    const { arn, version } = await running(aws, run)
+    const { arn, version } = await currentRevision(aws, run)
     if (arn !== result?.revision) return `${service}: runs ${version ?? arn} by now, and stays`
     if (to === undefined) return `${service}: runs ${run.version}: no version before it is known`
     const where = { cluster, service, container, someContainers, timeoutSeconds }
@@ -100,13 +98,9 @@ async function goBack(
   }
 }
 
-/** The revision that a service runs or is about to run. */
-async function running(aws: Aws, where: Pick<DeployRun, "cluster" | "service" | "container">) {
-  const target = await open(aws, where)
-  return explained(errorContext(target), async () => {
-    const arn = revisionOf(await describeService(target))
-    return readRevision(await describeRevision(target, arn), where.container)
-  })
+/** How a set ended as a whole: something was deployed, or all of it was there. */
+export function outcomeOf(ends: DeployResult[]): DeployResult["word"] {
+  return ends.some(({ word }) => word === "completed") ? "completed" : "unchanged"
 }
 
 /**
@@ -122,7 +116,7 @@ export async function rollbackSet(
   const [first, ...others] = all
   if (others.length === 0) return [await rollback(aws, first)]
   if (first.to === undefined) {
-    const now = await Promise.all(all.map(it => running(aws, it)))
+    const now = await Promise.all(all.map(it => currentRevision(aws, it)))
     const versions = all.map(({ service }, at) => `${service} ${now[at]?.version ?? "an unknown version"}`)
     if (new Set(now.map(({ version }) => version)).size > 1) {
       throw new UserError(

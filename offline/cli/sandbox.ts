@@ -87,13 +87,13 @@ export async function fillFromWorld({ args, given, addresses, cwd, log }: Constr
   if (!open.has("awsEndpoint") && !open.has("gitEndpoint")) return filled
   const { worldUp } = await import("../sandbox.js")
   const world = await worldUp(stateDir(), callerRepository(given.get("source"), cwd), log)
-  const reached = new Set([...open].filter(name => name !== "gitRemote" || open.has("gitEndpoint")))
+  if (!open.has("gitEndpoint")) open.delete("gitRemote")
   // The sandbox's account is in one region, whatever `.env` or AWS_REGION says.
-  if (open.has("awsEndpoint") && args.some(({ name }) => name === "region") && !given.has("region"))
-    reached.add("region")
-  else reached.delete("region")
+  const takesRegion = args.some(({ name }) => name === "region") && !given.has("region")
+  if (open.has("awsEndpoint") && takesRegion) open.add("region")
+  else open.delete("region")
   for (const [name, value] of Object.entries({ ...endpoints(world), region: world.emulator.region })) {
-    if (!reached.has(name)) continue
+    if (!open.has(name)) continue
     filled.set(name, value)
     log(`offline: ${name}=${JSON.stringify(value)}`)
   }

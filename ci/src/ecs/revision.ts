@@ -4,12 +4,14 @@ import type {
   Tag,
   TaskDefinition,
 } from "@aws-sdk/client-ecs"
+import type { Aws } from "../aws/clients.js"
 import { ecsCommands } from "../aws/clients.js"
-import { namesIn } from "../lib/list.js"
-import { shortName, type Target } from "./service.js"
+import { explained } from "../aws/errors.js"
+import { describeService, errorContext, open, revisionOf, shortName, type Target } from "./service.js"
 import {
   commitTag,
   completedTag,
+  containersNamed,
   migratedTag,
   type Registration,
   rolledBackTag,
@@ -99,9 +101,7 @@ export function readRevision({ arn, definition, tags }: Registered, container?: 
   const tag = (key: string) => tags.find(it => it.key === key)?.value
   const containers = definition.containerDefinitions ?? []
   const only = containers.length === 1 ? containers[0] : undefined
-  const definitionOf =
-    namesIn(container ?? "").flatMap(wanted => containers.find(({ name }) => name === wanted) ?? [])[0] ??
-    only
+  const definitionOf = containersNamed(containers, container)[0] ?? only
   return {
     arn,
     number: definition.revision ?? Number(shortName(arn).split(":")[1]),
@@ -113,6 +113,22 @@ export function readRevision({ arn, definition, tags }: Registered, container?: 
     rolledBack: tag(rolledBackTag),
     migrated: tag(migratedTag),
   }
+}
+
+/**
+ * The revision that a service runs or is about to run.
+ *
+ * @throws UserError if there is no such service
+ */
+export async function currentRevision(
+  aws: Aws,
+  where: { cluster: string; service: string; container?: string },
+): Promise<Revision> {
+  const target = await open(aws, where)
+  return explained(errorContext(target), async () => {
+    const arn = revisionOf(await describeService(target))
+    return readRevision(await describeRevision(target, arn), where.container)
+  })
 }
 
 /**

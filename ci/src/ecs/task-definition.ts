@@ -80,6 +80,11 @@ export function patch(current: TaskDefinition, tags: Tag[], release: Release, te
   return { container: containers[0].name as string, unchanged: diff.length === 0, registration, diff }
 }
 
+/** Those of some containers that are named, with commas, in the order named. */
+export function containersNamed(all: ContainerDefinition[], wanted = ""): ContainerDefinition[] {
+  return namesIn(wanted).flatMap(name => all.find(it => it.name === name) ?? [])
+}
+
 /** The containers to change, in the order named: at least one, and the only one if none is named. */
 export function chooseContainers(
   { family, containerDefinitions: all = [] }: TaskDefinition,
@@ -94,7 +99,7 @@ export function chooseContainers(
       "Set --container to one of them, or to several with commas.",
     )
   }
-  const found = names.length === 0 ? all : names.flatMap(name => all.find(it => it.name === name) ?? [])
+  const found = names.length === 0 ? all : containersNamed(all, wanted)
   const missing = names.filter(name => !found.some(it => it.name === name))
   const [first, ...rest] = found
   if (first && (missing.length === 0 || someContainers)) return [first, ...rest]
