@@ -2,7 +2,7 @@ import { posix } from "node:path"
 import { type Container, type Directory, dag } from "@dagger.io/dagger"
 import { UserError } from "../lib/errors.js"
 import { configFile, gitConfig, gitEnvironment } from "./config.js"
-import { ContainerShell, gitSays, type Shell } from "./shell.js"
+import { ContainerShell, gitSays, type Shell, workFolder } from "./shell.js"
 import { versionOf } from "./tags.js"
 
 /** Docker's own image of its client, which holds git 2.54: https://hub.docker.com/_/docker */
@@ -152,6 +152,7 @@ export async function openRepository(
     gitDir && place
       ? mounted.withMountedDirectory(place, gitDir).withEnvVariable("GIT_WORK_TREE", "/src")
       : mounted,
+    dag.directory(),
   )
   const found = await inspect(workTree.run, prefix)
   const at = (path: string) => {
@@ -165,14 +166,21 @@ export async function openRepository(
   const shallow = found.shallow === undefined ? undefined : at(found.shallow)
   let history = withGit(image)
     .withMountedDirectory("/objects", objects.directory.directory(objects.path))
-    .withNewFile("/import/refs", found.refs === "" ? "" : `${found.refs}\n`)
-    .withWorkdir("/history")
-  if (shallow) history = history.withFile("/import/shallow", shallow.directory.file(shallow.path))
-  const paths = { OBJECTS: "/objects", SHALLOW: shallow ? "/import/shallow" : "", REFS: "/import/refs" }
+    .withWorkdir(`${workFolder}/history`)
+  let work = dag
+    .directory()
+    .withNewDirectory("history")
+    .withNewFile("refs", found.refs === "" ? "" : `${found.refs}\n`)
+  if (shallow) work = work.withFile("shallow", shallow.directory.file(shallow.path))
+  const paths = {
+    OBJECTS: "/objects",
+    SHALLOW: shallow ? `${workFolder}/shallow` : "",
+    REFS: `${workFolder}/refs`,
+  }
   for (const [name, value] of Object.entries({ ...imported(found), ...paths })) {
     history = history.withEnvVariable(name, value)
   }
-  return { history: new ContainerShell(history, importHistory), workTree, source: found }
+  return { history: new ContainerShell(history, work, importHistory), workTree, source: found }
 }
 
 function withGit(image: string): Container {

@@ -1,4 +1,4 @@
-import { type Container, ReturnType, type Secret, type Service } from "@dagger.io/dagger"
+import { type Container, type Directory, ReturnType, type Secret, type Service } from "@dagger.io/dagger"
 import { UserError } from "../lib/errors.js"
 
 /** What a script left behind. */
@@ -18,7 +18,13 @@ export type Way = {
 /** The exit code of a script whose prelude failed. */
 export const preludeFailed = 118
 
-const outputFile = "/tmp/ecs-release.out"
+/**
+ * The folder that scripts write to, and keep their temporary files in. It is mounted, so that what they write makes no layer of the
+ * container's own file system.
+ */
+export const workFolder = "/ecs-release"
+
+const outputFile = `${workFolder}/output`
 
 /**
  * Runs a script and keeps its standard output in a file, so that what it reads from a repository ends up in no terminal. Its exit
@@ -34,15 +40,20 @@ export class ContainerShell {
   private turn: Promise<unknown> = Promise.resolve()
   /** Why the prelude failed, if it did: then nothing after it can be right. */
   private broken?: Ran
+  container: Container
 
   /**
+   * @param work what is in {@link workFolder} at first
    * @param prelude a script that runs before the first one, in the same container run. If it fails, so does every script, with its
    *   words and exit code {@link preludeFailed}.
    */
   constructor(
-    public container: Container,
+    container: Container,
+    work: Directory,
     private prelude = "",
-  ) {}
+  ) {
+    this.container = container.withMountedDirectory(workFolder, work).withEnvVariable("TMPDIR", workFolder)
+  }
 
   /** Opens the way to a remote, for {@link remote}. */
   open({ service, environment, secrets }: Way): void {

@@ -1,5 +1,5 @@
 import type { Directory } from "@dagger.io/dagger"
-import { type ContainerShell, gitSays, type Shell } from "../git/shell.js"
+import { type ContainerShell, gitSays, type Shell, workFolder } from "../git/shell.js"
 import { UserError } from "../lib/errors.js"
 
 // Each work tree, that of the repository and those of its submodules, gets a git directory of the module's own: with its HEAD, its
@@ -118,8 +118,9 @@ export async function buildContext(
   seconds: number,
   folder: string,
 ): Promise<Context> {
-  const changes = await writeContext(workTree.run, seconds, "/context", folder)
-  const files = workTree.container.directory("/context")
+  const to = `${workFolder}/context`
+  const changes = await writeContext(workTree.run, seconds, to, folder)
+  const files = workTree.container.directory(to)
   if (folder === "" || folder === ".") return { files, changes }
   if (await files.exists(folder)) return { files: files.directory(folder), changes }
   throw new UserError(

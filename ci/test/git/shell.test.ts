@@ -1,4 +1,4 @@
-import type { Container } from "@dagger.io/dagger"
+import type { Container, Directory } from "@dagger.io/dagger"
 import { expect, test } from "vitest"
 import { ContainerShell } from "../../src/git/shell.js"
 
@@ -6,6 +6,7 @@ import { ContainerShell } from "../../src/git/shell.js"
 function container(script = "", secrets = 0, seen = 0): Container {
   const fake = {
     withExec: ([, , , next = ""]: string[]) => container(next, secrets, secrets),
+    withMountedDirectory: () => container(script, secrets, seen),
     withEnvVariable: () => container(script, secrets, seen),
     withSecretVariable: () => container(script, secrets + 1, seen),
     withoutSecretVariable: () => container(script, secrets - 1, seen),
@@ -17,7 +18,7 @@ function container(script = "", secrets = 0, seen = 0): Container {
 }
 
 test("scripts that are asked for at once run one after another: each gets its own output", async () => {
-  const shell = new ContainerShell(container())
+  const shell = new ContainerShell(container(), {} as Directory)
   shell.open({ environment: {}, secrets: { TOKEN: {} as never } })
   const asked = [shell.run("slow"), shell.remote("fetch"), shell.run("quick"), shell.remote("slow push")]
   expect((await Promise.all(asked)).map(({ stdout }) => stdout)).toEqual([
