@@ -1,8 +1,24 @@
 import { defineConfig } from "vitest/config"
 
+/** Tests that ask a server through the AWS SDK: they do not go with those that have mocked its clients. */
+const wire = ["ci/test/aws/calls.test.ts", "ci/test/ecs/task-definition.test.ts"]
+
 export default defineConfig({
   test: {
-    include: ["ci/test/**/*.test.ts", "infra/test/**/*.test.ts", "offline/test/**/*.test.ts"],
+    projects: [
+      // Their files share what they import: the SDKs take longer to load than most of these tests take.
+      {
+        extends: true,
+        test: { name: "module", include: ["ci/test/**/*.test.ts"], exclude: wire, isolate: false },
+      },
+      {
+        extends: true,
+        test: {
+          name: "offline",
+          include: [...wire, "infra/test/**/*.test.ts", "offline/test/**/*.test.ts"],
+        },
+      },
+    ],
     // Two files at a time: most of them start processes and containers of their own.
     maxWorkers: 2,
     env: {

@@ -140,7 +140,7 @@ async function snapshot(
   created: Created,
 ): Promise<Omit<Kept, "outcome">> {
   const [layers, ...directories] = await Promise.all([
-    changedLayers(session, created.id, container.platform),
+    changedLayers(session, created.id, container),
     ...[...created.volumes].map(async ([path, volume]) => [path, (await volume.read()).digest] as const),
   ])
   return { layers, directories: Object.fromEntries(directories) }

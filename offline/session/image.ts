@@ -1,5 +1,6 @@
+import { existsSync, readdirSync } from "node:fs"
 import { pack } from "tar-stream"
-import type { ContainerValue, ImageConfig, Port, Session } from "./session.js"
+import type { ContainerValue, ImageConfig, Mount, Port, Session } from "./session.js"
 import { keyOf } from "./store.js"
 
 /** What is known of an image that the daemon has. */
@@ -72,14 +73,17 @@ export async function idleContainer(session: Session, image: string): Promise<st
 }
 
 /**
- * The layers of a container with what was changed in it. Docker's own snapshot carries its whole configuration, secrets
- * included: only its new layer (none if nothing changed) is taken over, into an image without any, and it is removed.
+ * The layers of a container with what was changed in it: those it was made from if nothing was. Docker's own snapshot carries its
+ * whole configuration, secrets included: only its new layer is taken over, into an image without any, and it is removed.
+ *
+ * @param from what it was made from; the folders that mounts are put on are no change
  */
 export async function changedLayers(
   session: Session,
   container: string,
-  platform: string,
+  { layers: before, platform, mounts }: Pick<ContainerValue, "layers" | "platform" | "mounts">,
 ): Promise<string[]> {
+  if (await isUnchanged(session, container, mounts)) return before
   const query = { container, pause: false }
   const { Id: image } = await session.docker.json("POST", "/commit", { query, json: {} })
   try {
@@ -90,6 +94,25 @@ export async function changedLayers(
   } finally {
     await session.docker.json("DELETE", `/images/${image}`, { query: { force: true } })
   }
+}
+
+/**
+ * True if nothing was changed in a container, as root on the daemon's own machine can see: the folder of its changes holds nothing
+ * but what mounts are put on. (The daemon's own answer to that question takes longer than a snapshot.)
+ */
+async function isUnchanged(session: Session, container: string, mounts: readonly Mount[]): Promise<boolean> {
+  const { GraphDriver } = await session.docker.json("GET", `/containers/${container}/json`)
+  const changes = folderOfChanges(GraphDriver)
+  if (changes === undefined) return false
+  const names = readdirSync(changes, { recursive: true, encoding: "utf8" })
+  const meet = (one: string, other: string) => `${one}/`.startsWith(`${other}/`)
+  return names.every(name => mounts.some(({ path }) => meet(path, `/${name}`) || meet(`/${name}`, path)))
+}
+
+/** Where the daemon keeps what was changed in a container or an image; undefined if only the daemon can read it. */
+export function folderOfChanges(driver?: { Name: string; Data?: { UpperDir?: string } }): string | undefined {
+  const folder = driver?.Name === "overlay2" ? driver.Data?.UpperDir : undefined
+  return process.getuid?.() === 0 && folder && existsSync(folder) ? folder : undefined
 }
 
 /** True when the daemon still has the layers. */

@@ -1,8 +1,8 @@
-import { existsSync, lstatSync } from "node:fs"
+import { lstatSync } from "node:fs"
 import { join, posix } from "node:path"
 import { DockerError } from "./docker.js"
 import { notFound, UserError } from "./errors.js"
-import { bareImage, changedLayers, hasLayers, idleContainer, readerOf } from "./image.js"
+import { bareImage, changedLayers, folderOfChanges, hasLayers, idleContainer, readerOf } from "./image.js"
 import { clean, type Entry, type FileValue, type Manifest } from "./manifest.js"
 import type { ContainerValue, DirectoryValue, Mount, Session } from "./session.js"
 import { keyOf } from "./store.js"
@@ -113,7 +113,7 @@ export async function settle(session: Session, container: ContainerValue): Promi
     const id = await idleContainer(session, await bareImage(session, below, platform))
     const tar = packTar(session.store, edits)
     await session.docker.json("PUT", `/containers/${id}/archive`, { query: { path: "/" }, tar })
-    const above = await changedLayers(session, id, platform)
+    const above = await changedLayers(session, id, { ...container, mounts: [] })
     session.later(session.docker.json("DELETE", `/containers/${id}`, { query: { force: true } }))
     session.store.put("edits", key, above)
     return above
@@ -180,10 +180,9 @@ export async function readFile(
  * folder. Undefined where the daemon has to be asked: for other files, and where links are on the way.
  */
 async function inTopLayer(session: Session, image: string, path: string): Promise<Entry | undefined> {
-  if (process.getuid?.() !== 0) return undefined
   const { GraphDriver } = await session.docker.json("GET", `/images/${image}/json`)
-  const layer: string | undefined = GraphDriver?.Name === "overlay2" ? GraphDriver.Data?.UpperDir : undefined
-  if (!layer || !existsSync(layer)) return undefined
+  const layer = folderOfChanges(GraphDriver)
+  if (layer === undefined) return undefined
   const names = clean(path).split("/")
   const stats = names.map((_, index) =>
     lstatSync(join(layer, ...names.slice(0, index + 1)), { throwIfNoEntry: false }),

@@ -1,9 +1,11 @@
-import type { Secret } from "@dagger.io/dagger"
-import { beforeEach, expect, test, vi } from "vitest"
+import { dag, type Secret } from "@dagger.io/dagger"
+import { afterAll, beforeEach, expect, test, vi } from "vitest"
+import { buildSecrets } from "../../src/image/build-secrets.js"
 
-const set = vi.hoisted(() => vi.fn((name: string, plaintext: string) => ({ name, plaintext })))
-vi.mock("@dagger.io/dagger", async original => ({ ...(await original<object>()), dag: { setSecret: set } }))
-const { buildSecrets } = await import("../../src/image/build-secrets.js")
+const set = vi
+  .spyOn(dag, "setSecret")
+  .mockImplementation((name: string, plaintext: string) => ({ name, plaintext }) as unknown as Secret)
+afterAll(() => set.mockRestore())
 
 const secret = (uri: string, value?: string) =>
   ({

@@ -7,6 +7,10 @@ import type ts from "typescript"
  * Arguments: the SDK's generated client, then the files of the module. The working directory is the module's.
  */
 
+/** The library's files, and the comments in them, which nobody reads and which take a good part of the time. */
+const LIBRARY = /\/lib\.[^/]*\.d\.ts$/
+const COMMENT = /\/\*\*[\s\S]*?\*\//g
+
 /** The library's parts that describe a browser; the scan's target asks for them by default. */
 const BROWSER = /\/lib\.(dom|webworker|scripthost)\b[^/]*\.d\.ts$/
 
@@ -41,6 +45,10 @@ export function narrowScan(system: ts.System, sourceDir: string, types: string):
     return `${package_}/`.startsWith(`${path}/`) || (!isHidden(path) && directoryExists(path))
   }
   system.fileExists = path => fileExists(at(path))
-  system.readFile = (path, encoding) => (BROWSER.test(path) ? "" : readFile(at(path), encoding))
+  system.readFile = (path, encoding) => {
+    if (BROWSER.test(path)) return ""
+    const text = readFile(at(path), encoding)
+    return LIBRARY.test(path) ? text?.replace(COMMENT, "") : text
+  }
   system.realpath = path => at(path)
 }
