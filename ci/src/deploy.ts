@@ -32,6 +32,8 @@ export type DeployOptions = Release & {
   service: string
   /** Family of the task definition that all settings are taken from; the one that runs if left out. */
   template?: string
+  /** Lifecycle stage at which a person has to approve. */
+  approval?: string
 }
 
 /** How to carry out a deployment. */
@@ -39,6 +41,8 @@ export type DeployRun = DeployOptions &
   Guards & {
     /** How long to follow, in seconds; ECS continues after that. */
     timeoutSeconds?: number
+    /** Keep following while ECS waits for a person. */
+    waitForApproval?: boolean
     print?: (line: string) => void
   }
 
@@ -99,7 +103,7 @@ export async function planDeploy(aws: Aws, options: DeployOptions): Promise<Depl
  * Deploys an image to a service and follows that deployment to its end. Safe to repeat: what is running is left alone, what
  * is on its way is followed.
  *
- * @returns `completed` or `unchanged`
+ * @returns `completed`, `unchanged`, or `paused` if ECS waits for a person
  * @throws DeployError whose message begins with `rolled back`, `superseded`, `timed out` or `failed`; UserError if it does
  *   not get as far as a deployment
  */
@@ -112,9 +116,9 @@ export async function deploy(aws: Aws, options: DeployRun): Promise<DeployResult
       return { word: "unchanged", text, version, revision: current.arn, seconds: 0 }
     }
     for (const line of text.split("\n")) print(line)
-    const { keepNewer, beforeUpdate } = options
-    const release = { version, commit, container: change.container, keepNewer, beforeUpdate }
-    const watch = { timeoutSeconds, print }
+    const { keepNewer, beforeUpdate, approval } = options
+    const release = { version, commit, container: change.container, keepNewer, beforeUpdate, approval }
+    const watch = { timeoutSeconds, waitForApproval: options.waitForApproval, print }
     if (action.kind === "deploy") {
       await noteCompleted(target, service, current, print)
       const revision = action.reuse?.arn ?? (await register(target, change.registration))

@@ -15,6 +15,7 @@ import {
   type Socket,
   type Workspace,
 } from "@dagger.io/dagger"
+import { answer } from "./approval.js"
 import { openAws } from "./aws/account.js"
 import { changelogOf } from "./changelog.js"
 import { ciConfig } from "./ci-config.js"
@@ -72,6 +73,7 @@ export class EcsRelease {
   service!: string
   container!: string
   template!: string
+  approval!: string
   url!: string
   awsCredentials?: Secret
   awsAccessKeyId?: Secret
@@ -135,6 +137,8 @@ export class EcsRelease {
     container = "",
     /** Family of the task definition to take all other settings from, one per service (the running one if left out) */
     template = "",
+    /** Stage of a deployment at which ECS waits until a person approves it, such as POST_SCALE_UP (the service's own hooks, if left out) */
+    approval = "",
     /** Where people reach the service (its tag ecs-release:url if left out) */
     url = "",
     /** AWS credentials as JSON, such as "cmd://aws configure export-credentials"; read again before they expire */
@@ -182,6 +186,7 @@ export class EcsRelease {
       service,
       container,
       template,
+      approval,
       url,
       awsCredentials,
       awsAccessKeyId,
@@ -356,8 +361,8 @@ export class EcsRelease {
    * Safe to repeat: what is running is left alone, what is on its way is followed. Without --image it never replaces a newer
    * version. If HEAD is not a release and has nothing to release, it deploys what is running with its current settings.
    *
-   * The first word of what it prints is completed or unchanged; an error's first words are rolled back, superseded, timed out or
-   * failed.
+   * The first word of what it prints is completed, unchanged, or paused if ECS waits for an approval; an error's first words are
+   * rolled back, superseded, timed out or failed.
    *
    * Example: dagger call deploy
    * Example: dagger call deploy --image 1.2.3 --timeout 600
@@ -365,10 +370,11 @@ export class EcsRelease {
    * @param image Version, full commit id or digest of the image (HEAD's own if left out)
    * @param timeout Seconds to follow the deployment, from 1 to 86400; ECS goes on after them
    * @param format text or json
+   * @param waitForApproval Keep following while ECS waits for an approval; that time does not count
    * @returns how it ended
    */
   @func({ cache: "never" })
-  async deploy(image = "", timeout = 900, format = "text"): Promise<string> {
+  async deploy(image = "", timeout = 900, format = "text", waitForApproval = false): Promise<string> {
     const written = parseFormat(format)
     const settings = await this.one({ timeout })
     const aws = await openAws(settings)
@@ -379,7 +385,8 @@ export class EcsRelease {
       const back = await wasRolledBack(aws, { ...where, version: named.version })
       if (back) throw rolledBackError(named.version, back)
     }
-    const runs = targets.map(where => ({ ...where, ...named, keepNewer, timeoutSeconds: timeout, print }))
+    const follow = { timeoutSeconds: timeout, waitForApproval, print }
+    const runs = targets.map(where => ({ ...where, ...named, keepNewer, ...follow }))
     const ends = await deploySet(aws, runs, settings)
     const { version, commit, image: reference } = named
     return write(written, "deploy", {
@@ -407,13 +414,21 @@ export class EcsRelease {
    *   left out)
    * @param migrate Command to run in the image's sh before the deployment, once per version; if it fails, nothing is deployed
    * @param format text or json
+   * @param waitForApproval Keep following while ECS waits for an approval; that time does not count. Otherwise the release ends with
+   *   the word paused, and running it again after the approval follows the deployment to its end
    * @returns a readable summary, even if there is nothing to release
    */
   @func({ cache: "never" })
-  async release(timeout = 900, severity = "", migrate = "", format = "text"): Promise<string> {
+  async release(
+    timeout = 900,
+    severity = "",
+    migrate = "",
+    format = "text",
+    waitForApproval = false,
+  ): Promise<string> {
     const written = parseFormat(format)
     const apps = await this.apps({ timeout, severity })
-    const options = { timeoutSeconds: timeout, severity, migrate, print }
+    const options = { timeoutSeconds: timeout, severity, migrate, waitForApproval, print }
     const [only] = apps
     if (only && apps.length === 1) {
       const { deployed, ...end } = await release(only.settings, options)
@@ -452,6 +467,46 @@ export class EcsRelease {
     const all = others.map(where => ({ ...where, ...options }))
     const ends = await rollbackSet(await openAws(settings), [{ ...first, ...options }, ...all])
     return printable(`${ends.map(end => end.text).join("\n")}\n`)
+  }
+
+  /**
+   * Lets a deployment that waits for an approval go on
+   *
+   * ECS waits at a lifecycle hook of type PAUSE (see --approval). Who approved it is noted on the task definition, by the identity
+   * behind the credentials. It does not follow the deployment: release or deploy does, and status shows it.
+   *
+   * Example: dagger call approve
+   * Example: dagger call approve --version 1.2.3
+   *
+   * @param version The version that is approved; if another one waits, nothing is done (whatever waits if left out)
+   * @returns a line for each service whose deployment goes on
+   */
+  @func({ cache: "never" })
+  async approve(version = ""): Promise<string> {
+    return this.answer({ action: "CONTINUE", version: version || undefined })
+  }
+
+  /**
+   * Has ECS roll back a deployment that waits for an approval
+   *
+   * The run that follows it ends with the words rolled back, and says who rejected it and why. A later release does not bring the
+   * version back by itself.
+   *
+   * Example: dagger call reject --why "the checkout page is broken"
+   *
+   * @param why What is wrong, for those who read how the deployment ended
+   * @param version The version that is rejected; if another one waits, nothing is done (whatever waits if left out)
+   * @returns a line for each service whose deployment goes back
+   */
+  @func({ cache: "never" })
+  async reject(why: string, version = ""): Promise<string> {
+    return this.answer({ action: "ROLLBACK", why, version: version || undefined })
+  }
+
+  private async answer(said: Parameters<typeof answer>[2]): Promise<string> {
+    const settings = await this.one()
+    const lines = await answer(await openAws(settings), targetsOf(settings), said, print)
+    return printable(`${lines.join("\n")}\n`)
   }
 
   /**

@@ -4,6 +4,7 @@ import { explained } from "./aws/errors.js"
 import { planDeploy } from "./deploy.js"
 import { type Image, Registry } from "./ecr/registry.js"
 import { scanGate } from "./ecr/scan.js"
+import type { Pause } from "./ecs/pause.js"
 import type { DeployResult } from "./ecs/result.js"
 import { Overtaken } from "./ecs/rollout.js"
 import { claim, noRemote, refuseWithoutRight } from "./git/claim.js"
@@ -23,6 +24,8 @@ import { type ComputedVersion, computeVersion, offBranch, recomputeVersion } fro
 /** How to carry out a release. */
 export type ReleaseOptions = {
   timeoutSeconds: number
+  /** Keep following while ECS waits for a person. */
+  waitForApproval?: boolean
   /** The lowest severity of a scan's finding that stops the release; "" asks for no scan. */
   severity: string
   /** A shell command to run once from the new image before it is deployed; "" for none. */
@@ -35,7 +38,7 @@ type Pushed = { image: Image; version: string; commit?: string }
 
 /** How a release ended well. */
 export type Released = {
-  outcome: "completed" | "unchanged" | "superseded" | "nothing"
+  outcome: DeployResult["word"] | "superseded" | "nothing"
   /** The end in words, for a person. */
   text: string
   /** The version that the release was about; "" if the history has none. */
@@ -59,18 +62,24 @@ export type Deployment = {
 export type ServiceEnd = {
   /** `CLUSTER/SERVICE`. */
   service: string
-  outcome: "completed" | "unchanged"
-  /** ARN of the task definition that runs. */
+  outcome: DeployResult["word"]
+  /** ARN of the task definition that runs, or is on its way. */
   taskDefinition: string
   /** Id of the deployment, if there was one. */
   deploymentId?: string
+  /** Where ECS waits for a person. */
+  pause?: Omit<Pause, "serviceDeployment">
   url?: string
 }
 
 /** How one service's deployment ended, as JSON output has it. */
 export function serviceEnd({ cluster, service }: Where, end: DeployResult, url?: string): ServiceEnd {
   const { word: outcome, revision: taskDefinition, deploymentId } = end
-  return { service: `${cluster}/${service}`, outcome, taskDefinition, deploymentId, url }
+  const { serviceDeployment, ...pause } = end.pause ?? {}
+  return {
+    ...{ service: `${cluster}/${service}`, outcome, taskDefinition, deploymentId, url },
+    ...(end.pause && { pause: pause as Pause }),
+  }
 }
 
 /** The end of a release that deploys nothing: its text says why. */
@@ -229,7 +238,7 @@ async function bring(
   { image, version, commit }: Pushed,
 ): Promise<Released> {
   const { repository } = settings
-  const { severity, migrate, timeoutSeconds, print } = options
+  const { severity, migrate, timeoutSeconds, waitForApproval, print } = options
   // Asked again after everything that takes time: was a newer version released, or this one rolled back?
   const stillWanted = async () => {
     const now = await recomputeVersion(found, settings, false)
@@ -247,6 +256,7 @@ async function bring(
     version,
     commit,
     timeoutSeconds,
+    waitForApproval,
     print,
     keepNewer: true,
     // Once for all services, when the first is about to be updated.

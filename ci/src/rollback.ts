@@ -122,7 +122,8 @@ export async function wasRolledBack(
     const revisions = await recentRevisions(target, current.definition.family ?? "", container)
     const found = revisions.find(it => it.version === version)
     if (found === undefined) return undefined
-    const { arn: revision, rolledBack } = found
+    const { arn: revision, rejected, rolledBack } = found
+    if (rejected) return { version, revision, why: `${version} was rejected by ${rejected}` }
     if (rolledBack) return { version, revision, why: `${version} was rolled back at ${rolledBack}` }
     const { failed, succeeded } = await readRecord(target, service)
     if (failed.has(revision)) {
@@ -179,6 +180,7 @@ async function stopDeployment(
       since,
       serviceDeployment: record,
       timeoutSeconds,
+      waitForApproval: true, // Where it waited before it was stopped says nothing.
       print,
     })
     if (ending.word === "completed") return undefined // It finished before it could be stopped: go back from it.

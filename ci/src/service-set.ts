@@ -46,7 +46,7 @@ export async function deploySet(
   )
   const failed = ends.filter(end => end.error !== undefined)
   if (failed.length === 0) return ends.flatMap(({ result }) => result ?? [])
-  const changed = ends.filter(({ result }) => result?.word === "completed")
+  const changed = ends.filter(({ result }) => result !== undefined && result.word !== "unchanged")
   const [first] = failed
   // A newer version took over before anything was deployed: that is how it should be.
   if (changed.length === 0 && failed.every(end => end.error instanceof Overtaken)) throw first?.error
@@ -98,8 +98,9 @@ async function goBack(
   }
 }
 
-/** How a set ended as a whole: something was deployed, or all of it was there. */
+/** How a set ended as a whole: something waits for a person, something was deployed, or all of it was there. */
 export function outcomeOf(ends: DeployResult[]): DeployResult["word"] {
+  if (ends.some(({ word }) => word === "paused")) return "paused"
   return ends.some(({ word }) => word === "completed") ? "completed" : "unchanged"
 }
 

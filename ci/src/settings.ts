@@ -51,6 +51,8 @@ export type Where = {
   someContainers: boolean
   /** Where the settings of a deployment come from; undefined for the task definition that runs. */
   template?: string
+  /** Lifecycle stage at which a person has to approve; undefined if the service's own hooks decide. */
+  approval?: string
 }
 
 /** The services to deploy to. Several are released together. */
@@ -62,8 +64,9 @@ export function targetsOf(settings: Settings): [Where, ...Where[]] {
   ]
   const templates = partsOf(settings.template)
   const container = settings.container || undefined
+  const approval = settings.approval || undefined
   const where = (service: string, at: number): Where => ({
-    ...{ cluster, service, container, someContainers: rest.length > 0, template: templates[at] },
+    ...{ cluster, service, container, someContainers: rest.length > 0, template: templates[at], approval },
   })
   return [where(first, 0), ...rest.map((service, at) => where(service, at + 1))]
 }

@@ -2,6 +2,7 @@ import type { Deployment, Service } from "@aws-sdk/client-ecs"
 import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
 import { parseImage } from "./ecr/image.js"
+import { describePause, findPause, type Pause } from "./ecs/pause.js"
 import { describeRevision, type Revision, readRevision, recentRevisions } from "./ecs/revision.js"
 import {
   describeService,
@@ -42,6 +43,10 @@ export type Status = {
   running: number
   pending: number
   deployments: Deployed[]
+  /** Where a deployment waits for a person. */
+  pause?: Pause
+  /** ARN of who approved the deployment of what runs. */
+  approvedBy?: string
   text: string
 }
 
@@ -65,7 +70,9 @@ export async function status(
       listServiceDeployments(target, 8),
     ])
     const running = readRevision(current, options.container)
-    return summarize(`${options.cluster}/${options.service}`, service, running, revisions, records)
+    const waiting = await findPause(target, records)
+    const name = `${options.cluster}/${options.service}`
+    return summarize(name, service, running, revisions, records, waiting?.pause)
   })
 }
 
@@ -76,6 +83,7 @@ export function summarize(
   current: Revision,
   revisions: Revision[],
   records: RecordedDeployment[],
+  pause?: Pause,
 ): Status {
   const primary = primaryOf(service)
   const known = new Map([...revisions, current].map(it => [it.arn, it]))
@@ -96,6 +104,8 @@ export function summarize(
     running: service.runningCount ?? 0,
     pending: service.pendingCount ?? 0,
     deployments,
+    pause,
+    approvedBy: current.approved,
   }
   return { ...found, text: write(found, primary && !isCompleted(service, primary) ? tell(primary) : "") }
 }
@@ -171,7 +181,9 @@ function write(found: Omit<Status, "text">, note: string): string {
       "tasks",
       `${found.running} running of ${found.desired} desired${found.pending ? `, ${found.pending} pending` : ""}`,
     ],
+    ...(found.approvedBy ? [["approved by", found.approvedBy]] : []),
     ...(note ? [["deployment", note]] : []),
+    ...(found.pause ? [["waits for", `${describePause(found.pause)} (approve, or reject --why '…')`]] : []),
   ]
   const rows = found.deployments.map(it => [
     it.version,

@@ -1,4 +1,5 @@
 import { parseSeverity } from "./ecr/scan.js"
+import { pauseStages } from "./ecs/pause.js"
 import { parseArgs } from "./image/dockerfile.js"
 import { UserError } from "./lib/errors.js"
 import { namesIn, partsOf } from "./lib/list.js"
@@ -101,6 +102,7 @@ function rules(it: Settings): Rule[] {
         partsOf(value).length === partsOf(it.service).length,
       "a task definition: its family, family:revision, or ARN; for several services as many, with commas",
     ],
+    ["--approval", it.approval, value => pauseStages.includes(value), `one of ${pauseStages.join(", ")}`],
   ]
 }
 

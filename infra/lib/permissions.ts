@@ -151,6 +151,48 @@ export function releasePermissions({ arns }: Names): Permission[] {
   ]
 }
 
+/**
+ * What it takes to approve a deployment that waits, or to reject it: not part of a release, so that whoever releases need not be who
+ * approves. `status` and `release` need what {@link releasePermissions} has.
+ */
+export function approvalPermissions({ arns }: Names): Permission[] {
+  return [
+    {
+      sid: "Approve",
+      actions: ["ecs:ContinueServiceDeployment"],
+      resources: [arns.service, arns.serviceDeployments],
+      neededBy: "call",
+      because: "Lets a deployment of this service go on, or rolls it back; their ids are made by ECS.",
+    },
+    {
+      sid: "SeeWhatWaits",
+      actions: [
+        "ecs:DescribeServices",
+        "ecs:ListServiceDeployments",
+        "ecs:DescribeServiceDeployments",
+        "ecs:DescribeServiceRevisions",
+      ],
+      resources: [arns.service, arns.serviceDeployments, arns.serviceRevisions],
+      neededBy: "call",
+      because: "Finds the deployment that waits, and what it brings; their ids are made by ECS.",
+    },
+    {
+      sid: "ReadTaskDefinitions",
+      actions: ["ecs:DescribeTaskDefinition"],
+      resources: ["*"],
+      neededBy: "call",
+      because: "Reads which version waits; AWS takes no resource here.",
+    },
+    {
+      sid: "NoteWhoApproved",
+      actions: ["ecs:TagResource", "ecs:UntagResource"],
+      resources: [arns.revisions],
+      neededBy: "call",
+      because: "Notes on the revision who approved or rejected it; ECS numbers them.",
+    },
+  ]
+}
+
 /** What ECS does before a container starts. */
 export function executionPermissions({ arns }: Names): Permission[] {
   return [

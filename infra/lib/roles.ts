@@ -8,7 +8,12 @@ import {
 import { Construct } from "constructs"
 import { acknowledgeWildcards } from "./acknowledge.js"
 import type { Names } from "./names.js"
-import { executionPermissions, type Permission, releasePermissions } from "./permissions.js"
+import {
+  approvalPermissions,
+  executionPermissions,
+  type Permission,
+  releasePermissions,
+} from "./permissions.js"
 import { trust } from "./trust.js"
 
 /** The two roles of a task, and the policy of a release, for the build and for anyone who releases from a laptop. */
@@ -18,6 +23,8 @@ export class Roles extends Construct {
   /** ECS's, to start a task: pull the image, write the log. */
   readonly execution: Role
   readonly release: ManagedPolicy
+  /** For those who may approve a deployment that waits. */
+  readonly approval: ManagedPolicy
 
   constructor(scope: Construct, id: string, name: string, names: Names) {
     super(scope, id)
@@ -28,14 +35,29 @@ export class Roles extends Construct {
       assumedBy,
       permissions: executionPermissions(names),
     })
-    const permissions = releasePermissions(names)
-    this.release = new ManagedPolicy(this, "Release", {
+    this.release = policyOf(this, "Release", {
       managedPolicyName: `${name}-release`,
       description: "Release: push the image, register the revision, deploy it and follow it",
-      document: documentOf(permissions),
+      permissions: releasePermissions(names),
     })
-    acknowledgeWildcards(this.release, permissions)
+    this.approval = policyOf(this, "Approval", {
+      managedPolicyName: `${name}-approval`,
+      description: "Approve or reject a deployment that waits for it",
+      permissions: approvalPermissions(names),
+    })
   }
+}
+
+/** A managed policy, each of whose statements has its reason. */
+function policyOf(
+  scope: Construct,
+  id: string,
+  props: { managedPolicyName: string; description: string; permissions: Permission[] },
+): ManagedPolicy {
+  const { permissions, ...rest } = props
+  const policy = new ManagedPolicy(scope, id, { ...rest, document: documentOf(permissions) })
+  acknowledgeWildcards(policy, permissions)
+  return policy
 }
 
 /** A role with one inline policy, each of whose statements has its reason. */

@@ -46,6 +46,7 @@ export class ReleaseStack extends Stack {
       LogGroup: tasks.logGroup.logGroupName,
       BuildProject: names.project,
       ReleasePolicy: roles.release.managedPolicyArn,
+      ApprovalPolicy: roles.approval.managedPolicyArn,
     }
     for (const [id, value] of Object.entries(outputs)) new CfnOutput(this, id, { value })
   }

@@ -7,7 +7,12 @@ import * as sts from "@aws-sdk/client-sts"
 import { App, Stack } from "aws-cdk-lib"
 import { describe, expect, it } from "vitest"
 import { namesOf } from "../lib/names.js"
-import { buildPermissions, executionPermissions, releasePermissions } from "../lib/permissions.js"
+import {
+  approvalPermissions,
+  buildPermissions,
+  executionPermissions,
+  releasePermissions,
+} from "../lib/permissions.js"
 import { complete } from "./variants.js"
 
 const source = join(import.meta.dirname, "../../ci/src")
@@ -42,9 +47,10 @@ function called(): string[] {
   return [...new Set(actions)].sort()
 }
 
-describe("the calls in ci/src and the release policy", () => {
+describe("the calls in ci/src and the policies", () => {
   it("are the same, both ways", () => {
-    const allowed = releasePermissions(names).filter(it => it.neededBy === "call")
+    const all = [...releasePermissions(names), ...approvalPermissions(names)]
+    const allowed = all.filter(it => it.neededBy === "call")
     const granted = [...new Set(allowed.flatMap(it => it.actions))].sort()
     expect(granted).toEqual(called().filter(action => !free.includes(action)))
   })
@@ -89,6 +95,7 @@ describe("every statement", () => {
   const { buildLogStreams, reportGroups } = names.arns
   const statements = [
     ...releasePermissions(names),
+    ...approvalPermissions(names),
     ...executionPermissions(names),
     ...buildPermissions(names, buildLogStreams, reportGroups),
   ]

@@ -45,8 +45,8 @@ export async function makeAccount(docker: DockerTarget, root: Root, log: Log): P
   ])
   await createStack(client, "hello", await worldTemplate(placeholder))
   const outputs = (await describeStack(client, "hello"))?.Outputs
-  const policy = outputs?.find(({ OutputKey }) => OutputKey === "ReleasePolicy")?.OutputValue ?? ""
-  await createStack(client, "pipeline", pipelineTemplate(policy))
+  const output = (key: string) => outputs?.find(({ OutputKey }) => OutputKey === key)?.OutputValue ?? ""
+  await createStack(client, "pipeline", pipelineTemplate([output("ReleasePolicy"), output("ApprovalPolicy")]))
 }
 
 /** Opens a session as the pipeline's role, for as long as one can last. */
@@ -112,12 +112,12 @@ async function worldTemplate(placeholder: string): Promise<object> {
 }
 
 /**
- * CloudFormation template of the role that the pipeline acts as here. It has the stack's policy for releases and nothing
- * else, so that a permission missing there is missing here too.
+ * CloudFormation template of the role that the pipeline acts as here. It has the stack's policies for releases and for approvals and
+ * nothing else, so that a permission missing there is missing here too.
  *
- * @param releasePolicy the policy's ARN, an output of the stack
+ * @param policies their ARNs, outputs of the stack
  */
-function pipelineTemplate(releasePolicy: string): object {
+function pipelineTemplate(policies: string[]): object {
   const trusted = { AWS: `arn:aws:iam::${WORLD.accountId}:root` }
   return {
     Resources: {
@@ -126,7 +126,7 @@ function pipelineTemplate(releasePolicy: string): object {
         Properties: {
           RoleName: WORLD.pipelineRole,
           MaxSessionDuration: SESSION_SECONDS,
-          ManagedPolicyArns: [releasePolicy],
+          ManagedPolicyArns: policies,
           AssumeRolePolicyDocument: {
             Version: "2012-10-17",
             Statement: [{ Effect: "Allow", Principal: trusted, Action: "sts:AssumeRole" }],

@@ -21,7 +21,7 @@ from hypercorn.config import Config  # noqa: E402
 from ministack import app as ministack  # noqa: E402
 from ministack.core import persistence  # noqa: E402
 
-from patches import access, ecr, ecs, identity, load_balancer  # noqa: E402
+from patches import access, ecr, ecs, identity, load_balancer, service_deployments  # noqa: E402
 
 SAVE_SECONDS = 1.0
 SETTLE_SECONDS = 60.0
@@ -56,7 +56,7 @@ def save_while_running():
 
 
 def main():
-    for part in (identity, ecr, ecs, load_balancer):
+    for part in (identity, ecr, ecs, service_deployments, load_balancer):
         part.apply()
     logging.getLogger("persistence").setLevel(logging.WARNING)
     threading.Thread(target=save_while_running, daemon=True, name="save").start()

@@ -22,8 +22,17 @@ export async function openAws(settings: Settings): Promise<Aws> {
  * @throws UserError if AWS does not know the credentials, or does not answer
  */
 export async function accountOf(aws: Aws): Promise<string> {
+  return (await identityOf(aws)).account
+}
+
+/**
+ * Whose the credentials are: the account, and the ARN of the user or of the role's session.
+ *
+ * @throws as {@link accountOf}
+ */
+export async function identityOf(aws: Aws): Promise<{ account: string; arn: string }> {
   return explained(aws, async () => {
-    const identity = await (await sts(aws)).getCallerIdentity({})
-    return identity.Account ?? ""
+    const { Account: account = "", Arn: arn = "" } = await (await sts(aws)).getCallerIdentity({})
+    return { account, arn }
   })
 }

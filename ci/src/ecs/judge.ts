@@ -1,4 +1,5 @@
 import type { Deployment, Service, ServiceDeployment } from "@aws-sdk/client-ecs"
+import { hasPauseHook } from "./pause.js"
 import { isCompleted, newDeployment, primaryOf, rollsBack, shiftsTraffic, shortName } from "./service.js"
 
 /** The deployment that is followed. */
@@ -91,7 +92,7 @@ export function judge(
 
 /** Whether the next look should ask for the service deployment too: if only that knows, or knows for certain. */
 export function wantsServiceDeployment(followed: Followed, service: Service): boolean {
-  if (shiftsTraffic(service)) return true
+  if (shiftsTraffic(service) || hasPauseHook(service)) return true
   const primary = primaryOf(service)
   const ours = find(followed, service)
   return primary !== undefined && (primary !== ours || ours.rolloutState === "FAILED")
@@ -110,7 +111,9 @@ function byServiceDeployment(
   isOurs: boolean,
 ): Judgement | "wait" | undefined {
   const now = primary?.taskDefinition
-  const why = record.rollback?.reason ?? record.statusReason ?? ""
+  const alarms = record.alarms?.triggeredAlarmNames ?? []
+  const raised = alarms.length > 0 ? `alarms went off: ${alarms.join(", ")}` : undefined
+  const why = [record.rollback?.reason ?? record.statusReason, raised].filter(Boolean).join("; ")
   switch (record.status) {
     case "SUCCESSFUL":
       return { word: "completed", why: "", now }

@@ -1,5 +1,7 @@
 import type { Deployment, Service, ServiceDeployment } from "@aws-sdk/client-ecs"
 import { type Followed, find, type Observation } from "./judge.js"
+import { describePause, pauseOf } from "./pause.js"
+import { stageMeaning } from "./service-deployment.js"
 
 /** What was already printed. */
 export type Printed = {
@@ -8,20 +10,8 @@ export type Printed = {
   stage?: string
   status?: string
   traffic?: string
-}
-
-/** What happens in each stage of a traffic-shifting deployment (ECS API reference, `ServiceDeployment`). */
-const stages: Record<string, string> = {
-  RECONCILE_SERVICE: "sorting out revisions left by an earlier deployment",
-  PRE_SCALE_UP: "before the new tasks start",
-  SCALE_UP: "new tasks start",
-  POST_SCALE_UP: "new tasks run, no traffic yet",
-  TEST_TRAFFIC_SHIFT: "test traffic moves to the new tasks",
-  POST_TEST_TRAFFIC_SHIFT: "test traffic is on the new tasks",
-  PRODUCTION_TRAFFIC_SHIFT: "production traffic moves to the new tasks",
-  POST_PRODUCTION_TRAFFIC_SHIFT: "production traffic is on the new tasks",
-  BAKE_TIME: "both revisions run, ECS can still go back",
-  CLEAN_UP: "old tasks stop",
+  /** Id of the PAUSE hook that the deployment waits at. */
+  hook?: string
 }
 
 /**
@@ -39,6 +29,7 @@ export function progress(
     .filter(({ id }) => id !== undefined && !printed.events.has(id))
     .reverse()
   const counts = countsOf(followed, service)
+  const pause = pauseOf(record)
   const next: Printed = {
     events:
       events.length === 0
@@ -48,6 +39,7 @@ export function progress(
     stage: record?.lifecycleStage ?? printed.stage,
     status: record?.status ?? printed.status,
     traffic: trafficOf(record) ?? printed.traffic,
+    hook: pause?.hookId ?? printed.hook,
   }
   const lines = [
     ...events.map(({ message = "" }) => message.replace(`(service ${service.serviceName})`, "ECS:")),
@@ -57,6 +49,7 @@ export function progress(
     ...(next.stage !== printed.stage ? [stageLine(service, next.stage)] : []),
     ...(next.traffic !== printed.traffic ? [`production traffic on the new tasks: ${next.traffic}`] : []),
     ...(counts !== printed.counts ? [counts] : []),
+    ...(pause && pause.hookId !== printed.hook ? [`waiting for ${describePause(pause)}`] : []),
   ]
   return { printed: next, lines }
 }
@@ -84,7 +77,7 @@ export function tasks({
 function stageLine({ deploymentConfiguration }: Service, stage: string | undefined): string {
   const minutes = stage === "BAKE_TIME" ? deploymentConfiguration?.bakeTimeInMinutes : undefined
   const bake = minutes === undefined ? "" : ` for ${minutes} min`
-  return `stage ${stage}: ${stages[stage ?? ""] ?? "under way"}${bake}`
+  return `stage ${stage}: ${stageMeaning(stage ?? "")}${bake}`
 }
 
 function trafficOf(record: ServiceDeployment | undefined): string | undefined {

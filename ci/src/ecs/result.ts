@@ -1,14 +1,15 @@
-import type { TaskDefinition } from "@aws-sdk/client-ecs"
+import type { Service, TaskDefinition } from "@aws-sdk/client-ecs"
 import { UserError } from "../lib/errors.js"
+import type { Pause } from "./pause.js"
 import { tasks } from "./progress.js"
 import { describeRevision, readRevision } from "./revision.js"
 import { primaryOf, shortName, type Target } from "./service.js"
 import { failures, report } from "./stopped-tasks.js"
 import type { Ending } from "./wait.js"
 
-/** A deployment that ended well. */
+/** A deployment that ended well, or that ECS goes on with once a person has approved it. */
 export type DeployResult = {
-  word: "completed" | "unchanged"
+  word: "completed" | "unchanged" | "paused"
   /** The end in words; its first word is `word`. */
   text: string
   version: string
@@ -16,6 +17,8 @@ export type DeployResult = {
   revision: string
   /** Id of the deployment, `ecs-svc/…`, if there was one. */
   deploymentId?: string
+  /** Where ECS waits for a person. */
+  pause?: Pause
   seconds: number
 }
 
@@ -43,6 +46,8 @@ export type Deployed = {
   deploymentId?: string
   /** When the deployment began; earlier tasks belong to another one. */
   since?: Date
+  /** Who rejected it, and why. */
+  rejected?: string
 }
 
 /** The message for a deployment that ended well. */
@@ -51,7 +56,7 @@ export function completed(target: Target, deployed: Deployed, ending: Ending): D
   const primary = primaryOf(ending.service)
   const where = `${target.cluster}/${target.service}`
   const about = [shortName(revision), commit && `commit ${commit.slice(0, 7)}`].filter(Boolean).join(", ")
-  const count = primary ? tasks(primary) : "tasks unknown"
+  const count = primary ? `${tasks(primary)}${draining(ending.service)}` : "tasks unknown"
   const state =
     ending.service.desiredCount === 0
       ? `is set to ${version} and runs no task, since its desired count is 0`
@@ -60,24 +65,38 @@ export function completed(target: Target, deployed: Deployed, ending: Ending): D
   return { word: "completed", text, version, revision, deploymentId, seconds: ending.seconds }
 }
 
+/** The message for a deployment that waits for a person: nothing has failed. */
+export function paused(
+  target: Target,
+  deployed: Deployed,
+  { why, pause, seconds }: Ending & { word: "paused" },
+): DeployResult {
+  const { version, revision, deploymentId } = deployed
+  const text = [
+    `paused: ${version} on ${target.cluster}/${target.service}, after ${Math.round(seconds)} s: ${why}`,
+    "→ To let it go on: approve. To go back: reject --why '…'. To follow it afterwards: run the same command again.",
+  ].join("\n")
+  return { word: "paused", text, version, revision, deploymentId, pause, seconds }
+}
+
 /**
  * The error for any other end: what happened, ECS's reason, the failed tasks with exit codes and last log lines, and what
  * to do next.
  */
 export async function deployError(target: Target, deployed: Deployed, ending: Ending): Promise<DeployError> {
-  const { version, revision, definition, since } = deployed
+  const { version, revision, definition, since, rejected } = deployed
   const word = ending.word as DeployError["word"]
   const where = `${target.cluster}/${target.service}`
   const causes = failures(ending.stopped, revision, since)
   const details = word === "superseded" ? [] : await report(target, causes, definition)
-  const why = [ending.why, ...details].filter(Boolean).join("\n")
+  const why = [rejected ? `rejected by ${rejected}` : ending.why, ...details].filter(Boolean).join("\n")
   const now = ending.now === undefined ? "?" : await nameOf(target, ending.now, deployed.container)
   const hint = causes[0]?.hint ? `${causes[0].hint} ` : ""
   switch (word) {
     case "rolled back":
       return new DeployError(
         word,
-        `: ${version} failed on ${where} and ECS went back; ${now} is live`,
+        `: ${version} ${rejected ? "was rejected" : "failed"} on ${where} and ECS went back; ${now} is live`,
         why,
         `${hint}Fix it and release again.`,
       )
@@ -103,6 +122,15 @@ export async function deployError(target: Target, deployed: Deployed, ending: En
         `${hint}'status' shows what is running; 'rollback' goes back; or fix it and release again.`,
       )
   }
+}
+
+/** With early success, ECS completes a deployment while old tasks still run (ECS API reference, DeploymentEarlySuccessCriteria). */
+function draining(service: Service): string {
+  const { enable, sourceServiceRevisionCleanup } = service.deploymentConfiguration?.earlySuccessCriteria ?? {}
+  if (!enable || sourceServiceRevisionCleanup !== "DEFERRED") return ""
+  const old = (service.deployments ?? []).filter(({ status }) => status !== "PRIMARY")
+  const count = old.reduce((sum, { runningCount = 0 }) => sum + runningCount, 0)
+  return count === 0 ? "" : `; ECS still stops ${count} old ${count === 1 ? "task" : "tasks"}`
 }
 
 /** What a task definition is called: its version if it has one. If reading it fails, how the deployment ended still counts. */

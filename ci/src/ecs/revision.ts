@@ -9,11 +9,14 @@ import { ecsCommands } from "../aws/clients.js"
 import { explained } from "../aws/errors.js"
 import { describeService, errorContext, open, revisionOf, shortName, type Target } from "./service.js"
 import {
+  approvedByTag,
   commitTag,
   completedTag,
   containersNamed,
   migratedTag,
   type Registration,
+  rejectedByTag,
+  rejectedWhyTag,
   rolledBackTag,
   variable,
   versionTag,
@@ -35,6 +38,10 @@ export type Revision = {
   completed?: string
   /** When it was rolled back (ISO 8601). */
   rolledBack?: string
+  /** ARN of who approved its deployment. */
+  approved?: string
+  /** ARN of who rejected its deployment, and why. */
+  rejected?: string
   /** When its version's migration ran (ISO 8601). */
   migrated?: string
 }
@@ -111,6 +118,8 @@ export function readRevision({ arn, definition, tags }: Registered, container?: 
     commit: tag(commitTag),
     completed: tag(completedTag),
     rolledBack: tag(rolledBackTag),
+    approved: tag(approvedByTag),
+    rejected: [tag(rejectedByTag), tag(rejectedWhyTag)].filter(Boolean).join(": ") || undefined,
     migrated: tag(migratedTag),
   }
 }

@@ -1,7 +1,8 @@
 import type { Deployment, Service, TaskDefinition } from "@aws-sdk/client-ecs"
 import { UserError } from "../lib/errors.js"
 import { isNewer } from "../lib/semver.js"
-import { completed, type Deployed, type DeployResult, deployError } from "./result.js"
+import { withPauseHook } from "./pause.js"
+import { completed, type Deployed, type DeployResult, deployError, paused } from "./result.js"
 import { describeRevision, note, readRevision } from "./revision.js"
 import {
   describeService,
@@ -13,7 +14,7 @@ import {
   updateService,
 } from "./service.js"
 import { completedTag, rolledBackTag } from "./task-definition.js"
-import { follow } from "./wait.js"
+import { type FollowOptions, follow } from "./wait.js"
 
 /** What can stop a deployment at the last moment, right before UpdateService. */
 export type Guards = {
@@ -36,26 +37,30 @@ export type Rollout = Guards & {
   container?: string
   /** A deployment that already brings it: it is followed and no other is started. */
   running?: Deployment
+  /** Lifecycle stage at which a person has to approve. */
+  approval?: string
   /** Start a deployment even if the service already has the task definition. */
   force?: boolean
 }
 
-/** How long to follow, and where the lines go. */
-export type Watch = { timeoutSeconds: number; print: (line: string) => void }
+/** How long to follow, whether through a pause too, and where the lines go. */
+export type Watch = Pick<FollowOptions, "timeoutSeconds" | "waitForApproval" | "print">
 
 /**
  * Brings a task definition to a service, or finds the deployment that does, and follows it to its end. The end is noted on the
  * task definition, for `rollback` and for a later release of the same commit.
  *
  * @param service the service as it was before
- * @throws DeployError for every end but `completed`
+ * @returns `completed`, or `paused` if ECS waits for a person
+ * @throws DeployError for every other end
  */
 export async function rollOut(
   target: Target,
   service: Service,
   rollout: Rollout,
-  { timeoutSeconds, print }: Watch,
+  watch: Watch,
 ): Promise<DeployResult> {
+  const { timeoutSeconds, print } = watch
   const others = new Set((service.deployments ?? []).flatMap(({ id }) => id ?? []))
   const { deployment, revision } = rollout.running
     ? { deployment: rollout.running, revision: rollout.revision }
@@ -68,23 +73,37 @@ export async function rollOut(
   const ending = await follow(
     target,
     { id: deployment?.id, others, revision },
-    { knownEvents: before.flatMap(({ id }) => id ?? []), since, timeoutSeconds, print },
+    { ...watch, knownEvents: before.flatMap(({ id }) => id ?? []), since },
   )
+  if (ending.word === "paused") return paused(target, deployed, ending)
   const now = new Date().toISOString()
   if (ending.word === "completed") {
     await note(target, revision, { [completedTag]: now }, [rolledBackTag], print)
     return completed(target, deployed, ending)
   }
-  if (ending.word === "rolled back") await note(target, revision, { [rolledBackTag]: now }, [], print)
+  if (ending.word === "rolled back") {
+    await note(target, revision, { [rolledBackTag]: now }, [], print)
+    deployed.rejected = await rejectionOf(target, revision)
+  }
   const same = ending.word === "superseded" ? await bringsTheSame(target, rollout, ending.service) : undefined
   if (same) {
     print(
       `deployment ${same.running.id} of another run took over and brings ${rollout.version} as well; following it`,
     )
     const left = Math.max(1, timeoutSeconds - Math.round(ending.seconds))
-    return rollOut(target, ending.service, { ...rollout, ...same }, { timeoutSeconds: left, print })
+    return rollOut(target, ending.service, { ...rollout, ...same }, { ...watch, timeoutSeconds: left })
   }
   throw await deployError(target, deployed, ending)
+}
+
+/** Who rejected a deployment, and why; undefined if nobody did, or if that cannot be read: how it ended still counts. */
+async function rejectionOf(target: Target, revision: string): Promise<string | undefined> {
+  try {
+    const { rejected } = readRevision(await describeRevision(target, revision))
+    return rejected
+  } catch {
+    return undefined
+  }
 }
 
 /** The service's deployment and its revision, if they bring the same image and version as a rollout. */
@@ -122,7 +141,8 @@ async function start(
       `deployment ${other.id} (${shortName(other.taskDefinition)}) is in progress: this one takes its place`,
     )
   }
-  const deployment = await updateService(target, revision, others, force ?? false)
+  const update = { force, configuration: withPauseHook(service, rollout.approval) }
+  const deployment = await updateService(target, revision, others, update)
   const id = deployment?.id ? `deployment ${deployment.id}` : "a deployment"
   print(`started ${id} of ${version} (${shortName(revision)}) on ${target.cluster}/${target.service}`)
   return { deployment, revision }

@@ -27,6 +27,26 @@ export async function listServiceDeployments(target: Target, limit = 10): Promis
   }))
 }
 
+/** What happens in each stage of a deployment (ECS API reference, `ServiceDeployment`). */
+const stages: Record<string, string> = {
+  RECONCILE_SERVICE: "sorting out revisions left by an earlier deployment",
+  PRE_SCALE_UP: "before the new tasks start",
+  SCALE_UP: "new tasks start",
+  POST_SCALE_UP: "new tasks run, no traffic yet",
+  TEST_TRAFFIC_SHIFT: "test traffic moves to the new tasks",
+  POST_TEST_TRAFFIC_SHIFT: "test traffic is on the new tasks",
+  PRE_PRODUCTION_TRAFFIC_SHIFT: "before production traffic moves to the new tasks",
+  PRODUCTION_TRAFFIC_SHIFT: "production traffic moves to the new tasks",
+  POST_PRODUCTION_TRAFFIC_SHIFT: "production traffic is on the new tasks",
+  BAKE_TIME: "both revisions run, ECS can still go back",
+  CLEAN_UP: "old tasks stop",
+}
+
+/** What happens in a deployment's stage. */
+export function stageMeaning(stage: string): string {
+  return stages[stage] ?? "under way"
+}
+
 /** How much earlier a record's time can be than its deployment's: AWS rounds them down differently. Milliseconds. */
 const slack = 2000
 

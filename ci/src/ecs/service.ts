@@ -1,4 +1,4 @@
-import type { Deployment, ECS, Service } from "@aws-sdk/client-ecs"
+import type { Deployment, DeploymentConfiguration, ECS, Service } from "@aws-sdk/client-ecs"
 import { type Aws, ecs } from "../aws/clients.js"
 import { noService } from "../aws/errors.js"
 import { UserError } from "../lib/errors.js"
@@ -61,7 +61,8 @@ export function assertDeployable(service: Service, { cluster }: { cluster: strin
  *
  * @param revision ARN of the task definition
  * @param before ids of the deployments that were there before
- * @param force true starts one even if the service already has this task definition
+ * @param options `force` starts one even if the service already has this task definition; `configuration` is the deployment
+ *   configuration, if it is to change
  * @returns the deployment that this call started: a new one with this task definition, never simply the primary, which
  *   may be somebody else's by the time ECS answers. Undefined if the answer has none.
  */
@@ -69,13 +70,14 @@ export async function updateService(
   { client, cluster, service }: Target,
   revision: string,
   before: ReadonlySet<string>,
-  force: boolean,
+  { force, configuration }: { force?: boolean; configuration?: DeploymentConfiguration } = {},
 ): Promise<Deployment | undefined> {
   const answer = await client.updateService({
     cluster,
     service,
     taskDefinition: revision,
     ...(force && { forceNewDeployment: true }),
+    ...(configuration && { deploymentConfiguration: configuration }),
   })
   return newDeployment(answer.service, revision, before)
 }

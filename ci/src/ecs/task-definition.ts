@@ -39,6 +39,11 @@ export const migratedTag = "ecs-release:migrated"
 /** When the revision was rolled back (ISO 8601). */
 export const rolledBackTag = "ecs-release:rolled-back"
 
+/** Who let a paused deployment of the revision go on, or sent it back (ARN from STS GetCallerIdentity), and why. */
+export const approvedByTag = "ecs-release:approved-by"
+export const rejectedByTag = "ecs-release:rejected-by"
+export const rejectedWhyTag = "ecs-release:rejected-why"
+
 /** The variable that holds the version for the program. */
 export const versionVariable = "APP_VERSION"
 

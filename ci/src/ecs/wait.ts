@@ -10,6 +10,7 @@ import {
   type WaitState,
   wantsServiceDeployment,
 } from "./judge.js"
+import { describePause, type Pause, pauseOf } from "./pause.js"
 import { type Printed, progress, tasks } from "./progress.js"
 import {
   describeService,
@@ -23,8 +24,12 @@ import {
 import { describeServiceDeployment, findServiceDeployment } from "./service-deployment.js"
 import { failures, stoppedTasks } from "./stopped-tasks.js"
 
-/** How a deployment ended, or that the time ran out. */
-export type Ending = (Judgement | { word: "timed out"; why: string; now?: string }) & {
+/** How a deployment ended, that the time ran out, or that ECS waits for a person. */
+export type Ending = (
+  | Judgement
+  | { word: "timed out"; why: string; now?: string }
+  | { word: "paused"; why: string; pause: Pause; now?: string }
+) & {
   /** The service as it was last seen. */
   service: Service
   /** Seconds from the start of following to the end. */
@@ -41,6 +46,8 @@ export type FollowOptions = {
   /** ARN of its service deployment, if that is known. */
   serviceDeployment?: string
   timeoutSeconds: number
+  /** Keep following while ECS waits for a person; that time does not count. Otherwise the end is `paused`. */
+  waitForApproval?: boolean
   print: (line: string) => void
 }
 
@@ -56,6 +63,9 @@ type State = {
   /** Running, pending and failed tasks at the last look, and when stopped tasks were last asked for. */
   counts?: { alive: number; failed: number }
   askedAt: number
+  /** Where ECS waits for a person, as of the last look, and how many seconds it has. */
+  pause?: Pause
+  paused: number
 }
 
 /** How often to look for the service deployment before doing without: ECS lists it a moment after the update. */
@@ -64,6 +74,8 @@ const recordTries = 15
 const grace = 60
 /** Seconds between looks at stopped tasks if no count shows one. */
 const stoppedInterval = 20
+/** Seconds between looks while ECS waits for a person. */
+const pausedInterval = 10
 
 /** Seconds to wait after a look: short at first, when most is going on, then easy on the API. */
 export function pause(elapsed: number): number {
@@ -75,7 +87,7 @@ export function pause(elapsed: number): number {
  * Follows one deployment to its end, printing what happens. Calls per look: one DescribeServices; one more for the service
  * deployment if traffic is shifted or another deployment took over; two for stopped tasks if some stopped.
  *
- * @returns how it ended; `timed out` if it had not after `timeoutSeconds`: ECS continues with it
+ * @returns how it ended; `timed out` if it had not after `timeoutSeconds`: ECS continues with it; `paused` if ECS waits for a person
  * @throws UserError if AWS refuses for good: the deployment continues, and the error says so
  */
 export async function follow(target: Target, followed: Followed, options: FollowOptions): Promise<Ending> {
@@ -91,29 +103,39 @@ export async function follow(target: Target, followed: Followed, options: Follow
     told: new Set(),
     stopped: [],
     askedAt: 0,
+    paused: 0,
   }
+  /** Seconds that count against the timeout. */
+  const active = () => elapsed() - state.paused
   let service: Service | undefined
   for (;;) {
     try {
-      const judgement = await within(options.timeoutSeconds + grace - elapsed(), async () => {
+      const judgement = await within(options.timeoutSeconds + grace - active(), async () => {
         service = await describeService(target)
         return look(target, followed, options, state, service, elapsed(), print)
       })
-      if (judgement && service) return { ...judgement, service, seconds: elapsed(), stopped: state.stopped }
+      const seen = { seconds: elapsed(), stopped: state.stopped }
+      if (judgement && service) return { ...judgement, service, ...seen }
+      const { pause } = state
+      if (pause && service && !options.waitForApproval) {
+        return { word: "paused", why: `ECS waits for ${describePause(pause)}`, pause, service, ...seen }
+      }
     } catch (error) {
       if (!passing(error)) throw goesOn(error, target)
       print(`AWS did not answer (${(error as Error).name}); asking again`)
     }
-    if (elapsed() >= options.timeoutSeconds && service) {
+    if (!state.pause && active() >= options.timeoutSeconds && service) {
       const why = stateOf(followed, state.state, service)
       const now = primaryOf(service)?.taskDefinition
       return { word: "timed out", why, now, service, seconds: elapsed(), stopped: state.stopped }
     }
-    if (elapsed() >= options.timeoutSeconds + grace) {
+    if (active() >= options.timeoutSeconds + grace) {
       throw goesOn(new UserError(`AWS did not answer for ${Math.round(elapsed())} s.`), target)
     }
-    const left = Math.max(0.2, options.timeoutSeconds - elapsed())
-    await new Promise(resolve => setTimeout(resolve, Math.min(pause(elapsed()), left) * 1000))
+    const left = Math.max(0.2, options.timeoutSeconds - active())
+    const seconds = state.pause ? pausedInterval : Math.min(pause(elapsed()), left)
+    await new Promise(resolve => setTimeout(resolve, seconds * 1000))
+    if (state.pause) state.paused += seconds
   }
 }
 
@@ -144,6 +166,7 @@ async function look(
   const record = wantsServiceDeployment(followed, service)
     ? await serviceDeployment(target, followed, since ?? find(followed, service)?.createdAt, state)
     : undefined
+  state.pause = pauseOf(record)
   const observation = { service, record, elapsed }
   const update = progress(followed, state.printed, observation)
   state.printed = update.printed

@@ -8,7 +8,7 @@ from ministack.core.concurrency import spawn_background
 from ministack.core.responses import error_response_json, json_response, new_uuid
 from ministack.services import ecs
 
-from . import health
+from . import health, service_deployments
 
 FAILED_STAYS_SECONDS = 20.0
 
@@ -61,8 +61,11 @@ def update_service(original, data):
     service = find_service(data.get("cluster", "default"), data.get("service", ""))
     if service and service.get("status") != "ACTIVE":
         return error_response_json("ServiceNotActiveException", "Service was not ACTIVE.", 400)
+    if service:
+        service_deployments.update(service)
     answer = refusal(data) or original(data)
     if service:
+        service_deployments.update(service)
         service["events"] = [e for e in service["events"] if not e["message"].endswith("connections on 1 tasks.")]
     return answer
 
@@ -188,9 +191,12 @@ def record_healthy(original, service_key, task):
 
 def complete_deployment(original, cluster, service_key, expected_deployment_id=None):
     """A completed deployment shows in the service's events, as does the steady state."""
-    original(cluster, service_key, expected_deployment_id)
     service = ecs._services.get(service_key)
+    if service and service_deployments.pauses(service):
+        return
+    original(cluster, service_key, expected_deployment_id)
     if service:
+        service_deployments.update(service)
         tell_completion(service)
 
 

@@ -1,0 +1,105 @@
+import { identityOf } from "./aws/account.js"
+import type { Aws } from "./aws/clients.js"
+import { explained } from "./aws/errors.js"
+import { findPause, type Pause } from "./ecs/pause.js"
+import { describeRevision, note, type Revision, readRevision } from "./ecs/revision.js"
+import { describeService, errorContext, open, revisionOf, shortName, type Target } from "./ecs/service.js"
+import { listServiceDeployments } from "./ecs/service-deployment.js"
+import { approvedByTag, rejectedByTag, rejectedWhyTag } from "./ecs/task-definition.js"
+import { UserError } from "./lib/errors.js"
+
+/** What a person says about a deployment that waits. */
+export type Answer = {
+  action: "CONTINUE" | "ROLLBACK"
+  /** Why it goes back. */
+  why?: string
+  /** The version that it is about; whatever waits if left out. */
+  version?: string
+}
+
+/** A service's deployment that waits for a person. */
+type Waiting = { target: Target; name: string; revision: Revision; pause?: Pause }
+
+/**
+ * Lets the deployments of services that wait for a person go on, or has ECS roll them back (ECS API reference,
+ * ContinueServiceDeployment). Who did it is noted on the task definition, before it happens, so that a run that follows the
+ * deployment can say so.
+ *
+ * @param all the services; those that wait for nobody are left alone
+ * @returns a line for each that was answered
+ * @throws UserError if none waits, or another version than the one that is meant
+ */
+export async function answer(
+  aws: Aws,
+  all: { cluster: string; service: string; container?: string }[],
+  { action, why = "", version }: Answer,
+  print: (line: string) => void,
+): Promise<string[]> {
+  const found = await Promise.all(all.map(where => look(aws, where)))
+  const waiting = found.flatMap(it => (it.pause ? [{ ...it, pause: it.pause }] : []))
+  if (waiting.length === 0) throw nothingWaits(found)
+  const other = waiting.find(it => version !== undefined && it.revision.version !== version)
+  if (other) {
+    throw new UserError(
+      `${other.name} waits with ${other.revision.version ?? shortName(other.revision.arn)}, not with ${version}.`,
+      "",
+      "Look at 'status', then name the version that is meant.",
+    )
+  }
+  const { arn } = await identityOf(aws)
+  return Promise.all(
+    waiting.map(({ target, name, revision, pause }) =>
+      explained(errorContext(target), async () => {
+        const what = revision.version ?? shortName(revision.arn)
+        const { hookId, serviceDeployment: serviceDeploymentArn, stage } = pause
+        if (action === "CONTINUE") {
+          await note(
+            target,
+            revision.arn,
+            { [approvedByTag]: tagValue(arn) },
+            [rejectedByTag, rejectedWhyTag],
+            print,
+          )
+          await target.client.continueServiceDeployment({ serviceDeploymentArn, hookId, action })
+          return `approved: ${what} goes on after ${stage} on ${name}, by ${arn}`
+        }
+        const reason = tagValue(why)
+        const tags = { [rejectedByTag]: tagValue(arn), ...(reason && { [rejectedWhyTag]: reason }) }
+        await note(target, revision.arn, tags, [approvedByTag], print)
+        await target.client.continueServiceDeployment({ serviceDeploymentArn, hookId, action })
+        return `rejected: ECS rolls ${what} back on ${name}, by ${arn}${why && `: ${why}`}`
+      }),
+    ),
+  )
+}
+
+async function look(
+  aws: Aws,
+  where: { cluster: string; service: string; container?: string },
+): Promise<Waiting> {
+  const target = await open(aws, where)
+  return explained(errorContext(target), async () => {
+    const [service, records] = await Promise.all([describeService(target), listServiceDeployments(target)])
+    const found = await findPause(target, records)
+    const revision = await describeRevision(target, found?.taskDefinition ?? revisionOf(service))
+    const name = `${where.cluster}/${where.service}`
+    return { target, name, revision: readRevision(revision, where.container), pause: found?.pause }
+  })
+}
+
+function nothingWaits(found: Waiting[]): UserError {
+  const runs = found.map(({ name, revision }) => `${name} has ${revision.version ?? shortName(revision.arn)}`)
+  return new UserError(
+    "No deployment waits for an approval.",
+    `${runs.join(", ")}.`,
+    "See 'status' for what happens there. It takes ecs:ListServiceDeployments, ecs:DescribeServiceDeployments and ecs:DescribeServiceRevisions.",
+  )
+}
+
+/** A text as a tag may hold it (ECS API reference, Tag): up to 256 letters, digits, spaces and + - = . _ : / @. */
+function tagValue(text: string): string {
+  return text
+    .replace(/[^\p{L}\p{N}+\-=._:/@]+/gu, " ")
+    .trim()
+    .slice(0, 256)
+}

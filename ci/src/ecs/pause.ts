@@ -1,0 +1,102 @@
+import type {
+  DeploymentConfiguration,
+  DeploymentLifecycleHookStage,
+  Service,
+  ServiceDeployment,
+} from "@aws-sdk/client-ecs"
+import { when } from "../lib/table.js"
+import type { Target } from "./service.js"
+import { describeServiceDeployment, type RecordedDeployment, stageMeaning } from "./service-deployment.js"
+
+/** A deployment that waits for a person, at a lifecycle hook of type PAUSE (ECS developer guide, "Pause hooks"). */
+export type Pause = {
+  /** Id of the hook, for ContinueServiceDeployment. */
+  hookId: string
+  /** ARN of the service deployment. */
+  serviceDeployment: string
+  /** Lifecycle stage that the deployment has reached. */
+  stage: string
+  since?: Date
+  until?: Date
+  /** What ECS does if nobody answers until then. */
+  otherwise: "CONTINUE" | "ROLLBACK"
+}
+
+/** How long ECS waits if the hook does not say: a day (ECS API reference, DeploymentLifecycleHookTimeoutConfiguration). Minutes. */
+const defaultTimeout = 1440
+
+/** Whether a deployment of this service may wait for a person. */
+export function hasPauseHook({ deploymentConfiguration }: Service): boolean {
+  return Boolean(deploymentConfiguration?.lifecycleHooks?.some(({ targetType }) => targetType === "PAUSE"))
+}
+
+/** The stages at which a deployment can wait for a person (ECS API reference, DeploymentLifecycleHook). */
+export const pauseStages = [
+  "RECONCILE_SERVICE",
+  "PRE_SCALE_UP",
+  "POST_SCALE_UP",
+  "POST_TEST_TRAFFIC_SHIFT",
+  "PRE_PRODUCTION_TRAFFIC_SHIFT",
+  "POST_PRODUCTION_TRAFFIC_SHIFT",
+]
+
+/**
+ * The deployment configuration of a service that has to wait at a stage; undefined if it does already, or need not. Everything else
+ * in it stays as it is. Pure.
+ */
+export function withPauseHook(
+  { deploymentConfiguration }: Service,
+  stage: string | undefined,
+): DeploymentConfiguration | undefined {
+  const hooks = deploymentConfiguration?.lifecycleHooks ?? []
+  const isThere = hooks.some(
+    ({ targetType, lifecycleStages }) => targetType === "PAUSE" && lifecycleStages?.some(it => it === stage),
+  )
+  if (stage === undefined || isThere) return undefined
+  const hook = { targetType: "PAUSE" as const, lifecycleStages: [stage as DeploymentLifecycleHookStage] }
+  return { ...deploymentConfiguration, lifecycleHooks: [...hooks, hook] }
+}
+
+/** Where a service deployment waits for a person; undefined if it does not. Pure. */
+export function pauseOf(record: ServiceDeployment | undefined): Pause | undefined {
+  if (record?.status !== "IN_PROGRESS" || record.serviceDeploymentArn === undefined) return undefined
+  const hook = record.lifecycleHookDetails?.find(
+    ({ targetType, status }) => targetType === "PAUSE" && status === "AWAITING_ACTION",
+  )
+  if (hook?.hookId === undefined) return undefined
+  const stage = record.lifecycleStage ?? "an unknown stage"
+  const { timeoutConfiguration } =
+    record.deploymentConfiguration?.lifecycleHooks?.find(
+      ({ targetType, lifecycleStages }) =>
+        targetType === "PAUSE" && lifecycleStages?.some(it => it === stage),
+    ) ?? {}
+  const minutes = timeoutConfiguration?.timeoutInMinutes ?? defaultTimeout
+  const until = hook.expiresAt
+  return {
+    hookId: hook.hookId,
+    serviceDeployment: record.serviceDeploymentArn,
+    stage,
+    since: until && new Date(until.getTime() - minutes * 60_000),
+    until,
+    otherwise: hook.timeoutAction ?? timeoutConfiguration?.action ?? "ROLLBACK",
+  }
+}
+
+/** The one of a service's deployments that waits for a person, with the task definition that it brings. */
+export async function findPause(
+  target: Target,
+  records: RecordedDeployment[],
+): Promise<{ pause: Pause; taskDefinition?: string } | undefined> {
+  const found = records.find(({ status }) => status === "IN_PROGRESS")
+  if (found?.serviceDeploymentArn === undefined) return undefined
+  const pause = pauseOf(await describeServiceDeployment(target, found.serviceDeploymentArn))
+  return pause && { pause, taskDefinition: found.taskDefinition }
+}
+
+/** `an approval at POST_SCALE_UP (new tasks run, no traffic yet), since …, until …; then ECS rolls back`. */
+export function describePause({ stage, since, until, otherwise }: Pause): string {
+  const times = [since && `since ${when(since)}`, until && `until ${when(until)}`].filter(Boolean)
+  const then = otherwise === "CONTINUE" ? "goes on" : "rolls back"
+  const end = until ? `; after that ECS ${then} by itself` : ""
+  return [`an approval at ${stage} (${stageMeaning(stage)})`, ...times].join(", ") + end
+}
