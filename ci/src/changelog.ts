@@ -1,8 +1,8 @@
-import { readCommits } from "./git/log.js"
+import { commitsBetween, readCommits } from "./git/log.js"
 import { isPrerelease } from "./git/tags.js"
 import type { Settings } from "./settings.js"
 import { type ClassifiedCommit, classify } from "./version/bump.js"
-import type { ComputedVersion } from "./version/compute.js"
+import { type ComputedVersion, openCheckout } from "./version/compute.js"
 
 const sections: [title: string, belongs: (commit: ClassifiedCommit) => boolean][] = [
   ["Breaking changes", commit => commit.effect === "major"],
@@ -42,6 +42,23 @@ export async function changelogOf(
   )
   const commits = await readCommits(repository.history.run, before?.tag ?? "", path)
   return changelog(version, head.date, classify(commits))
+}
+
+/**
+ * What changed between two commits of the history, in Markdown.
+ *
+ * @param since the earlier commit; the whole history if left out
+ * @returns "" if the repository does not have them, or not one after the other: then nothing is known
+ */
+export async function changelogBetween(
+  settings: Settings,
+  since: string | undefined,
+  { version, commit }: { version: string; commit?: string },
+): Promise<string> {
+  if (commit === undefined || commit === since) return ""
+  const { repository } = await openCheckout(settings)
+  const found = await commitsBetween(repository.history.run, since ?? "", commit, settings.path)
+  return found === undefined ? "" : changelog(version, found.date, classify(found.commits))
 }
 
 function line({ sha, parsed, effect }: ClassifiedCommit): string {

@@ -3,25 +3,32 @@ import { parseArgs } from "./image/dockerfile.js"
 import { UserError } from "./lib/errors.js"
 import { partsOf } from "./lib/list.js"
 import { type Settings, sourceOf } from "./settings.js"
+import { ordered, type Stage } from "./stages.js"
 import { firstMistake } from "./validate.js"
 
 /** The file in the caller's repository that holds settings; optional. */
 export const configFile = "ecs-release.yaml"
 
-/** An app of the repository, with its settings. The name is "" if the repository has just one. */
-export type App = { name: string; settings: Settings }
+/** An app of the repository, with its settings and its stages. The name is "" if the repository has just one. */
+export type App = { name: string; settings: Settings; stages: Stage[] }
 
 /** The settings that are lists of text; all others in the file are text. */
 const lists: readonly string[] = ["buildArgs", "buildSecretId"]
 /** What the file cannot say: which app is meant, and who gets to see the token; a file comes with a pull request, too. */
-const refused: readonly string[] = ["app", "gitRemote", "gitImage", "gitUsername"]
+const refused: readonly string[] = ["app", "stage", "gitRemote", "gitImage", "gitUsername"]
 
 /** Values by key, with where each is in the file. */
 type Block = Map<string, { value: string | string[]; at: string }>
 
+/** A stage in the file, and where it is. */
+type StageBlock = { block: Block; after?: string; images?: Stage["images"]; at: string }
+
+/** Settings with stages, of the file or of one of its apps. */
+type Level = { block: Block; stages: Map<string, StageBlock> }
+
 /**
- * The apps of the repository: those of `ecs-release.yaml`, or the one that the arguments describe. An argument wins over an app's
- * value, that over the file's own, and that over the default.
+ * The apps of the repository: those of `ecs-release.yaml`, or the one that the arguments describe. An argument wins over a stage's
+ * value, that over an app's, that over the file's own, and that over the default.
  *
  * @param defaults the settings of a call without arguments
  * @param only the one app that is wanted; "" for all
@@ -29,11 +36,22 @@ type Block = Map<string, { value: string | string[]; at: string }>
  */
 export async function appsOf(settings: Settings, defaults: Settings, only: string): Promise<App[]> {
   const text = await read(sourceOf(settings))
-  const { own, apps } = text === undefined ? { own: new Map(), apps: new Map() } : await parse(text, defaults)
-  const all = [...apps].map(([name, block]) => ({
-    name,
-    settings: merged(settings, defaults, own, block),
-  }))
+  const none: Level = { block: new Map(), stages: new Map() }
+  const { own, apps } = text === undefined ? { own: none, apps: new Map() } : await parse(text, defaults)
+  const make = (name: string, level: Level): App => {
+    const blocks = [own.block, level.block]
+    const known = new Map([...own.stages, ...level.stages])
+    const stages = [...known].map(([stage]): Stage => {
+      const [ofFile, ofApp] = [own.stages.get(stage), level.stages.get(stage)]
+      const all = [...blocks, ...[ofFile, ofApp].flatMap(it => it?.block ?? [])]
+      const after = ofApp?.after ?? ofFile?.after
+      const images = ofApp?.images ?? ofFile?.images ?? "copy"
+      return { name: stage, after, images, settings: merged(settings, defaults, all) }
+    })
+    const at = (stage: string) => known.get(stage)?.at ?? configFile
+    return { name, settings: merged(settings, defaults, blocks), stages: ordered(stages, at) }
+  }
+  const all = [...apps].map(([name, level]) => make(name, level))
   assertApart(all)
   if (only !== "") {
     const found = all.filter(({ name }) => name === only)
@@ -45,7 +63,16 @@ export async function appsOf(settings: Settings, defaults: Settings, only: strin
       "Pass --app with one of them.",
     )
   }
-  return all.length > 0 ? all : [{ name: "", settings: merged(settings, defaults, own, new Map()) }]
+  return all.length > 0 ? all : [make("", none)]
+}
+
+/** The error for a call that takes one app, and has several. */
+export function severalApps(apps: (App | undefined)[]): UserError {
+  return new UserError(
+    `This takes one app, and ${configFile} has ${apps.length}.`,
+    `They are: ${apps.map(app => app?.name).join(", ")}.`,
+    "Pass --app with one of them.",
+  )
 }
 
 /** Does something for each app at once; gives each result with the app's name. The first error is the whole's. */
@@ -67,8 +94,12 @@ export function eachApp<T>(
 
 /** Apps that share a repository, a tag prefix or a service would get each other's images and versions. */
 function assertApart(apps: App[]): void {
-  for (const [at, one] of apps.entries()) {
-    for (const other of apps.slice(at + 1)) {
+  const places = apps.flatMap(({ name, settings, stages }) =>
+    (stages.length > 0 ? stages : [{ settings }]).map(it => ({ name, settings: it.settings })),
+  )
+  for (const [at, one] of places.entries()) {
+    for (const other of places.slice(at + 1)) {
+      if (one.name === other.name) continue
       const [a, b] = [one.settings, other.settings]
       const services = partsOf(a.service).filter(it => partsOf(b.service).includes(it))
       const shared =
@@ -89,9 +120,10 @@ async function read(source: Directory): Promise<string | undefined> {
   return (await source.exists(configFile)) ? source.file(configFile).contents() : undefined
 }
 
-function merged(settings: Settings, defaults: Settings, own: Block, block: Block): Settings {
+/** The settings of a call, with the values of blocks where an argument says nothing; a later block wins. */
+function merged(settings: Settings, defaults: Settings, blocks: Block[]): Settings {
   const values = { ...settings } as Record<string, unknown>
-  for (const [key, { value }] of [...own, ...block]) {
+  for (const [key, { value }] of blocks.flatMap(block => [...block])) {
     const given = settings[key as keyof Settings]
     if (String(given) === String(defaults[key as keyof Settings])) values[key] = value
   }
@@ -106,7 +138,7 @@ function merged(settings: Settings, defaults: Settings, own: Block, block: Block
 export async function parse(
   text: string,
   defaults: Settings,
-): Promise<{ own: Block; apps: Map<string, Block> }> {
+): Promise<{ own: Level; apps: Map<string, Level> }> {
   const { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } = await import("yaml")
   const counter = new LineCounter()
   const document = parseDocument(text, { lineCounter: counter })
@@ -162,22 +194,43 @@ export async function parse(
     return block
   }
 
+  const named = (kind: string, name: string, where: string) => {
+    if (!/^[\w.-]+$/.test(name))
+      throw wrong(where, `${kind} name has letters, digits, hyphens, dots and underscores`)
+  }
+  const stageOf = (name: string, node: unknown, at: string): StageBlock => {
+    named("a stage's", name, at)
+    const stage: StageBlock = { block: new Map(), at }
+    const rest = pairs(node, `the stage ${name}`, at).filter(([key, value, where]) => {
+      if (key !== "after" && key !== "images") return true
+      const text = asText(key, value, where) as string
+      if (key === "after") stage.after = text
+      else if (text === "copy" || text === "pull") stage.images = text
+      else throw wrong(where, "images takes copy or pull")
+      return false
+    })
+    return { ...stage, block: blockOf(rest, ["after", "images"]) }
+  }
+  const levelOf = (entries: [string, unknown, string][], also: string[]): Level => {
+    const stages = new Map<string, StageBlock>()
+    for (const [, node, at] of entries.filter(([key]) => key === "stages")) {
+      for (const [name, stage, where] of pairs(node, "stages", at))
+        stages.set(name, stageOf(name, stage, where))
+    }
+    const rest = entries.filter(([key]) => key !== "stages")
+    return { block: blockOf(rest, [...also, "stages"]), stages }
+  }
+
   const top = pairs(document.contents, "the file", place())
-  const apps = new Map<string, Block>()
+  const apps = new Map<string, Level>()
   for (const [, node, at] of top.filter(([key]) => key === "apps")) {
     for (const [name, app, where] of pairs(node, "apps", at)) {
-      if (!/^[\w.-]+$/.test(name))
-        throw wrong(where, "an app's name has letters, digits, hyphens, dots and underscores")
-      apps.set(name, blockOf(pairs(app, `the app ${name}`, where), []))
+      named("an app's", name, where)
+      apps.set(name, levelOf(pairs(app, `the app ${name}`, where), []))
     }
   }
-  return {
-    own: blockOf(
-      top.filter(([key]) => key !== "apps"),
-      ["apps"],
-    ),
-    apps,
-  }
+  const own = top.filter(([key]) => key !== "apps")
+  return { own: levelOf(own, ["apps"]), apps }
 }
 
 function wrong(at: string, what: string): UserError {

@@ -19,7 +19,7 @@ import { answer } from "./approval.js"
 import { openAws } from "./aws/account.js"
 import { changelogOf } from "./changelog.js"
 import { ciConfig } from "./ci-config.js"
-import { type App, appsOf, configFile, eachApp } from "./config.js"
+import { type App, appsOf, eachApp, severalApps } from "./config.js"
 import { defaultGitImage } from "./git/repository.js"
 import { history } from "./history.js"
 import { buildImage, buildTarget, contextOf, runTests, unreleasedVersion } from "./image/build.js"
@@ -30,6 +30,7 @@ import { StepTimer } from "./lib/steps.js"
 import { printable } from "./lib/text.js"
 import { parseFormat, write, writeApps } from "./output.js"
 import { plan, planTable } from "./plan.js"
+import { promote } from "./promote.js"
 import { nothingToDo, outlook, pushRelease, release, rolledBackError, serviceEnd } from "./release.js"
 import { appsTable, releaseApps } from "./release-apps.js"
 import { resolveImage } from "./resolve-image.js"
@@ -37,6 +38,7 @@ import { wasRolledBack } from "./rollback.js"
 import { runTask } from "./run.js"
 import { deploySet, outcomeOf, rollbackSet } from "./service-set.js"
 import { required, type Settings, targetsOf } from "./settings.js"
+import { firstStage, picture, stageBefore, stageFacts, stageNamed, unclear } from "./stages.js"
 import { status } from "./status.js"
 import { type CallOptions, validate } from "./validate.js"
 import { computeVersion, offBranch, openCheckout } from "./version/compute.js"
@@ -67,6 +69,8 @@ export class EcsRelease {
   buildSecret!: Secret[]
   buildSecretId!: string[]
   ssh?: Socket
+  stage!: string
+  account!: string
   region!: string
   repository!: string
   cluster!: string
@@ -125,6 +129,10 @@ export class EcsRelease {
     buildSecretId: string[] = [],
     /** Socket of an SSH agent for RUN --mount=type=ssh, such as $SSH_AUTH_SOCK */
     ssh?: Socket,
+    /** Stage of ecs-release.yaml that the call is about; a release goes to the first one if left out */
+    stage = "",
+    /** Number of the AWS account; nothing is done with credentials of another one (any account, if left out) */
+    account = "",
     /** AWS region, such as $AWS_REGION */
     region = "",
     /** Name of the Amazon ECR repository */
@@ -180,6 +188,8 @@ export class EcsRelease {
       buildSecret,
       buildSecretId,
       ssh,
+      stage,
+      account,
       region,
       repository,
       cluster,
@@ -198,23 +208,28 @@ export class EcsRelease {
     })
   }
 
-  /** The apps that the call is about, each with its settings: arguments, then ecs-release.yaml, then defaults. */
-  private async apps(options: CallOptions = {}): Promise<App[]> {
+  /**
+   * The apps that the call is about, each with its settings: arguments, then ecs-release.yaml, then defaults. If there are stages, they
+   * are those of the one that is named, or of the first one.
+   */
+  private async apps(options: CallOptions = {}, stage = this.stage): Promise<App[]> {
     const apps = await appsOf(this, new EcsRelease(), this.app)
-    for (const { settings } of apps) validate(settings, options)
-    return apps
+    return apps.map(app => {
+      const chosen = stage === "" ? firstStage(app.stages) : stageNamed(app.stages, stage)
+      const settings = chosen?.settings ?? app.settings
+      validate(settings, options)
+      return { ...app, settings }
+    })
   }
 
-  /** The settings of the one app that the call is about. */
-  private async one(options: CallOptions = {}): Promise<Settings> {
+  /** The settings of the one app that the call is about; `--stage` has to be passed to change what runs in one of several. */
+  private async one(options: CallOptions & { changes?: boolean } = {}): Promise<Settings> {
     const [first, ...others] = await this.apps(options)
-    if (first && others.length === 0) return first.settings
-    const names = [first, ...others].map(app => app?.name).join(", ")
-    throw new UserError(
-      `This takes one app, and ${configFile} has ${others.length + 1}.`,
-      `They are: ${names}.`,
-      "Pass --app with one of them.",
-    )
+    if (first && others.length === 0) {
+      if (options.changes && this.stage === "" && first.stages.length > 1) throw unclear(first.stages)
+      return first.settings
+    }
+    throw severalApps([first, ...others])
   }
 
   /**
@@ -254,8 +269,15 @@ export class EcsRelease {
   @func({ cache: "never" })
   async plan(table = false, format = "json"): Promise<string> {
     const written = table ? "text" : parseFormat(format)
-    const plans = await eachApp(await this.apps(), ({ settings }) => plan(settings))
-    return writeApps(written, "plan", plans, found => ({ ...found, text: planTable(found) }))
+    const plans = await eachApp(await this.apps(), async ({ settings, stages }) => ({
+      ...(await plan(settings)),
+      ...(stages.length > 0 && { stages: stages.map(stageFacts) }),
+      picture: picture(stages),
+    }))
+    return writeApps(written, "plan", plans, ({ picture, ...found }) => ({
+      ...found,
+      text: picture === "" ? planTable(found) : `${planTable(found)}\nStages\n${picture}\n`,
+    }))
   }
 
   /**
@@ -376,7 +398,7 @@ export class EcsRelease {
   @func({ cache: "never" })
   async deploy(image = "", timeout = 900, format = "text", waitForApproval = false): Promise<string> {
     const written = parseFormat(format)
-    const settings = await this.one({ timeout })
+    const settings = await this.one({ timeout, changes: true })
     const aws = await openAws(settings)
     const named = await resolveImage(aws, settings, image, print)
     const keepNewer = image === ""
@@ -416,6 +438,7 @@ export class EcsRelease {
    * @param format text or json
    * @param waitForApproval Keep following while ECS waits for an approval; that time does not count. Otherwise the release ends with
    *   the word paused, and running it again after the approval follows the deployment to its end
+   * @param stage Stage of ecs-release.yaml to release to (the first one if left out)
    * @returns a readable summary, even if there is nothing to release
    */
   @func({ cache: "never" })
@@ -425,9 +448,10 @@ export class EcsRelease {
     migrate = "",
     format = "text",
     waitForApproval = false,
+    stage = "",
   ): Promise<string> {
     const written = parseFormat(format)
-    const apps = await this.apps({ timeout, severity })
+    const apps = await this.apps({ timeout, severity }, stage || this.stage)
     const options = { timeoutSeconds: timeout, severity, migrate, waitForApproval, print }
     const [only] = apps
     if (only && apps.length === 1) {
@@ -459,7 +483,7 @@ export class EcsRelease {
    */
   @func({ cache: "never" })
   async rollback(to = "", timeout = 900): Promise<string> {
-    const settings = await this.one({ timeout })
+    const settings = await this.one({ timeout, changes: true })
     const repository = required(settings.repository, "ECR repository", "--repository")
     const { tagPrefix } = settings
     const options = { repository, tagPrefix, to: to || undefined, timeoutSeconds: timeout, print }
@@ -467,6 +491,58 @@ export class EcsRelease {
     const all = others.map(where => ({ ...where, ...options }))
     const ends = await rollbackSet(await openAws(settings), [{ ...first, ...options }, ...all])
     return printable(`${ends.map(end => end.text).join("\n")}\n`)
+  }
+
+  /**
+   * Takes what completed in a stage to the next one
+   *
+   * It deploys the same image by digest, and builds nothing. That it completed in the stage before is what ECS's record says. It shows
+   * which versions are skipped and what changed between the two stages, and refuses what was rolled back or rejected there, and what
+   * is older than what runs.
+   *
+   * Stages are in ecs-release.yaml, each with the one that it comes after. If they have different registries, the image is copied as it
+   * is, or pulled from there (images: pull).
+   *
+   * Example: dagger call promote --to production
+   * Example: dagger call promote --to production --version 1.2.2 --wait-for-approval
+   *
+   * @param to Stage to promote to
+   * @param version Version to promote (what runs in the stage before if left out)
+   * @param timeout Seconds to follow the deployment, from 1 to 86400; ECS goes on after them
+   * @param format text or json
+   * @param waitForApproval Keep following while ECS waits for an approval; that time does not count
+   * @returns how it ended
+   */
+  @func({ cache: "never" })
+  async promote(
+    to: string,
+    version = "",
+    timeout = 900,
+    format = "text",
+    waitForApproval = false,
+  ): Promise<string> {
+    const written = parseFormat(format)
+    const [app, ...others] = await this.apps({ timeout }, to)
+    if (!app || others.length > 0) throw severalApps([app, ...others])
+    const stage = stageNamed(app.stages, to)
+    const before = stageBefore(app.stages, stage)
+    const options = { version: version || undefined, timeoutSeconds: timeout, waitForApproval, print }
+    const from = { stage: before, aws: await openAws(before.settings) }
+    const { ends, image, digest, ...promoted } = await promote(
+      from,
+      { stage, aws: await openAws(stage.settings) },
+      options,
+    )
+    const targets = targetsOf(stage.settings)
+    return write(written, "promote", {
+      outcome: outcomeOf(ends),
+      from: before.name,
+      to,
+      ...promoted,
+      image: { reference: image, digest },
+      services: ends.map((end, at) => serviceEnd(targets[at] ?? targets[0], end)),
+      text: ends.map(end => end.text).join("\n"),
+    })
   }
 
   /**
@@ -504,7 +580,7 @@ export class EcsRelease {
   }
 
   private async answer(said: Parameters<typeof answer>[2]): Promise<string> {
-    const settings = await this.one()
+    const settings = await this.one({ changes: true })
     const lines = await answer(await openAws(settings), targetsOf(settings), said, print)
     return printable(`${lines.join("\n")}\n`)
   }
@@ -522,15 +598,24 @@ export class EcsRelease {
   @func({ cache: "never" })
   async status(format = "text"): Promise<string> {
     const written = parseFormat(format)
-    const found = await eachApp(await this.apps(), async ({ settings }) => {
-      const aws = await openAws(settings)
-      const services = await Promise.all(targetsOf(settings).map(where => status(aws, where)))
-      return { services, outlook: (await outlook(settings)).trim() }
+    const found = await eachApp(await this.apps(), async ({ settings, stages }) => {
+      const places = this.stage === "" && stages.length > 0 ? stages : [{ name: this.stage, settings }]
+      const all = await Promise.all(
+        places.map(async place => {
+          const aws = await openAws(place.settings)
+          const found = await Promise.all(targetsOf(place.settings).map(where => status(aws, where)))
+          return found.map(it => (place.name === "" ? it : { stage: place.name, ...it }))
+        }),
+      )
+      return { services: all.flat(), outlook: (await outlook(settings)).trim() }
     })
     return writeApps(written, "status", found, ({ services, outlook }) => ({
       services: services.map(({ text, revision: taskDefinition, ...it }) => ({ ...it, taskDefinition })),
       outlook,
-      text: [...services.map(it => it.text), outlook].join("\n\n"),
+      text: [
+        ...services.map(it => ("stage" in it ? `stage            ${it.stage}\n${it.text}` : it.text)),
+        outlook,
+      ].join("\n\n"),
     }))
   }
 
@@ -569,7 +654,7 @@ export class EcsRelease {
    */
   @func({ cache: "never" })
   async run(command: string[], image = "", timeout = 900): Promise<string> {
-    const settings = await this.one({ timeout })
+    const settings = await this.one({ timeout, changes: true })
     const aws = await openAws(settings)
     const named = await resolveImage(aws, settings, image, print)
     const options = { ...targetsOf(settings)[0], ...named, command, timeoutSeconds: timeout, print }

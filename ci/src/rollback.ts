@@ -125,7 +125,7 @@ export async function wasRolledBack(
     const { arn: revision, rejected, rolledBack } = found
     if (rejected) return { version, revision, why: `${version} was rejected by ${rejected}` }
     if (rolledBack) return { version, revision, why: `${version} was rolled back at ${rolledBack}` }
-    const { failed, succeeded } = await readRecord(target, service)
+    const { failed, succeeded } = await readPast(target, service)
     if (failed.has(revision)) {
       return { version, revision, why: `ECS rolled ${version} back when its deployment failed` }
     }
@@ -201,7 +201,7 @@ async function previous(
   const family = current.arn.split("/").at(-1)?.split(":")[0] ?? ""
   const [revisions, record] = await Promise.all([
     recentRevisions(target, family, container),
-    readRecord(target, service),
+    readPast(target, service),
   ])
   const found = choosePrevious(current, revisions, record)
   if (found?.version !== undefined) return found.version
@@ -213,7 +213,7 @@ async function previous(
 }
 
 /** What ECS itself knows about task definitions: its record of deployments, and failed ones still in the service's list. */
-async function readRecord(target: Target, service: Service): Promise<Past> {
+export async function readPast(target: Target, service: Service): Promise<Past> {
   const records = await listServiceDeployments(target, 20)
   const brought = (of: { taskDefinition?: string }[]) =>
     new Set(of.flatMap(({ taskDefinition }) => taskDefinition ?? []))

@@ -1,3 +1,4 @@
+import { UserError } from "../lib/errors.js"
 import { required, type Settings } from "../settings.js"
 import { type Aws, sts } from "./clients.js"
 import { credentialsOf } from "./credentials.js"
@@ -6,14 +7,27 @@ import { explained } from "./errors.js"
 /**
  * Where to call AWS, and with which credentials.
  *
- * @throws UserError if there are no credentials or no region
+ * @throws UserError if there are no credentials or no region, or if they are of another account than the one that is set
  */
 export async function openAws(settings: Settings): Promise<Aws> {
   const region = required(settings.region, "AWS region", "--region")
   const { awsEndpoint } = settings
   await awsEndpoint?.start()
   const endpoint = await awsEndpoint?.endpoint({ scheme: "http" })
-  return { region, credentials: await credentialsOf(settings, { region, endpoint }), endpoint }
+  const aws = { region, credentials: await credentialsOf(settings, { region, endpoint }), endpoint }
+  if (settings.account !== "") await assertAccount(aws, settings.account)
+  return aws
+}
+
+/** Credentials of another account would make a release, or a rollback, of something else that has the same names. */
+async function assertAccount(aws: Aws, wanted: string): Promise<void> {
+  const { account, arn } = await identityOf(aws)
+  if (account === wanted) return
+  throw new UserError(
+    `The AWS credentials are of account ${account}, and --account is ${wanted}.`,
+    `They belong to ${arn}.`,
+    "Pass credentials of that account, or --role-arn with a role there.",
+  )
 }
 
 /**

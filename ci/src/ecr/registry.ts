@@ -111,6 +111,25 @@ export class Registry {
     return { ...released, tags: [...new Set([...released.tags, version, commit])] }
   }
 
+  /**
+   * Takes over an image from another registry under its commit's id and its version, as `push` does.
+   *
+   * @param copy copies it, under a tag; called only if the registry does not have it
+   * @throws UserError if the version's tag is on another image
+   */
+  async take(
+    copy: (tag: string) => Promise<void>,
+    { digest, version, commit }: { digest: string; version: string; commit?: string },
+  ): Promise<Image> {
+    const ofVersion = await this.find(version)
+    if (ofVersion && ofVersion.digest !== digest) throw taken(version, commit ?? "unknown", ofVersion)
+    if (!(await this.findDigest(digest))) await copy(commit ?? version)
+    for (const tag of [commit, version]) if (tag && !(await this.find(tag))) await this.addTag(digest, tag)
+    const found = await this.findDigest(digest)
+    if (!found) throw gone(this.uri, version)
+    return found
+  }
+
   private async publish([image, ...others]: Container[], tag: string): Promise<Image> {
     if (!image) throw new Error("no image was built")
     const { authorizationData } = await this.client.getAuthorizationToken({})

@@ -14,7 +14,32 @@ git log -z --no-show-signature --no-mailmap --no-notes --no-color --encoding=UTF
  * @param path count only commits that touch it, or "" for all
  */
 export async function readCommits(shell: Shell, base: string, path: string) {
-  const out = await must(shell, "The commits cannot be read.", logScript, base, path)
+  return records(await must(shell, "The commits cannot be read.", logScript, base, path))
+}
+
+const betweenScript = `
+git cat-file -e "$2^{commit}" || exit 3
+range=$2
+if test -n "$1"; then git merge-base --is-ancestor "$1" "$2" || exit 3; range="$1..$2"; fi
+git log -1 --no-show-signature --format=%cI "$2"
+if test -n "$3"; then set -- "$range" -- "$3"; else set -- "$range" --; fi
+git log -z --no-show-signature --no-mailmap --no-notes --no-color --encoding=UTF-8 --format='%H%n%P%n%B' "$@"
+`
+
+/**
+ * Reads the commits after one and up to another, and the date of that one.
+ *
+ * @param since the commit to start after, or "" for the whole history
+ * @returns undefined if the repository does not have them, or if the one is not in the other's history
+ */
+export async function commitsBetween(shell: Shell, since: string, until: string, path: string) {
+  const { code, stdout } = await shell(betweenScript, since, until, path)
+  if (code !== 0) return undefined
+  const end = stdout.indexOf("\n")
+  return { date: stdout.slice(0, end), commits: records(stdout.slice(end + 1)) }
+}
+
+function records(out: string) {
   return out
     .split("\0")
     .filter(record => record !== "")

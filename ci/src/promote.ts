@@ -1,0 +1,198 @@
+import semver from "semver"
+import type { Aws } from "./aws/clients.js"
+import { explained } from "./aws/errors.js"
+import { changelogBetween } from "./changelog.js"
+import { accessTo, copyImage } from "./ecr/copy.js"
+import { parseImage } from "./ecr/image.js"
+import { Registry } from "./ecr/registry.js"
+import type { DeployResult } from "./ecs/result.js"
+import {
+  currentRevision,
+  describeRevision,
+  type Revision,
+  readRevision,
+  recentRevisions,
+} from "./ecs/revision.js"
+import { describeService, errorContext, isCompleted, open, primaryOf, revisionOf } from "./ecs/service.js"
+import { history } from "./history.js"
+import { UserError } from "./lib/errors.js"
+import { isNewer } from "./lib/semver.js"
+import { rolledBackError } from "./release.js"
+import { readPast, wasRolledBack } from "./rollback.js"
+import { deploySet } from "./service-set.js"
+import { required, type Settings, targetsOf, type Where } from "./settings.js"
+import type { Stage } from "./stages.js"
+
+/** A stage, and how to call AWS there. */
+export type Place = { stage: Stage; aws: Aws }
+
+/** How to carry out a promotion. */
+export type PromoteOptions = {
+  /** The version to promote; what runs in the stage before if left out. */
+  version?: string
+  timeoutSeconds: number
+  waitForApproval?: boolean
+  print: (line: string) => void
+}
+
+/** An image that completed in a stage. */
+type Proven = { image: string; digest: string; version: string; commit?: string }
+
+/** How a promotion ended. */
+export type Promoted = Proven & {
+  /** The version that the stage had before. */
+  before?: string
+  /** Versions between that one and the new one, which the stage never gets by itself. */
+  skipped: string[]
+  /** What changed between the two, in Markdown; "" if the history does not show it. */
+  changelog: string
+  ends: DeployResult[]
+}
+
+/**
+ * Deploys to a stage the image that completed in the stage before it, by digest; it builds nothing. That it completed there is ECS's
+ * own record, or the notes that this pipeline left on the task definition.
+ *
+ * @throws UserError if it did not complete there, was rolled back there or here, or if the stage has a newer version; DeployError as
+ *   `deploy` does
+ */
+export async function promote(from: Place, to: Place, options: PromoteOptions): Promise<Promoted> {
+  const { version: wanted, print, timeoutSeconds, waitForApproval } = options
+  const proven = await provenIn(from, wanted)
+  const { version, commit, digest } = proven
+  const targets = targetsOf(to.stage.settings)
+  const now = await Promise.all(targets.map(where => currentRevision(to.aws, where)))
+  const newer = now.find(it => isNewer(it.released, version))
+  if (newer) {
+    throw new UserError(
+      `${to.stage.name} has ${newer.released}, which is newer than ${version} in ${from.stage.name}.`,
+      "",
+      `To go back on purpose: dagger call --stage ${to.stage.name} rollback --to ${version}`,
+    )
+  }
+  for (const where of wanted === undefined ? targets : []) {
+    const back = await wasRolledBack(to.aws, { ...where, version })
+    if (back) throw rolledBackError(version, back)
+  }
+  const before = now.find(it => it.version !== version)?.version
+  const skipped = await versionsBetween(from, before, version)
+  const changelog = await changelogBetween(to.stage.settings, now.find(it => it.commit)?.commit, proven)
+  print(`${from.stage.name} → ${to.stage.name}: ${version} (${digest})`)
+  if (before !== undefined)
+    print(`${to.stage.name} has ${before}${skipped.length > 0 ? `; skipped: ${skipped.join(", ")}` : ""}`)
+  for (const line of changelog.trimEnd().split("\n")) if (changelog !== "") print(line)
+  const image = await imageFor(from, to, proven, print)
+  const follow = { timeoutSeconds, waitForApproval, print }
+  const runs = targets.map(where => ({ ...where, image, version, commit, keepNewer: true, ...follow }))
+  const ends = await deploySet(to.aws, runs, to.stage.settings)
+  return { ...proven, image, before, skipped, changelog, ends }
+}
+
+/** What completed in a stage: the version that is named, or the one that runs there. */
+async function provenIn({ stage, aws }: Place, wanted: string | undefined): Promise<Proven> {
+  const found = await Promise.all(
+    targetsOf(stage.settings).map(where => completedOn(aws, stage.name, where, wanted)),
+  )
+  const [first, ...others] = found as [Proven, ...Proven[]]
+  const other = others.find(it => it.digest !== first.digest)
+  if (!other) return first
+  throw new UserError(
+    `The services of ${stage.name} run different images: ${first.version} and ${other.version}.`,
+    "",
+    "Release or roll back until they run the same one, then promote it.",
+  )
+}
+
+async function completedOn(
+  aws: Aws,
+  stage: string,
+  where: Where,
+  wanted: string | undefined,
+): Promise<Proven> {
+  const target = await open(aws, where)
+  return explained(errorContext(target), async () => {
+    const service = await describeService(target)
+    const name = `${where.cluster}/${where.service}`
+    const [current, past] = await Promise.all([
+      describeRevision(target, revisionOf(service)),
+      readPast(target, service),
+    ])
+    const running = readRevision(current, where.container)
+    const primary = primaryOf(service)
+    const isRunning = wanted === undefined || wanted === running.version
+    if (isRunning) {
+      if (primary && isCompleted(service, primary)) return proven(running, stage)
+      if (past.succeeded.has(running.arn) && !running.rolledBack) return proven(running, stage)
+      throw new UserError(
+        `${running.version ?? "What runs"} has not completed in ${stage}.`,
+        `${name}: ${primary?.rolloutStateReason ?? "its deployment is in progress"}`,
+        `Wait for it ('--stage ${stage} status' shows it), or promote a version that completed: --version X.Y.Z`,
+      )
+    }
+    const revisions = await recentRevisions(target, current.definition.family ?? "", where.container)
+    const found = revisions.find(({ version }) => version === wanted)
+    if (found === undefined) {
+      throw new UserError(
+        `${wanted} never ran in ${stage}.`,
+        `${name} runs ${running.version}.`,
+        "Release it there first.",
+      )
+    }
+    const { arn, completed, rejected, rolledBack } = found
+    const refused = (why: string) =>
+      new UserError(
+        `${wanted} is not promoted: ${why}.`,
+        `${name} runs ${running.version}.`,
+        "Fix it in a new version, and release that.",
+      )
+    if (rejected) throw refused(`it was rejected in ${stage} by ${rejected}`)
+    if (rolledBack) throw refused(`it was rolled back in ${stage} at ${rolledBack}`)
+    if (past.failed.has(arn)) throw refused(`its deployment in ${stage} failed`)
+    if (!completed && !past.succeeded.has(arn)) throw refused(`it never completed in ${stage}`)
+    return proven(found, stage)
+  })
+}
+
+function proven({ image = "", version, commit }: Revision, stage: string): Proven {
+  const { digest } = parseImage(image)
+  if (digest !== undefined && version !== undefined) return { image, digest, version, commit }
+  throw new UserError(
+    `What runs in ${stage} is not a release of this pipeline: ${image || "it has no image"}.`,
+    digest === undefined ? "Its image is not pinned by digest." : "It has no version.",
+    `Release there first: dagger call release --stage ${stage}`,
+  )
+}
+
+/** The versions in the registry between two. */
+async function versionsBetween({ stage, aws }: Place, before: string | undefined, version: string) {
+  if (semver.valid(before) === null) return []
+  const { versions } = await history(aws, { repository: repositoryOf(stage.settings) })
+  return versions
+    .map(it => it.version)
+    .filter(it => isNewer(it, before as string) && isNewer(version, it))
+    .reverse()
+}
+
+function repositoryOf(settings: Settings): string {
+  return required(settings.repository, "ECR repository", "--repository")
+}
+
+/** The image as the stage gets it: it is in its registry already, is copied there, or stays where it is. */
+async function imageFor(
+  from: Place,
+  to: Place,
+  { image, digest, version, commit }: Proven,
+  print: PromoteOptions["print"],
+) {
+  if (to.stage.images === "pull") return image
+  const [source, repository] = [repositoryOf(from.stage.settings), repositoryOf(to.stage.settings)]
+  return explained({ ...to.aws, repository }, async () => {
+    const registry = await Registry.open(to.aws, repository)
+    if (parseImage(image).uri === registry.uri) return image
+    const copy = async (tag: string) => {
+      print(`copying ${digest} to ${registry.uri}`)
+      await copyImage(await accessTo(from.aws, source), await accessTo(to.aws, repository), digest, tag)
+    }
+    return (await registry.take(copy, { digest, version, commit })).reference
+  })
+}

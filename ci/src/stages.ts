@@ -1,0 +1,136 @@
+import { UserError } from "./lib/errors.js"
+import { table } from "./lib/table.js"
+import type { Settings } from "./settings.js"
+
+/** A stage of an app, such as staging or production: where its images run one after another. */
+export type Stage = {
+  name: string
+  /** The stage that an image has to complete in first. */
+  after?: string
+  /** How the stage gets an image from another registry: it copies it to its own, or ECS pulls it from there. */
+  images: "copy" | "pull"
+  settings: Settings
+}
+
+/**
+ * Checks how stages follow each other: what one comes after exists, none comes after itself, and no two are one service.
+ *
+ * @param at says where a stage is in the file
+ * @returns them, each after the one that it comes after
+ * @throws UserError for the first mistake
+ */
+export function ordered(stages: Stage[], at: (name: string) => string): Stage[] {
+  const done: Stage[] = []
+  const add = (stage: Stage, path: string[]): void => {
+    if (done.includes(stage)) return
+    if (path.includes(stage.name)) {
+      const circle = [...path.slice(path.indexOf(stage.name)), stage.name].join(", which comes after ")
+      throw mistake(at(stage.name), `the stages go in a circle: ${circle}`)
+    }
+    if (stage.after !== undefined) {
+      const before = stages.find(({ name }) => name === stage.after)
+      if (!before)
+        throw mistake(at(stage.name), `${stage.name} comes after "${stage.after}", which is no stage`)
+      add(before, [...path, stage.name])
+    }
+    done.push(stage)
+  }
+  for (const stage of stages) add(stage, [])
+  for (const [place, stage] of done.entries()) {
+    const same = done.slice(0, place).find(other => placeOf(other.settings) === placeOf(stage.settings))
+    if (same) {
+      throw mistake(
+        at(stage.name),
+        `${same.name} and ${stage.name} are the same service; give each its own service, cluster, region or account`,
+      )
+    }
+  }
+  return done
+}
+
+function mistake(at: string, what: string): UserError {
+  return new UserError(`${at}: ${what}.`, "", "Correct the stages in ecs-release.yaml.")
+}
+
+function placeOf({ account, roleArn, region, cluster, service }: Settings): string {
+  return JSON.stringify([account || roleArn, region, cluster, service])
+}
+
+/**
+ * The stage that is named.
+ *
+ * @throws UserError if there is none of that name
+ */
+export function stageNamed(stages: Stage[], name: string): Stage {
+  const found = stages.find(it => it.name === name)
+  if (found) return found
+  const known = stages.map(it => it.name).join(", ")
+  throw new UserError(
+    `There is no stage "${name.slice(0, 100)}" in ecs-release.yaml.`,
+    known === "" ? "It has no stages." : `It has: ${known}.`,
+    "Pass --stage with one of them.",
+  )
+}
+
+/**
+ * The stage that a release goes to if none is named: the one that comes after none.
+ *
+ * @throws UserError if there are several
+ */
+export function firstStage(stages: Stage[]): Stage | undefined {
+  const first = stages.filter(({ after }) => after === undefined)
+  if (first.length <= 1) return first[0]
+  throw new UserError(
+    `${first.map(({ name }) => name).join(" and ")} come after no other stage.`,
+    "",
+    "Say which one is meant: --stage, or say in ecs-release.yaml what each comes after.",
+  )
+}
+
+/**
+ * The stage before another.
+ *
+ * @throws UserError if it comes after none
+ */
+export function stageBefore(stages: Stage[], { name, after }: Stage): Stage {
+  if (after !== undefined) return stageNamed(stages, after)
+  throw new UserError(
+    `The stage ${name} comes after no other stage, so there is nothing to promote to it.`,
+    "",
+    `Release to it: dagger call release --stage ${name}, or say in ecs-release.yaml what it comes after.`,
+  )
+}
+
+/** What is known about a stage before anything is asked, for JSON. */
+export function stageFacts({ name, after, settings }: Stage) {
+  const { region, account, cluster, service, approval } = settings
+  const facts = { name, after, region, account, cluster, service, approval }
+  return Object.fromEntries(Object.entries(facts).filter(([, value]) => value))
+}
+
+/** The error for a call that changes what runs, and does not say where. */
+export function unclear(stages: Stage[]): UserError {
+  return new UserError(
+    "It is not clear which stage is meant.",
+    `ecs-release.yaml has: ${stages.map(({ name }) => name).join(", ")}.`,
+    "Pass --stage with one of them, before the function's name.",
+  )
+}
+
+/** How the stages follow each other, as a person reads it: a line each, indented under the one that it comes after. Pure. */
+export function picture(stages: Stage[]): string {
+  const depth = (stage: Stage): number => {
+    const before = stages.find(({ name }) => name === stage.after)
+    return before ? depth(before) + 1 : 0
+  }
+  const below = (name?: string): Stage[] =>
+    stages.filter(({ after }) => after === name).flatMap(stage => [stage, ...below(stage.name)])
+  return table(
+    below().map(stage => {
+      const { region, account, cluster, service, approval } = stage.settings
+      const place = [region, account && `account ${account}`].filter(Boolean).join(", ")
+      const arrow = stage.after === undefined ? "" : `${"   ".repeat(depth(stage) - 1)}└─ `
+      return [`${arrow}${stage.name}`, `${cluster}/${service}`, place, approval && `approval at ${approval}`]
+    }),
+  )
+}

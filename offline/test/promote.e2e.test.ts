@@ -1,0 +1,133 @@
+import { ECR } from "@aws-sdk/client-ecr"
+import { ECS } from "@aws-sdk/client-ecs"
+import { dag } from "@dagger.io/dagger"
+import { afterAll, beforeAll, expect, test } from "vitest"
+import { recordOf } from "../aws/emulator.js"
+import { ModuleWorld } from "./module.world.js"
+
+// From staging to production: another service with a registry of its own, which waits for an approval.
+
+const file = (account = "111122223333") => `
+region: eu-north-1
+cluster: hello
+container: app
+stages:
+  staging:
+    repository: hello
+    service: hello
+  production:
+    after: staging
+    account: "${account}"
+    repository: prod
+    service: prod
+    approval: POST_SCALE_UP
+`
+const world = new ModuleWorld()
+
+async function root() {
+  const { emulator } = await world.up()
+  const credentials = {
+    accessKeyId: recordOf(world.environment.ECS_RELEASE_STATE)?.rootKey ?? "",
+    secretAccessKey: "unused",
+  }
+  return { region: emulator.region, endpoint: `http://127.0.0.1:${emulator.port}`, credentials }
+}
+
+/** Calls the module as the account's root: the pipeline's role is for the sample service. */
+const run = <T>(call: Parameters<typeof world.run<T>>[0], settings = {}) =>
+  world.run<T>(
+    async module => {
+      const { credentials } = await root()
+      return call(
+        Object.assign(module, {
+          awsAccessKeyId: dag.setSecret("root", credentials.accessKeyId),
+          awsSecretAccessKey: dag.setSecret("unused", "unused"),
+          awsSessionToken: undefined,
+        }),
+      )
+    },
+    { repository: "", cluster: "", service: "", container: "", template: "", region: "", ...settings },
+  )
+const promote = (version = "") =>
+  run(module => module.promote("production", version, 900, "json")).then(JSON.parse)
+
+beforeAll(async () => {
+  await world.start()
+  await world.pushCommit("feat: begin", { "ecs-release.yaml": file() })
+  const [ecs, ecr] = [new ECS(await root()), new ECR(await root())]
+  const { services } = await ecs.describeServices({ cluster: "hello", services: ["hello"] })
+  const [service] = services ?? []
+  const { taskDefinition } = await ecs.describeTaskDefinition({ taskDefinition: service?.taskDefinition })
+  await ecr.createRepository({ repositoryName: "prod", imageTagMutability: "IMMUTABLE" })
+  await ecs.registerTaskDefinition({
+    ...{ family: "prod", networkMode: taskDefinition?.networkMode, cpu: "256", memory: "512" },
+    ...{ requiresCompatibilities: ["FARGATE"], executionRoleArn: taskDefinition?.executionRoleArn },
+    containerDefinitions: taskDefinition?.containerDefinitions,
+  })
+  await ecs.createService({
+    ...{
+      cluster: "hello",
+      serviceName: "prod",
+      taskDefinition: "prod",
+      desiredCount: 1,
+      launchType: "FARGATE",
+    },
+    networkConfiguration: service?.networkConfiguration,
+    deploymentConfiguration: { deploymentCircuitBreaker: { enable: true, rollback: true } },
+  })
+}, 300_000)
+afterAll(() => world.remove(), 60_000)
+
+test("a release goes to the first stage, and a promotion takes its digest to the next", {
+  timeout: 300_000,
+}, async () => {
+  expect(await run(module => module.plan(true))).toMatch(
+    /Stages\nstaging +hello\/hello +eu-north-1\n└─ production +hello\/prod +eu-north-1, account 111122223333 +approval at POST_SCALE_UP/,
+  )
+  await expect(promote()).rejects.toThrow(/is not a release of this pipeline/)
+  const released = JSON.parse(await run(module => module.release(900, "", "", "json")))
+  expect(released).toMatchObject({ outcome: "completed", services: [{ service: "hello/hello" }] })
+
+  const paused = await promote()
+  expect(paused).toMatchObject({
+    ...{ kind: "promote", outcome: "paused", from: "staging", to: "production", version: released.version },
+    image: { digest: released.image.digest },
+    services: [{ service: "hello/prod", pause: { stage: "POST_SCALE_UP" } }],
+  })
+  expect(paused.image.reference).toContain("/prod@")
+  await expect(run(module => module.approve())).rejects.toThrow(/It is not clear which stage is meant/)
+  const inProduction = { stage: "production" }
+  expect(await run(module => module.approve(), inProduction)).toMatch(/^approved: /)
+  expect((await promote()).outcome).toMatch(/completed|unchanged/)
+
+  const { services } = JSON.parse(await run(module => module.status("json")))
+  expect(services).toMatchObject([
+    { stage: "staging", version: released.version, digest: released.image.digest },
+    { stage: "production", version: released.version, digest: released.image.digest },
+  ])
+})
+
+test("it says what it skips and what changed, and refuses what was rolled back, or is older", {
+  timeout: 300_000,
+}, async () => {
+  for (const change of ["fix: one", "feat: two"]) {
+    await world.pushCommit(change)
+    await run(module => module.release())
+  }
+  const promoted = await promote()
+  expect(promoted).toMatchObject({ outcome: "paused", version: "0.2.0", before: "0.1.0", skipped: ["0.1.1"] })
+  expect(promoted.changelog).toMatch(/## 0\.2\.0 .*### Features\n\n- two .*### Fixes\n\n- one /s)
+  await run(module => module.reject("not today"), { stage: "production" })
+  await expect(promote()).rejects.toThrow(/^0\.2\.0 is not deployed: 0\.2\.0 was rejected by arn:aws/)
+
+  await run(module => module.rollback("0.1.1"), { stage: "staging" })
+  await expect(promote("0.2.0")).rejects.toThrow(/^0\.2\.0 is not promoted: it was rolled back in staging/)
+  await expect(promote("0.9.0")).rejects.toThrow(/^0\.9\.0 never ran in staging/)
+})
+
+test("credentials of another account change nothing", { timeout: 120_000 }, async () => {
+  await world.pushCommit("chore: another account", { "ecs-release.yaml": file("999999999999") })
+  await expect(promote()).rejects.toThrow(
+    /^The AWS credentials are of account 111122223333, and --account is 9{12}/,
+  )
+})
