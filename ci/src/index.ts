@@ -28,15 +28,18 @@ import { init } from "./init.js"
 import { UserError } from "./lib/errors.js"
 import { StepTimer } from "./lib/steps.js"
 import { printable } from "./lib/text.js"
+import { parseSince, readLogs } from "./logs.js"
 import { parseFormat, write, writeApps } from "./output.js"
 import { plan, planTable } from "./plan.js"
 import { promote } from "./promote.js"
 import { nothingToDo, outlook, pushRelease, release, rolledBackError, serviceEnd } from "./release.js"
 import { appsTable, releaseApps } from "./release-apps.js"
 import { resolveImage } from "./resolve-image.js"
+import { restart } from "./restart.js"
 import { wasRolledBack } from "./rollback.js"
 import { runTask } from "./run.js"
-import { deploySet, outcomeOf, rollbackSet } from "./service-set.js"
+import { scale } from "./scale.js"
+import { deploySet, onEach, outcomeOf, rollbackSet } from "./service-set.js"
 import { required, type Settings, targetsOf } from "./settings.js"
 import { firstStage, picture, stageBefore, stageFacts, stageNamed, unclear } from "./stages.js"
 import { status } from "./status.js"
@@ -659,6 +662,72 @@ export class EcsRelease {
     const named = await resolveImage(aws, settings, image, print)
     const options = { ...targetsOf(settings)[0], ...named, command, timeoutSeconds: timeout, print }
     return printable(`${(await runTask(aws, options)).text}\n`)
+  }
+
+  /**
+   * Restarts the service
+   *
+   * It replaces the tasks by new ones of the same task definition, so that they read secrets and parameters anew, and follows that to
+   * the end.
+   *
+   * Example: dagger call restart
+   *
+   * @param timeout Seconds to follow the deployment, from 1 to 86400; ECS goes on after them
+   * @returns how it ended, with the words that deploy has
+   */
+  @func({ cache: "never" })
+  async restart(timeout = 900): Promise<string> {
+    const settings = await this.one({ timeout, changes: true })
+    const aws = await openAws(settings)
+    const ends = await onEach(targetsOf(settings), print, (where, print) =>
+      restart(aws, where, { timeoutSeconds: timeout, print }),
+    )
+    return printable(`${ends.map(end => end.text).join("\n")}\n`)
+  }
+
+  /**
+   * Sets how many tasks the service runs
+   *
+   * It waits until so many run. If the service has Application Auto Scaling, that may change the number again.
+   *
+   * Example: dagger call scale --to 2
+   *
+   * @param to Number of tasks, from 0 to 5000
+   * @param timeout Seconds to wait for them, from 1 to 86400; ECS goes on after them
+   */
+  @func({ cache: "never" })
+  async scale(to: number, timeout = 900): Promise<string> {
+    const settings = await this.one({ timeout, to, changes: true })
+    const aws = await openAws(settings)
+    const ends = await onEach(targetsOf(settings), print, (where, print) =>
+      scale(aws, where, { to, timeoutSeconds: timeout, print }),
+    )
+    return printable(`${ends.join("\n")}\n`)
+  }
+
+  /**
+   * Prints what the service's containers write to CloudWatch Logs
+   *
+   * From all its tasks, the oldest line first: time, task, container, text.
+   *
+   * Example: dagger call logs
+   * Example: dagger call logs --since 2h
+   * Example: dagger call --progress plain logs --follow
+   *
+   * @param since So long ago, such as 10m, 2h or 1d, or a time, such as 2026-01-31T12:00:00Z
+   * @param follow Go on with what comes, as progress, until it is interrupted or the timeout is over
+   * @param timeout Seconds to follow, from 1 to 86400
+   */
+  @func({ cache: "never" })
+  async logs(since = "10m", follow = false, timeout = 3600): Promise<string> {
+    const settings = await this.one({ timeout })
+    const from = parseSince(since)
+    const aws = await openAws(settings)
+    const lines: string[] = []
+    await onEach(targetsOf(settings), follow ? print : line => lines.push(line), (where, print) =>
+      readLogs(aws, where, { since: from, followSeconds: follow ? timeout : 0, print }),
+    )
+    return printable(lines.map(line => `${line}\n`).join(""))
   }
 
   /**

@@ -132,6 +132,33 @@ export async function rollbackSet(
   return [done, ...(await Promise.all(others.map(it => rollback(aws, { ...it, to, print: prefixed(it) }))))]
 }
 
+/**
+ * Does something to several services at once, and waits for all of them.
+ *
+ * @returns one result per service, in the same order
+ * @throws UserError that says of each how it ended, if one failed
+ */
+export async function onEach<W extends { service: string }, T>(
+  all: W[],
+  print: (line: string) => void,
+  work: (where: W, print: (line: string) => void) => Promise<T>,
+): Promise<T[]> {
+  const [only, ...others] = all
+  if (only && others.length === 0) return [await work(only, print)]
+  const ends = await Promise.allSettled(
+    all.map(where => work(where, prefixed({ service: where.service, print }))),
+  )
+  const failed = ends.flatMap((end, at) =>
+    end.status === "rejected" ? [`${all[at]?.service}: ${(end.reason as Error).message}`] : [],
+  )
+  if (failed.length === 0) return ends.flatMap(end => (end.status === "fulfilled" ? [end.value] : []))
+  throw new UserError(
+    `${failed.length} of ${all.length} services failed.`,
+    failed.join("\n"),
+    "The others are done. 'status' shows all of them.",
+  )
+}
+
 /** Prints lines with the service's name before them. */
 function prefixed({ service, print = console.log }: Pick<DeployRun, "service" | "print">) {
   return (line: string) => print(`${service}: ${line}`)

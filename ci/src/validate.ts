@@ -6,14 +6,14 @@ import { namesIn, partsOf } from "./lib/list.js"
 import { camelCase, type Settings } from "./settings.js"
 
 /** What a single call takes besides the settings. */
-export type CallOptions = { timeout?: number; severity?: string }
+export type CallOptions = { timeout?: number; severity?: string; to?: number }
 
 /**
  * Checks everything that a person typed, before anything is done with it: a typo must not use up a version.
  *
  * @throws UserError for the first argument that can't be right, with what it takes
  */
-export function validate(settings: Settings, { timeout, severity = "" }: CallOptions = {}): void {
+export function validate(settings: Settings, { timeout, severity = "", to }: CallOptions = {}): void {
   const mistake = firstMistake(settings)
   if (mistake) {
     const { flag, value, takes } = mistake
@@ -27,6 +27,10 @@ export function validate(settings: Settings, { timeout, severity = "" }: CallOpt
   if (severity !== "") parseSeverity(severity)
   if (timeout !== undefined && !(Number.isInteger(timeout) && timeout >= 1 && timeout <= 86_400)) {
     throw new UserError(`--timeout does not take ${timeout}.`, "", "It takes whole seconds, from 1 to 86400.")
+  }
+  if (to !== undefined && !(Number.isInteger(to) && to >= 0 && to <= 5000)) {
+    // Service quotas, "Tasks per service"
+    throw new UserError(`--to does not take ${to}.`, "", "It takes a number of tasks, from 0 to 5000.")
   }
 }
 

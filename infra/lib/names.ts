@@ -34,6 +34,7 @@ export function namesOf(stack: Stack, config: Config) {
       taskRevisions: ecs(`task-definition/${name}-task:*`),
       taskRole: arn({ service: "iam", region: "", resource: `role/${name}-task` }),
       executionRole: arn({ service: "iam", region: "", resource: `role/${name}-execution` }),
+      logGroup: logGroup(`/ecs/${name}`),
       logStreams: `${logGroup(`/ecs/${name}`)}:log-stream:*`,
       buildLogStreams: `${logGroup(`/codebuild/${name}`)}:log-stream:*`,
       pullRequestLogStreams: `${logGroup(`/codebuild/${name}-pull-request`)}:log-stream:*`,

@@ -148,6 +148,14 @@ export function releasePermissions({ arns }: Names): Permission[] {
       neededBy: "call",
       because: "The last lines of a task that failed; each task has its own stream.",
     },
+    {
+      sid: "ServiceLogs",
+      actions: ["logs:FilterLogEvents"],
+      resources: [arns.logGroup, `${arns.logGroup}:*`],
+      neededBy: "call",
+      because:
+        "Reads what the service's tasks write, from this log group only, whose ARN is written with and without the end for its streams.",
+    },
   ]
 }
 

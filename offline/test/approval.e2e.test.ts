@@ -57,3 +57,30 @@ test("a rollback stops a deployment that waits", async () => {
   expect(await world.run(module => module.rollback())).toMatch(/^completed: stopped 0\.4\.0/)
   expect(await world.runningVersion()).toBe("0.2.0")
 })
+
+test("the service is restarted, scaled, and its log read", async () => {
+  const before = (await world.service()).service?.deployments?.[0]?.id
+  const settings = { approval: "" }
+  // The hook of the tests before this one is still the service's.
+  const waits = await world.run(module => module.restart(), settings)
+  expect(waits).toMatch(/^paused: 0\.2\.0 on hello\/hello/)
+  await expect(world.run(module => module.restart(), settings)).rejects.toThrow(
+    /^hello\/hello is not restarted: deployment ecs-svc\/\S+ is in progress/,
+  )
+  await world.run(module => module.approve(), settings)
+  expect(await world.run(module => module.deploy("0.2.0"))).toMatch(/^(completed|unchanged): /)
+  const { service, tags } = await world.service()
+  expect(service?.deployments?.[0]?.id).not.toBe(before)
+  expect(tags).not.toHaveProperty("ecs-release:rolled-back")
+
+  expect(await world.run(module => module.scale(2))).toMatch(
+    /^completed: hello\/hello runs 2 tasks, after \d+ s/,
+  )
+  expect((await world.service()).service).toMatchObject({ desiredCount: 2, runningCount: 2 })
+  expect(await world.run(module => module.scale(1))).toMatch(/^completed: hello\/hello runs 1 task, /)
+
+  expect(await world.run(module => module.logs("1h"))).toMatch(
+    /^\d{4}-\d\d-\d\dT[\d:.]+Z [0-9a-f]{8} app {2}\S.*$/m,
+  )
+  expect(await world.run(module => module.logs("2099-01-01"))).toBe("")
+})

@@ -30,8 +30,42 @@ export function logStream(
   return stream === undefined ? undefined : { group, stream, region: options["awslogs-region"] }
 }
 
+/** A log group of a task definition's containers, and which of its streams are theirs. */
+export type LogGroup = {
+  name: string
+  region?: string
+  /** What their streams' names begin with. */
+  prefix?: string
+  /** Matches a stream's name: the container, and the task's id. */
+  pattern: RegExp
+}
+
+/** The log groups that containers write to by `awslogs`, with the streams of those that have a prefix (see {@link logStream}). */
+export function logGroupsOf(containers: ContainerDefinition[]): LogGroup[] {
+  const found = new Map<string, LogGroup>()
+  for (const { name = "", logConfiguration } of containers) {
+    const { logDriver, options = {} } = logConfiguration ?? {}
+    const group = options["awslogs-group"]
+    const prefix = options["awslogs-stream-prefix"]
+    if (logDriver !== "awslogs" || group === undefined || !prefix) continue
+    const region = options["awslogs-region"]
+    const pattern = new RegExp(`^${escaped(prefix)}/(${escaped(name)})/([^/]+)$`)
+    const both = found.get(`${region} ${group}`)
+    found.set(`${region} ${group}`, {
+      ...{ name: group, region },
+      prefix: both && both.prefix !== `${prefix}/` ? undefined : `${prefix}/`,
+      pattern: both ? new RegExp(`${both.pattern.source}|${pattern.source}`) : pattern,
+    })
+  }
+  return [...found.values()]
+}
+
+function escaped(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")
+}
+
 /** CloudWatch Logs' client for the region that a log is in. */
-export function logsClient(aws: Aws, { region }: LogStream): Promise<CloudWatchLogs> {
+export function logsClient(aws: Aws, { region }: { region?: string }): Promise<CloudWatchLogs> {
   return logs(region === undefined ? aws : { ...aws, region })
 }
 

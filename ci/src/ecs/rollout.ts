@@ -81,7 +81,8 @@ export async function rollOut(
     await note(target, revision, { [completedTag]: now }, [rolledBackTag], print)
     return completed(target, deployed, ending)
   }
-  if (ending.word === "rolled back") {
+  // After a failed restart ECS is back on the same revision, and that one stays good.
+  if (ending.word === "rolled back" && ending.now !== revision) {
     await note(target, revision, { [rolledBackTag]: now }, [], print)
     deployed.rejected = await rejectionOf(target, revision)
   }

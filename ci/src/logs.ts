@@ -1,0 +1,102 @@
+import type { FilteredLogEvent } from "@aws-sdk/client-cloudwatch-logs"
+import { type Aws, pages } from "./aws/clients.js"
+import { explained, passing } from "./aws/errors.js"
+import { type LogGroup, logGroupsOf, logsClient } from "./ecs/logs.js"
+import { describeRevision } from "./ecs/revision.js"
+import { describeService, errorContext, open, revisionOf } from "./ecs/service.js"
+import { UserError } from "./lib/errors.js"
+import type { Where } from "./settings.js"
+
+/** What to read of a service's logs. */
+export type LogsOptions = {
+  /** The time of the earliest line. */
+  since: Date
+  /** How many seconds to go on reading what comes; 0 to end with what is there. */
+  followSeconds: number
+  /** Takes each line. */
+  print: (line: string) => void
+}
+
+/** How often to look for new lines, in seconds. */
+const interval = 2
+/** How far back a look goes: CloudWatch Logs may show a line after later ones. Milliseconds. */
+const overlap = 20_000
+
+/**
+ * When lines should begin: so long ago, or at a time.
+ *
+ * @param text a number with s, m, h or d, such as 10m; or a time in ISO 8601
+ * @throws UserError for anything else
+ */
+export function parseSince(text: string, now = new Date()): Date {
+  const [, amount, unit] = /^(\d{1,9})([smhd])$/.exec(text) ?? []
+  if (amount !== undefined) {
+    const seconds = { s: 1, m: 60, h: 3600, d: 86_400 }[unit as "s" | "m" | "h" | "d"]
+    return new Date(now.getTime() - Number(amount) * seconds * 1000)
+  }
+  const time = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN
+  if (!Number.isNaN(time)) return new Date(time)
+  throw new UserError(
+    `--since does not take ${JSON.stringify(text.slice(0, 100))}.`,
+    "",
+    "It takes so long ago, such as 10m, 2h or 1d, or a time, such as 2026-01-31T12:00:00Z.",
+  )
+}
+
+/**
+ * Prints what a service's containers wrote to CloudWatch Logs, from all its tasks, the oldest line first: time, task, container, text.
+ *
+ * @throws UserError if its task definition sends no log there
+ */
+export async function readLogs(aws: Aws, where: Where, options: LogsOptions): Promise<void> {
+  const target = await open(aws, where)
+  await explained(errorContext(target), async () => {
+    const { definition } = await describeRevision(target, revisionOf(await describeService(target)))
+    const groups = logGroupsOf(definition.containerDefinitions ?? [])
+    if (groups.length === 0) {
+      throw new UserError(
+        `${where.cluster}/${where.service} sends no log to CloudWatch Logs.`,
+        "None of its containers has the log driver awslogs.",
+        "Read the log where the task definition sends it.",
+      )
+    }
+    const known = new Set<string>()
+    const until = Date.now() + options.followSeconds * 1000
+    let from = options.since.getTime()
+    for (;;) {
+      const events = (await Promise.all(groups.map(group => read(aws, group, from)))).flat()
+      const fresh = events.filter(({ key }) => !known.has(key)).sort((a, b) => a.time - b.time)
+      for (const { key, line } of fresh) {
+        known.add(key)
+        options.print(line)
+      }
+      from = Math.max(from, ...events.map(({ time }) => time - overlap))
+      if (Date.now() >= until) return
+      await new Promise(resolve => setTimeout(resolve, Math.min(interval * 1000, until - Date.now())))
+    }
+  })
+}
+
+type Line = { key: string; time: number; line: string }
+
+/** A group's lines since a time. While AWS does not answer there are none: the next look asks for them again. */
+async function read(aws: Aws, group: LogGroup, from: number): Promise<Line[]> {
+  const client = await logsClient(aws, group)
+  const input = { logGroupName: group.name, startTime: from, logStreamNamePrefix: group.prefix }
+  const events: FilteredLogEvent[] = []
+  try {
+    for await (const page of pages(nextToken => client.filterLogEvents({ ...input, nextToken }))) {
+      events.push(...(page.events ?? []))
+    }
+  } catch (error) {
+    if ((error as Error).name === "ResourceNotFoundException") return []
+    if (!passing(error)) throw error
+  }
+  return events.flatMap(({ eventId, logStreamName = "", timestamp = 0, message = "" }) => {
+    const [container, task = ""] = (group.pattern.exec(logStreamName) ?? []).slice(1).filter(Boolean)
+    if (container === undefined) return []
+    const key = eventId ?? `${logStreamName} ${timestamp} ${message}`
+    const at = new Date(timestamp).toISOString()
+    return [{ key, time: timestamp, line: `${at} ${task.slice(0, 8)} ${container}  ${message.trimEnd()}` }]
+  })
+}

@@ -1,0 +1,44 @@
+import type { Aws } from "./aws/clients.js"
+import { explained } from "./aws/errors.js"
+import type { DeployResult } from "./ecs/result.js"
+import { describeRevision, readRevision } from "./ecs/revision.js"
+import { rollOut, type Watch } from "./ecs/rollout.js"
+import {
+  assertDeployable,
+  describeService,
+  errorContext,
+  isCompleted,
+  open,
+  primaryOf,
+  revisionOf,
+  shortName,
+} from "./ecs/service.js"
+import { UserError } from "./lib/errors.js"
+import type { Where } from "./settings.js"
+
+/**
+ * Replaces a service's tasks by new ones of the same task definition, so that they read secrets and parameters anew, and follows that
+ * (ECS UpdateService, forceNewDeployment).
+ *
+ * @throws UserError if a deployment is in progress; DeployError as `deploy`
+ */
+export async function restart(aws: Aws, where: Where, watch: Watch): Promise<DeployResult> {
+  const target = await open(aws, where)
+  return explained(errorContext(target), async () => {
+    const service = await describeService(target)
+    assertDeployable(service, target)
+    const primary = primaryOf(service)
+    if (primary && !isCompleted(service, primary) && primary.rolloutState !== "FAILED") {
+      throw new UserError(
+        `${where.cluster}/${where.service} is not restarted: deployment ${primary.id} is in progress.`,
+        primary.rolloutStateReason,
+        "Its tasks are new ones anyway. Wait for it ('status' shows it), or stop it with 'rollback'.",
+      )
+    }
+    const current = await describeRevision(target, revisionOf(service))
+    const { version = shortName(current.arn), commit } = readRevision(current, where.container)
+    const { arn: revision, definition } = current
+    const rollout = { revision, definition, version, commit, container: where.container, force: true }
+    return rollOut(target, service, rollout, watch)
+  })
+}

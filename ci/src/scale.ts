@@ -1,0 +1,87 @@
+import type { Aws } from "./aws/clients.js"
+import { explained, passing } from "./aws/errors.js"
+import { describeRevision } from "./ecs/revision.js"
+import {
+  assertDeployable,
+  describeService,
+  errorContext,
+  open,
+  revisionOf,
+  type Target,
+} from "./ecs/service.js"
+import { failures, report, stoppedTasks } from "./ecs/stopped-tasks.js"
+import { pause } from "./ecs/wait.js"
+import { UserError } from "./lib/errors.js"
+import type { Where } from "./settings.js"
+
+/** How to scale a service. */
+export type ScaleOptions = {
+  /** The number of tasks that it should run. */
+  to: number
+  timeoutSeconds: number
+  print: (line: string) => void
+}
+
+/**
+ * Sets how many tasks a service should run, and waits until so many run (ECS UpdateService, desiredCount). It makes no deployment.
+ *
+ * @returns the end in words
+ * @throws UserError if they do not run after `timeoutSeconds`, with the causes of tasks that stopped
+ */
+export async function scale(
+  aws: Aws,
+  where: Where,
+  { to, timeoutSeconds, print }: ScaleOptions,
+): Promise<string> {
+  const { cluster, service: name } = where
+  const target = await open(aws, where)
+  return explained(errorContext(target), async () => {
+    const start = Date.now()
+    const elapsed = () => (Date.now() - start) / 1000
+    const before = await describeService(target)
+    assertDeployable(before, target)
+    const from = before.desiredCount ?? 0
+    if (from !== to) await target.client.updateService({ cluster, service: name, desiredCount: to })
+    print(`${cluster}/${name}: from ${from} to ${to} tasks`)
+    let shown = ""
+    for (;;) {
+      const counts = await countsOf(target)
+      if (counts && counts.running === to && counts.pending === 0) {
+        return `${from === to ? "unchanged" : "completed"}: ${cluster}/${name} runs ${tasksText(to)}, after ${Math.round(elapsed())} s`
+      }
+      const text = counts
+        ? `${counts.running} of ${to} running, ${counts.pending} pending`
+        : "AWS did not answer"
+      if (text !== shown) print(`${cluster}/${name}: ${text}`)
+      shown = text
+      if (elapsed() >= timeoutSeconds) throw await tooLate(target, to, text, new Date(start))
+      await new Promise(resolve => setTimeout(resolve, pause(elapsed()) * 1000))
+    }
+  })
+}
+
+async function countsOf(target: Target): Promise<{ running: number; pending: number } | undefined> {
+  try {
+    const { runningCount: running = 0, pendingCount: pending = 0 } = await describeService(target)
+    return { running, pending }
+  } catch (error) {
+    if (!passing(error)) throw error
+    return undefined
+  }
+}
+
+async function tooLate(target: Target, to: number, text: string, since: Date): Promise<UserError> {
+  const service = await describeService(target)
+  const revision = await describeRevision(target, revisionOf(service))
+  const causes = failures(await stoppedTasks(target), revision.arn, since)
+  const details = await report(target, causes, revision.definition)
+  return new UserError(
+    `timed out: ${target.cluster}/${target.service} does not run ${tasksText(to)}: ${text}.`,
+    details.join("\n"),
+    `${causes[0]?.hint ?? "ECS goes on trying."} See 'status'; run it again to wait longer (--timeout).`,
+  )
+}
+
+function tasksText(count: number): string {
+  return `${count} ${count === 1 ? "task" : "tasks"}`
+}
