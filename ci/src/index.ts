@@ -44,6 +44,7 @@ import { required, type Settings, targetsOf } from "./settings.js"
 import { firstStage, picture, stageBefore, stageFacts, stageNamed, unclear } from "./stages.js"
 import { status } from "./status.js"
 import { type CallOptions, validate } from "./validate.js"
+import { verify, writeChecks } from "./verify.js"
 import { computeVersion, offBranch, openCheckout } from "./version/compute.js"
 
 const print = (line: string) => console.log(printable(line))
@@ -662,6 +663,36 @@ export class EcsRelease {
     const named = await resolveImage(aws, settings, image, print)
     const options = { ...targetsOf(settings)[0], ...named, command, timeoutSeconds: timeout, print }
     return printable(`${(await runTask(aws, options)).text}\n`)
+  }
+
+  /**
+   * Looks at everything that a deployment needs, before one is made
+   *
+   * Credentials, registry, service, containers, platform, target groups and ports, roles (whether they exist, ECS may assume them, and
+   * you may pass them), secrets and parameters, log groups, subnets and security groups, quota, rollback, hooks. It changes nothing
+   * and reads no secret's value.
+   *
+   * Each is ok, wrong (what, why, what to do), or cannot tell, with the right that is missing. It fails if something is wrong that a
+   * deployment would fail on. A release looks at the same before it claims a version.
+   *
+   * Example: dagger call verify
+   *
+   * @param format text or json
+   */
+  @func({ cache: "never" })
+  async verify(format = "text"): Promise<string> {
+    const written = parseFormat(format)
+    const found = await eachApp(await this.apps(), ({ settings }) => verify(settings))
+    const all = found.flatMap(([, checks]) => checks)
+    const output = writeApps(written, "verify", found, checks => ({ checks, text: writeChecks(checks) }))
+    if (written === "text" && all.some(({ result, blocks }) => result === "wrong" && blocks)) {
+      throw new UserError(
+        "A deployment would fail.",
+        output.trimEnd(),
+        "Correct what is wrong, then look again.",
+      )
+    }
+    return output
   }
 
   /**

@@ -1,4 +1,3 @@
-import type { TaskDefinition } from "@aws-sdk/client-ecs"
 import { accountOf } from "./aws/account.js"
 import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
@@ -12,10 +11,8 @@ import {
   primaryOf,
   revisionOf,
 } from "./ecs/service.js"
-import { chooseContainers, platformOf } from "./ecs/task-definition.js"
+import { assertPlatform, chooseContainers } from "./ecs/task-definition.js"
 import { urlOf } from "./ecs/url.js"
-import { UserError } from "./lib/errors.js"
-import { namesIn } from "./lib/list.js"
 import { type RolledBack, wasRolledBack } from "./rollback.js"
 import type { Settings, Where } from "./settings.js"
 
@@ -78,16 +75,4 @@ export async function preflight(
       rolledBack,
     }
   })
-}
-
-/** The image has to be built for the platform that the task definition asks for. */
-function assertPlatform(definition: TaskDefinition, platform: string): void {
-  const wanted = platformOf(definition)
-  const built = namesIn(platform)
-  if (wanted === undefined || built.some(it => it === wanted || it.startsWith(`${wanted}/`))) return
-  throw new UserError(
-    `The tasks of ${definition.family} run on ${wanted}, and the image is built for ${built.join(" and ")}.`,
-    "The task definition's runtimePlatform says so; AWS Fargate's default is linux/amd64.",
-    `Build for it: --platform ${wanted}, or for several: --platform linux/amd64,linux/arm64. Or change the task definition.`,
-  )
 }

@@ -19,6 +19,7 @@ import { type Preflight, preflight } from "./preflight.js"
 import { type RolledBack, wasRolledBack } from "./rollback.js"
 import { deploySet, outcomeOf } from "./service-set.js"
 import { required, type Settings, targetsOf, type Where } from "./settings.js"
+import { countOf, refuseWrong, verify } from "./verify.js"
 import { type ComputedVersion, computeVersion, offBranch, recomputeVersion } from "./version/compute.js"
 
 /** How to carry out a release. */
@@ -187,7 +188,15 @@ async function releaseHead(run: Run, found: ComputedVersion, context: Context): 
   const live = await steps.run("check", () => preflights(aws, settings, found.version))
   const nothing = deploysNothing(found, live)
   if (nothing) return nothingDeployed(found, nothing)
-  const pushed = await pushRelease(aws, settings, found, context, steps, options.print)
+  // It goes on beside test and build; what it finds is looked at once they are over.
+  const verified = verify(settings)
+  verified.catch(() => {})
+  const beforeClaim = async () => {
+    const checks = await steps.run("verify", () => verified)
+    options.print(`verified: ${countOf(checks)}`)
+    refuseWrong(checks)
+  }
+  const pushed = await pushRelease(aws, settings, found, context, steps, options.print, beforeClaim)
   if ("overtaken" in pushed) {
     const { decision } = pushed.overtaken
     if (decision.supersededBy !== null) {
@@ -354,6 +363,7 @@ export function neverPushed(
  * Makes sure that the commit's image is in the registry: tests and builds it, claims its version, pushes it, unless all that
  * is done already.
  *
+ * @param beforeClaim is called when test and build have ended well; it throws to stop the release
  * @returns the image, and the commit's version as it was claimed; or what is left to do if another run was quicker
  */
 export async function pushRelease(
@@ -363,6 +373,7 @@ export async function pushRelease(
   context: Context,
   steps: StepTimer,
   print: (line: string) => void,
+  beforeClaim?: () => Promise<void>,
 ): Promise<{ image: Image; found: ComputedVersion } | { overtaken: ComputedVersion }> {
   const repository = required(settings.repository, "ECR repository", "--repository")
   return explained({ ...aws, repository }, async () => {
@@ -388,6 +399,7 @@ export async function pushRelease(
         await Promise.all(images.map(image => image.sync()))
       }),
     ])
+    await beforeClaim?.()
     const claimed = await steps.run("claim", () => claimVersion(settings, found, remote.url, print))
     if (nothingToDo(claimed)) return { overtaken: claimed }
     const build = () => buildImages(context, settings, claimed, claimed.version)

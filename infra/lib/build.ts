@@ -18,10 +18,10 @@ export class Build extends Construct {
   constructor(
     scope: Construct,
     id: string,
-    props: { config: Config; names: Names; releasePolicy: ManagedPolicy },
+    props: { config: Config; names: Names; policies: ManagedPolicy[] },
   ) {
     super(scope, id)
-    const { config, names, releasePolicy } = props
+    const { config, names, policies } = props
     const { source, build } = config
     const branch = `^refs/heads/${source.branch.replaceAll(/[.+?*^$()[\]{}|\\]/g, "\\$&")}$`
     const { arns } = names
@@ -35,7 +35,7 @@ export class Build extends Construct {
         ...buildPermissions(names, arns.buildLogStreams, arns.reportGroups),
         gitTokenPermission(names),
       ],
-      managedPolicies: [releasePolicy],
+      managedPolicies: policies,
       triggers: {
         webhook: true,
         filterGroups: [

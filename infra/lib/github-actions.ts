@@ -14,7 +14,7 @@ const audience = "sts.amazonaws.com"
 export class GithubActions extends Construct {
   readonly role: Role
 
-  constructor(scope: Construct, id: string, { name, source }: Config, release: ManagedPolicy) {
+  constructor(scope: Construct, id: string, { name, source }: Config, policies: ManagedPolicy[]) {
     super(scope, id)
     const providerArn =
       source.githubActions?.providerArn ??
@@ -27,7 +27,7 @@ export class GithubActions extends Construct {
       roleName: `${name}-github-actions`,
       description: `Releases ${source.branch} of ${source.repository} from GitHub Actions`,
       assumedBy,
-      managedPolicies: [release],
+      managedPolicies: policies,
       maxSessionDuration: Duration.hours(1),
     })
   }

@@ -33,6 +33,8 @@ export function namesOf(stack: Stack, config: Config) {
       /** Of the family that the pipeline gives a one-off task. */
       taskRevisions: ecs(`task-definition/${name}-task:*`),
       taskRole: arn({ service: "iam", region: "", resource: `role/${name}-task` }),
+      /** The roles that release: the build's, and one for a laptop that is named like it. */
+      pipelineRoles: arn({ service: "iam", region: "", resource: `role/${name}-*` }),
       executionRole: arn({ service: "iam", region: "", resource: `role/${name}-execution` }),
       logGroup: logGroup(`/ecs/${name}`),
       logStreams: `${logGroup(`/ecs/${name}`)}:log-stream:*`,

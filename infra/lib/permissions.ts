@@ -201,6 +201,44 @@ export function approvalPermissions({ arns }: Names): Permission[] {
   ]
 }
 
+/**
+ * What `verify` reads before a release: whether the things exist that a deployment needs. It reads no secret's value. Without one of
+ * these it says that it cannot tell.
+ */
+export function verifyPermissions({ arns }: Names): Permission[] {
+  return [
+    {
+      sid: "Roles",
+      actions: ["iam:GetRole", "iam:SimulatePrincipalPolicy"],
+      resources: [arns.taskRole, arns.executionRole, arns.pipelineRoles],
+      neededBy: "call",
+      because:
+        "Whether ECS may assume a task's roles, and whether the role of the build, whose name CloudFormation ends, may pass them.",
+    },
+    {
+      sid: "Existence",
+      actions: [
+        "ec2:DescribeSecurityGroups",
+        "ec2:DescribeSubnets",
+        "elasticloadbalancing:DescribeTargetGroups",
+        "ssm:DescribeParameters",
+        "servicequotas:GetServiceQuota",
+      ],
+      resources: ["*"],
+      neededBy: "call",
+      because: "Whether what the service names exists, and the quota; AWS takes no resource here.",
+    },
+    {
+      sid: "ByTheApplication",
+      actions: ["logs:DescribeLogGroups", "secretsmanager:DescribeSecret", "lambda:GetFunctionConfiguration"],
+      resources: ["*"],
+      neededBy: "call",
+      because:
+        "Whether the log groups, secrets and hooks' functions exist that a task definition or the service names, which the stack does not know; values are not read.",
+    },
+  ]
+}
+
 /** What ECS does before a container starts. */
 export function executionPermissions({ arns }: Names): Permission[] {
   return [

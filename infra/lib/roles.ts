@@ -13,6 +13,7 @@ import {
   executionPermissions,
   type Permission,
   releasePermissions,
+  verifyPermissions,
 } from "./permissions.js"
 import { trust } from "./trust.js"
 
@@ -25,6 +26,8 @@ export class Roles extends Construct {
   readonly release: ManagedPolicy
   /** For those who may approve a deployment that waits. */
   readonly approval: ManagedPolicy
+  /** For the build, and for those who release from a laptop: what is looked at before a release. */
+  readonly verify: ManagedPolicy
 
   constructor(scope: Construct, id: string, name: string, names: Names) {
     super(scope, id)
@@ -44,6 +47,11 @@ export class Roles extends Construct {
       managedPolicyName: `${name}-approval`,
       description: "Approve or reject a deployment that waits for it",
       permissions: approvalPermissions(names),
+    })
+    this.verify = policyOf(this, "Verify", {
+      managedPolicyName: `${name}-verify`,
+      description: "Verify: see whether what a deployment needs is there",
+      permissions: verifyPermissions(names),
     })
   }
 }

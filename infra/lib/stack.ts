@@ -20,6 +20,8 @@ export class ReleaseStack extends Stack {
       description: "The pipeline from a commit to a running ECS service, and the service",
       // No assets, so no bootstrap: the template goes to CloudFormation as it is, with the caller's own rights.
       synthesizer: new LegacyStackSynthesizer(),
+      // CloudFormation takes 51,200 bytes that way, and indentation would be a good part of them.
+      suppressTemplateIndentation: true,
     })
     const names = namesOf(this, config)
     const { repository } = new Registry(this, "Registry", names.repository, config.registry)
@@ -29,9 +31,10 @@ export class ReleaseStack extends Stack {
     const alarms = new Alarms(this, "Alarms", config, balancer)
     const tasks = new Tasks(this, "Tasks", { config, names, roles, repositoryUri: repository.repositoryUri })
     const service = new Service(this, "Service", { config, names, network, balancer, alarms, tasks })
-    new Build(this, "Build", { config, names, releasePolicy: roles.release })
+    const forReleases = [roles.release, roles.verify]
+    new Build(this, "Build", { config, names, policies: forReleases })
     if (config.source.githubActions) {
-      const { role } = new GithubActions(this, "GithubActions", config, roles.release)
+      const { role } = new GithubActions(this, "GithubActions", config, forReleases)
       new CfnOutput(this, "GithubActionsRole", { value: role.roleArn })
     }
 
@@ -47,6 +50,7 @@ export class ReleaseStack extends Stack {
       BuildProject: names.project,
       ReleasePolicy: roles.release.managedPolicyArn,
       ApprovalPolicy: roles.approval.managedPolicyArn,
+      VerifyPolicy: roles.verify.managedPolicyArn,
     }
     for (const [id, value] of Object.entries(outputs)) new CfnOutput(this, id, { value })
   }

@@ -1,8 +1,15 @@
 import { readdirSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import * as logs from "@aws-sdk/client-cloudwatch-logs"
+import * as ec2 from "@aws-sdk/client-ec2"
 import * as ecr from "@aws-sdk/client-ecr"
 import * as ecs from "@aws-sdk/client-ecs"
+import * as elasticloadbalancing from "@aws-sdk/client-elastic-load-balancing-v2"
+import * as iam from "@aws-sdk/client-iam"
+import * as lambda from "@aws-sdk/client-lambda"
+import * as secretsmanager from "@aws-sdk/client-secrets-manager"
+import * as servicequotas from "@aws-sdk/client-service-quotas"
+import * as ssm from "@aws-sdk/client-ssm"
 import * as sts from "@aws-sdk/client-sts"
 import { App, Stack } from "aws-cdk-lib"
 import { describe, expect, it } from "vitest"
@@ -12,6 +19,7 @@ import {
   buildPermissions,
   executionPermissions,
   releasePermissions,
+  verifyPermissions,
 } from "../lib/permissions.js"
 import { complete } from "./variants.js"
 
@@ -19,7 +27,9 @@ const source = join(import.meta.dirname, "../../ci/src")
 const names = namesOf(new Stack(new App({ analyticsReporting: false }), "names"), complete)
 
 /** The services that the module calls, by the name that IAM has for them. */
-const services: Record<string, object> = { ecs, ecr, logs, sts }
+const services: Record<string, object> = {
+  ...{ ecs, ecr, logs, sts, iam, secretsmanager, ssm, ec2, elasticloadbalancing, lambda, servicequotas },
+}
 
 /**
  * AWS answers the one to everyone (STS, "GetCallerIdentity": "No permissions are required"); the other is what a caller needs who
@@ -36,7 +46,7 @@ function actionsIn(text: string, folder = ""): string[] {
   return called.flatMap(([, method = "", command = method]) => {
     const call = command.charAt(0).toUpperCase() + command.slice(1)
     const having = Object.keys(services).filter(it => `${call}Command` in (services[it] ?? {}))
-    const service = having.length < 2 ? having[0] : having.includes(folder) ? folder : "ecs"
+    const service = [folder, "ecs"].find(it => having.includes(it)) ?? having[0]
     return service === undefined ? [] : [`${service}:${call}`]
   })
 }
@@ -49,7 +59,7 @@ function called(): string[] {
 
 describe("the calls in ci/src and the policies", () => {
   it("are the same, both ways", () => {
-    const all = [...releasePermissions(names), ...approvalPermissions(names)]
+    const all = [...releasePermissions(names), ...approvalPermissions(names), ...verifyPermissions(names)]
     const allowed = all.filter(it => it.neededBy === "call")
     const granted = [...new Set(allowed.flatMap(it => it.actions))].sort()
     expect(granted).toEqual(called().filter(action => !free.includes(action)))
@@ -96,6 +106,7 @@ describe("every statement", () => {
   const statements = [
     ...releasePermissions(names),
     ...approvalPermissions(names),
+    ...verifyPermissions(names),
     ...executionPermissions(names),
     ...buildPermissions(names, buildLogStreams, reportGroups),
   ]
@@ -115,10 +126,21 @@ describe("every statement", () => {
       "ecs:DescribeTaskDefinition",
       "ecs:ListTaskDefinitions",
       "ecs:ListTasks",
+      "ec2:DescribeSecurityGroups",
+      "ec2:DescribeSubnets",
+      "elasticloadbalancing:DescribeTargetGroups",
+      "servicequotas:GetServiceQuota",
+      "ssm:DescribeParameters",
       "inspector2:ListCoverage",
       "inspector2:ListFindings",
     ]
     const open = statements.filter(it => it.resources.includes("*")).flatMap(it => it.actions)
-    expect([...new Set(open)].sort()).toEqual(resourceless)
+    // What an application needs besides the stack is its own: its names are not known here.
+    const unknown = [
+      "lambda:GetFunctionConfiguration",
+      "logs:DescribeLogGroups",
+      "secretsmanager:DescribeSecret",
+    ]
+    expect([...new Set(open)].sort()).toEqual([...resourceless, ...unknown].sort())
   })
 })

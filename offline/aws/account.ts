@@ -46,7 +46,11 @@ export async function makeAccount(docker: DockerTarget, root: Root, log: Log): P
   await createStack(client, "hello", await worldTemplate(placeholder))
   const outputs = (await describeStack(client, "hello"))?.Outputs
   const output = (key: string) => outputs?.find(({ OutputKey }) => OutputKey === key)?.OutputValue ?? ""
-  await createStack(client, "pipeline", pipelineTemplate([output("ReleasePolicy"), output("ApprovalPolicy")]))
+  await createStack(
+    client,
+    "pipeline",
+    pipelineTemplate(["Release", "Approval", "Verify"].map(it => output(`${it}Policy`))),
+  )
 }
 
 /** Opens a session as the pipeline's role, for as long as one can last. */
@@ -112,7 +116,7 @@ async function worldTemplate(placeholder: string): Promise<object> {
 }
 
 /**
- * CloudFormation template of the role that the pipeline acts as here. It has the stack's policies for releases and for approvals and
+ * CloudFormation template of the role that the pipeline acts as here. It has the stack's policies and
  * nothing else, so that a permission missing there is missing here too.
  *
  * @param policies their ARNs, outputs of the stack

@@ -21,7 +21,7 @@ from hypercorn.config import Config  # noqa: E402
 from ministack import app as ministack  # noqa: E402
 from ministack.core import persistence  # noqa: E402
 
-from patches import access, ecr, ecs, identity, load_balancer, service_deployments  # noqa: E402
+from patches import access, ecr, ecs, identity, load_balancer, quotas, service_deployments  # noqa: E402
 
 SAVE_SECONDS = 1.0
 SETTLE_SECONDS = 60.0
@@ -35,6 +35,8 @@ async def gateway(scope, receive, send):
     global _last_change
     if scope["type"] != "lifespan" and (refused := access.refusal(scope)):
         return await access.refuse(*refused, scope, send)
+    if quotas.is_asked(scope):
+        return await quotas.answer(receive, send)
     if scope["type"] == "http":
         if str((scope.get("server") or ("", ""))[1]) == os.environ["FRONT_PORT"]:
             scope = load_balancer.addressed(scope)

@@ -127,6 +127,11 @@ export async function* pages<P extends { nextToken?: string }>(
 
 // The SDK is loaded here and nowhere else, by the first call that needs it: `version` starts without any of it.
 
+/** A client of any service, bounded as all others are. */
+export function clientOf<C extends object>(client: new (config: object) => C, aws: Aws): C {
+  return ending(new client(config(aws)) as C & Client, aws)
+}
+
 /** Amazon ECR's client. */
 export async function ecr(aws: Aws): Promise<ECR> {
   const { ECR } = await import("@aws-sdk/client-ecr")

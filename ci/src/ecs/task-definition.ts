@@ -126,6 +126,23 @@ export function platformOf({ runtimePlatform, requiresCompatibilities }: TaskDef
   return `${system}/${cpuArchitecture === "ARM64" ? "arm64" : "amd64"}`
 }
 
+/**
+ * Checks that an image is built for the platform that the task definition asks for.
+ *
+ * @param platform what it is built for; several with commas
+ * @throws UserError if it is not
+ */
+export function assertPlatform(definition: TaskDefinition, platform: string): void {
+  const wanted = platformOf(definition)
+  const built = namesIn(platform)
+  if (wanted === undefined || built.some(it => it === wanted || it.startsWith(`${wanted}/`))) return
+  throw new UserError(
+    `The tasks of ${definition.family} run on ${wanted}, and the image is built for ${built.join(" and ")}.`,
+    "The task definition's runtimePlatform says so; AWS Fargate's default is linux/amd64.",
+    `Build for it: --platform ${wanted}, or for several: --platform linux/amd64,linux/arm64. Or change the task definition.`,
+  )
+}
+
 /** The version that a container is given, or undefined. */
 export function variable(container: ContainerDefinition): string | undefined {
   return container.environment?.find(({ name }) => name === versionVariable)?.value

@@ -3,10 +3,13 @@
 import contextvars
 import json
 import os
+import urllib.parse
 
 from ministack.core import iam_actions, iam_evaluator
+from ministack.services import iam
 
 _cluster = contextvars.ContextVar("cluster", default=None)
+_simulated = contextvars.ContextVar("simulated", default={})
 
 
 def apply():
@@ -21,6 +24,26 @@ def apply():
         return enforce(*args, service_context={**(service_context or {}), **key}, **named)
 
     iam_evaluator.enforce = with_cluster
+    evaluate = iam_evaluator.evaluate
+
+    def with_entries(context, *rest):
+        context.service_context = {**context.service_context, **_simulated.get()}
+        return evaluate(context, *rest)
+
+    iam_evaluator.evaluate = with_entries
+    simulate = iam._IAM_HANDLERS["SimulatePrincipalPolicy"]
+    iam._IAM_HANDLERS["SimulatePrincipalPolicy"] = lambda data: simulate_with(simulate, data)
+
+
+def simulate_with(original, data):
+    """SimulatePrincipalPolicy: the emulator does not look at ContextEntries, which the conditions of policies are about."""
+    names = (f"ContextEntries.member.{number}" for number in range(1, 10))
+    entries = {iam._p(data, f"{name}.ContextKeyName"): iam._p(data, f"{name}.ContextKeyValues.member.1") for name in names}
+    token = _simulated.set({key.lower(): value for key, value in entries.items() if key})
+    try:
+        return original(data)
+    finally:
+        _simulated.reset(token)
 
 
 def resource(service, _method, _path, headers, body, _query, region, account):
@@ -29,6 +52,8 @@ def resource(service, _method, _path, headers, body, _query, region, account):
     https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
     """
     _cluster.set(None)
+    if service == "iam":
+        return urllib.parse.parse_qs((body or b"").decode()).get("PolicySourceArn", [None])[0]
     if service not in ("ecs", "ecr", "logs"):
         return None
     action = headers.get("x-amz-target", "").rsplit(".", 1)[-1]
