@@ -1,7 +1,7 @@
 import { identityOf } from "./aws/account.js"
 import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
-import { findPause, type Pause } from "./ecs/pause.js"
+import { findPause, type Pause, resume } from "./ecs/pause.js"
 import { describeRevision, note, type Revision, readRevision } from "./ecs/revision.js"
 import { describeService, errorContext, open, revisionOf, shortName, type Target } from "./ecs/service.js"
 import { listServiceDeployments } from "./ecs/service-deployment.js"
@@ -51,7 +51,7 @@ export async function answer(
     waiting.map(({ target, name, revision, pause }) =>
       explained(errorContext(target), async () => {
         const what = revision.version ?? shortName(revision.arn)
-        const { hookId, serviceDeployment: serviceDeploymentArn, stage } = pause
+        const { stage } = pause
         if (action === "CONTINUE") {
           await note(
             target,
@@ -60,13 +60,13 @@ export async function answer(
             [rejectedByTag, rejectedWhyTag],
             print,
           )
-          await target.client.continueServiceDeployment({ serviceDeploymentArn, hookId, action })
+          await resume(target, pause, action)
           return `approved: ${what} goes on after ${stage} on ${name}, by ${arn}`
         }
         const reason = tagValue(why)
         const tags = { [rejectedByTag]: tagValue(arn), ...(reason && { [rejectedWhyTag]: reason }) }
         await note(target, revision.arn, tags, [approvedByTag], print)
-        await target.client.continueServiceDeployment({ serviceDeploymentArn, hookId, action })
+        await resume(target, pause, action)
         return `rejected: ECS rolls ${what} back on ${name}, by ${arn}${why && `: ${why}`}`
       }),
     ),

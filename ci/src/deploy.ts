@@ -25,6 +25,7 @@ import {
   sameDefinition,
   versionTag,
 } from "./ecs/task-definition.js"
+import type { Checkpoint } from "./ecs/wait.js"
 
 /** A release and where it goes. */
 export type DeployOptions = Release & {
@@ -34,6 +35,8 @@ export type DeployOptions = Release & {
   template?: string
   /** Lifecycle stage at which a person has to approve. */
   approval?: string
+  /** A check at a stage. */
+  checkpoint?: Checkpoint
 }
 
 /** How to carry out a deployment. */
@@ -117,7 +120,12 @@ export async function deploy(aws: Aws, options: DeployRun): Promise<DeployResult
     }
     for (const line of text.split("\n")) print(line)
     const { keepNewer, beforeUpdate, approval } = options
-    const release = { version, commit, container: change.container, keepNewer, beforeUpdate, approval }
+    const checkpoint = options.checkpoint && {
+      ...options.checkpoint,
+      alsoAsk: approval === options.checkpoint.stage,
+    }
+    const guards = { keepNewer, beforeUpdate, approval, checkpoint }
+    const release = { version, commit, container: change.container, ...guards }
     const watch = { timeoutSeconds, waitForApproval: options.waitForApproval, print }
     if (action.kind === "deploy") {
       await noteCompleted(target, service, current, print)

@@ -443,6 +443,8 @@ export class EcsRelease {
    * @param waitForApproval Keep following while ECS waits for an approval; that time does not count. Otherwise the release ends with
    *   the word paused, and running it again after the approval follows the deployment to its end
    * @param stage Stage of ecs-release.yaml to release to (the first one if left out)
+   * @param smoke Command to run in the image's sh once the new version is deployed, or gets test traffic; $SMOKE_URL is where it
+   *   answers (the service's url, or its tag ecs-release:test-url). If it fails, the deployment is rolled back
    * @returns a readable summary, even if there is nothing to release
    */
   @func({ cache: "never" })
@@ -453,10 +455,11 @@ export class EcsRelease {
     format = "text",
     waitForApproval = false,
     stage = "",
+    smoke = "",
   ): Promise<string> {
     const written = parseFormat(format)
     const apps = await this.apps({ timeout, severity }, stage || this.stage)
-    const options = { timeoutSeconds: timeout, severity, migrate, waitForApproval, print }
+    const options = { timeoutSeconds: timeout, severity, migrate, smoke, waitForApproval, print }
     const [only] = apps
     if (only && apps.length === 1) {
       const { deployed, ...end } = await release(only.settings, options)
@@ -515,6 +518,8 @@ export class EcsRelease {
    * @param timeout Seconds to follow the deployment, from 1 to 86400; ECS goes on after them
    * @param format text or json
    * @param waitForApproval Keep following while ECS waits for an approval; that time does not count
+   * @param smoke Command to run in the image's sh once the version is deployed, or gets test traffic; $SMOKE_URL is where it
+   *   answers (the service's url, or its tag ecs-release:test-url). If it fails, the deployment is rolled back
    * @returns how it ended
    */
   @func({ cache: "never" })
@@ -524,13 +529,14 @@ export class EcsRelease {
     timeout = 900,
     format = "text",
     waitForApproval = false,
+    smoke = "",
   ): Promise<string> {
     const written = parseFormat(format)
     const [app, ...others] = await this.apps({ timeout }, to)
     if (!app || others.length > 0) throw severalApps([app, ...others])
     const stage = stageNamed(app.stages, to)
     const before = stageBefore(app.stages, stage)
-    const options = { version: version || undefined, timeoutSeconds: timeout, waitForApproval, print }
+    const options = { version: version || undefined, timeoutSeconds: timeout, waitForApproval, smoke, print }
     const from = { stage: before, aws: await openAws(before.settings) }
     const { ends, image, digest, ...promoted } = await promote(
       from,

@@ -14,13 +14,14 @@ import {
   recentRevisions,
 } from "./ecs/revision.js"
 import { describeService, errorContext, isCompleted, open, primaryOf, revisionOf } from "./ecs/service.js"
+import { urlOf } from "./ecs/url.js"
 import { history } from "./history.js"
 import { UserError } from "./lib/errors.js"
 import { isNewer } from "./lib/semver.js"
 import { rolledBackError } from "./release.js"
 import { readPast, wasRolledBack } from "./rollback.js"
-import { deploySet } from "./service-set.js"
 import { required, type Settings, targetsOf, type Where } from "./settings.js"
+import { deployChecked } from "./smoke.js"
 import type { Stage } from "./stages.js"
 
 /** A stage, and how to call AWS there. */
@@ -30,6 +31,8 @@ export type Place = { stage: Stage; aws: Aws }
 export type PromoteOptions = {
   /** The version to promote; what runs in the stage before if left out. */
   version?: string
+  /** A shell command that checks the new version once it is deployed; "" for none. */
+  smoke: string
   timeoutSeconds: number
   waitForApproval?: boolean
   print: (line: string) => void
@@ -84,7 +87,9 @@ export async function promote(from: Place, to: Place, options: PromoteOptions): 
   const image = await imageFor(from, to, proven, print)
   const follow = { timeoutSeconds, waitForApproval, print }
   const runs = targets.map(where => ({ ...where, image, version, commit, keepNewer: true, ...follow }))
-  const ends = await deploySet(to.aws, runs, to.stage.settings)
+  const { repository, tagPrefix } = to.stage.settings
+  const url = await urlOf(to.aws, to.stage.settings.url, targets[0])
+  const ends = await deployChecked(to.aws, runs, { command: options.smoke, url, repository, tagPrefix })
   return { ...proven, image, before, skipped, changelog, ends }
 }
 

@@ -17,8 +17,9 @@ import { StepTimer } from "./lib/steps.js"
 import { migrateOnce } from "./migrate.js"
 import { type Preflight, preflight } from "./preflight.js"
 import { type RolledBack, wasRolledBack } from "./rollback.js"
-import { deploySet, outcomeOf } from "./service-set.js"
+import { outcomeOf } from "./service-set.js"
 import { required, type Settings, targetsOf, type Where } from "./settings.js"
+import { deployChecked } from "./smoke.js"
 import { countOf, refuseWrong, verify } from "./verify.js"
 import { type ComputedVersion, computeVersion, offBranch, recomputeVersion } from "./version/compute.js"
 
@@ -29,6 +30,8 @@ export type ReleaseOptions = {
   waitForApproval?: boolean
   /** The lowest severity of a scan's finding that stops the release; "" asks for no scan. */
   severity: string
+  /** A shell command that checks the new version once it is deployed; "" for none. */
+  smoke: string
   /** A shell command to run once from the new image before it is deployed; "" for none. */
   migrate: string
   print: (line: string) => void
@@ -247,7 +250,7 @@ async function bring(
   { image, version, commit }: Pushed,
 ): Promise<Released> {
   const { repository } = settings
-  const { severity, migrate, timeoutSeconds, waitForApproval, print } = options
+  const { severity, migrate, smoke: command, timeoutSeconds, waitForApproval, print } = options
   // Asked again after everything that takes time: was a newer version released, or this one rolled back?
   const stillWanted = async () => {
     const now = await recomputeVersion(found, settings, false)
@@ -286,7 +289,9 @@ async function bring(
   }
   const [first] = deployments
   if (first && !isThere && migrate !== "") await steps.run("migrate", () => migrateOnce(aws, first, migrate))
-  const ends = await steps.run("deploy", () => deploySet(aws, deployments, settings))
+  const { tagPrefix } = settings
+  const smoke = { command, url: lives[0]?.url, repository, tagPrefix }
+  const ends = await steps.run("deploy", () => deployChecked(aws, deployments, smoke))
   // Nothing that can fail comes after the deployment: it has happened.
   const { account } = lives[0] as Preflight
   const urls = [...new Set(lives.flatMap(({ url }) => url ?? []))]

@@ -234,3 +234,42 @@ describe("the setting --approval", () => {
     expect(update()).not.toHaveProperty("deploymentConfiguration")
   })
 })
+
+describe("a check at a stage", () => {
+  const stage = "POST_SCALE_UP"
+  const answers = () =>
+    ecs.commandCalls(ContinueServiceDeploymentCommand).map(call => call.args[0].input.action)
+  const follow = (isGood: boolean, then: Partial<ServiceDeployment>, options = {}) => {
+    const checks: string[] = []
+    const check = async () => {
+      checks.push("checked")
+      return isGood
+    }
+    const end = isGood
+      ? service([bringing({ ...ready, rolloutState: "COMPLETED" })], hooked)
+      : service([old], hooked)
+    play({ ...scene(), updated: [...(scene().updated ?? []), [60, end]] })
+    recorded([0, {}], [10, waits], [60, then])
+    return { checks, end: run({ checkpoint: { stage, check }, ...options }) }
+  }
+
+  it("lets the deployment go on if it passes, without a person", async () => {
+    const { checks, end } = follow(true, { status: "SUCCESSFUL" })
+    expect((await settle(end)).word).toBe("completed")
+    expect(checks).toHaveLength(1)
+    expect(new Set(answers())).toEqual(new Set(["CONTINUE"]))
+  })
+
+  it("has ECS roll it back if it fails", async () => {
+    const { end } = follow(false, { status: "ROLLBACK_SUCCESSFUL", rollback: { reason: "hook" } })
+    expect((await rejection(end)).message).toMatch(/^rolled back: /)
+    expect(new Set(answers())).toEqual(new Set(["ROLLBACK"]))
+  })
+
+  it("leaves the last word to a person if one has to approve at the same stage", async () => {
+    const { checks, end } = follow(true, { status: "SUCCESSFUL" }, { approval: stage })
+    expect((await settle(end)).word).toBe("paused")
+    expect(checks).toHaveLength(1)
+    expect(answers()).toEqual([])
+  })
+})

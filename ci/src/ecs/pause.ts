@@ -41,20 +41,24 @@ export const pauseStages = [
 ]
 
 /**
- * The deployment configuration of a service that has to wait at a stage; undefined if it does already, or need not. Everything else
+ * The deployment configuration of a service that has to wait at stages; undefined if it does already, or need not. Everything else
  * in it stays as it is. Pure.
  */
-export function withPauseHook(
+export function withPauseHooks(
   { deploymentConfiguration }: Service,
-  stage: string | undefined,
+  stages: (string | undefined)[],
 ): DeploymentConfiguration | undefined {
   const hooks = deploymentConfiguration?.lifecycleHooks ?? []
-  const isThere = hooks.some(
-    ({ targetType, lifecycleStages }) => targetType === "PAUSE" && lifecycleStages?.some(it => it === stage),
-  )
-  if (stage === undefined || isThere) return undefined
-  const hook = { targetType: "PAUSE" as const, lifecycleStages: [stage as DeploymentLifecycleHookStage] }
-  return { ...deploymentConfiguration, lifecycleHooks: [...hooks, hook] }
+  const missing = [...new Set(stages)].flatMap(stage => {
+    const isThere = hooks.some(
+      ({ targetType, lifecycleStages }) =>
+        targetType === "PAUSE" && lifecycleStages?.some(it => it === stage),
+    )
+    return stage === undefined || isThere ? [] : [stage as DeploymentLifecycleHookStage]
+  })
+  if (missing.length === 0) return undefined
+  const added = missing.map(stage => ({ targetType: "PAUSE" as const, lifecycleStages: [stage] }))
+  return { ...deploymentConfiguration, lifecycleHooks: [...hooks, ...added] }
 }
 
 /** Where a service deployment waits for a person; undefined if it does not. Pure. */
@@ -91,6 +95,15 @@ export async function findPause(
   if (found?.serviceDeploymentArn === undefined) return undefined
   const pause = pauseOf(await describeServiceDeployment(target, found.serviceDeploymentArn))
   return pause && { pause, taskDefinition: found.taskDefinition }
+}
+
+/** Lets a deployment that waits go on, or has ECS roll it back (ECS API reference, ContinueServiceDeployment). */
+export async function resume(
+  { client }: Target,
+  { serviceDeployment: serviceDeploymentArn, hookId }: Pause,
+  action: "CONTINUE" | "ROLLBACK",
+): Promise<void> {
+  await client.continueServiceDeployment({ serviceDeploymentArn, hookId, action })
 }
 
 /** `an approval at POST_SCALE_UP (new tasks run, no traffic yet), since …, until …; then ECS rolls back`. */

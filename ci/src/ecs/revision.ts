@@ -18,6 +18,7 @@ import {
   rejectedByTag,
   rejectedWhyTag,
   rolledBackTag,
+  smokedTag,
   variable,
   versionTag,
 } from "./task-definition.js"
@@ -38,6 +39,8 @@ export type Revision = {
   completed?: string
   /** When it was rolled back (ISO 8601). */
   rolledBack?: string
+  /** When it passed its smoke check (ISO 8601). */
+  smoked?: string
   /** ARN of who approved its deployment. */
   approved?: string
   /** ARN of who rejected its deployment, and why. */
@@ -118,6 +121,7 @@ export function readRevision({ arn, definition, tags }: Registered, container?: 
     commit: tag(commitTag),
     completed: tag(completedTag),
     rolledBack: tag(rolledBackTag),
+    smoked: tag(smokedTag),
     approved: tag(approvedByTag),
     rejected: [tag(rejectedByTag), tag(rejectedWhyTag)].filter(Boolean).join(": ") || undefined,
     migrated: tag(migratedTag),

@@ -1,7 +1,7 @@
 import type { Deployment, Service, TaskDefinition } from "@aws-sdk/client-ecs"
 import { UserError } from "../lib/errors.js"
 import { isNewer } from "../lib/semver.js"
-import { withPauseHook } from "./pause.js"
+import { withPauseHooks } from "./pause.js"
 import { completed, type Deployed, type DeployResult, deployError, paused } from "./result.js"
 import { describeRevision, note, readRevision } from "./revision.js"
 import {
@@ -14,7 +14,7 @@ import {
   updateService,
 } from "./service.js"
 import { completedTag, rolledBackTag } from "./task-definition.js"
-import { type FollowOptions, follow } from "./wait.js"
+import { type Checkpoint, type FollowOptions, follow } from "./wait.js"
 
 /** What can stop a deployment at the last moment, right before UpdateService. */
 export type Guards = {
@@ -39,6 +39,8 @@ export type Rollout = Guards & {
   running?: Deployment
   /** Lifecycle stage at which a person has to approve. */
   approval?: string
+  /** A check at a stage, which gets a PAUSE hook. */
+  checkpoint?: Checkpoint
   /** Start a deployment even if the service already has the task definition. */
   force?: boolean
 }
@@ -73,7 +75,7 @@ export async function rollOut(
   const ending = await follow(
     target,
     { id: deployment?.id, others, revision },
-    { ...watch, knownEvents: before.flatMap(({ id }) => id ?? []), since },
+    { ...watch, checkpoint: rollout.checkpoint, knownEvents: before.flatMap(({ id }) => id ?? []), since },
   )
   if (ending.word === "paused") return paused(target, deployed, ending)
   const now = new Date().toISOString()
@@ -142,7 +144,8 @@ async function start(
       `deployment ${other.id} (${shortName(other.taskDefinition)}) is in progress: this one takes its place`,
     )
   }
-  const update = { force, configuration: withPauseHook(service, rollout.approval) }
+  const stages = [rollout.approval, rollout.checkpoint?.stage]
+  const update = { force, configuration: withPauseHooks(service, stages) }
   const deployment = await updateService(target, revision, others, update)
   const id = deployment?.id ? `deployment ${deployment.id}` : "a deployment"
   print(`started ${id} of ${version} (${shortName(revision)}) on ${target.cluster}/${target.service}`)

@@ -36,6 +36,8 @@ export const commitTag = "ecs-release:commit"
 export const completedTag = "ecs-release:completed"
 /** When the version's migration ran (ISO 8601). */
 export const migratedTag = "ecs-release:migrated"
+/** When the revision passed its smoke check (ISO 8601). */
+export const smokedTag = "ecs-release:smoke-check"
 /** When the revision was rolled back (ISO 8601). */
 export const rolledBackTag = "ecs-release:rolled-back"
 

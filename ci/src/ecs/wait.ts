@@ -10,7 +10,7 @@ import {
   type WaitState,
   wantsServiceDeployment,
 } from "./judge.js"
-import { describePause, type Pause, pauseOf } from "./pause.js"
+import { describePause, type Pause, pauseOf, resume } from "./pause.js"
 import { type Printed, progress, tasks } from "./progress.js"
 import {
   describeService,
@@ -48,7 +48,18 @@ export type FollowOptions = {
   timeoutSeconds: number
   /** Keep following while ECS waits for a person; that time does not count. Otherwise the end is `paused`. */
   waitForApproval?: boolean
+  /** What decides at a stage's PAUSE hook whether the deployment goes on, before a person is asked. */
+  checkpoint?: Checkpoint
   print: (line: string) => void
+}
+
+/** A check at a stage of a deployment. */
+export type Checkpoint = {
+  stage: string
+  /** Whether the new version is good: the deployment goes on, or else ECS rolls it back. */
+  check: () => Promise<boolean>
+  /** Whether a person is asked as well, once the check has passed. */
+  alsoAsk?: boolean
 }
 
 /** Everything that a look changes. */
@@ -66,6 +77,9 @@ type State = {
   /** Where ECS waits for a person, as of the last look, and how many seconds it has. */
   pause?: Pause
   paused: number
+  /** Hooks whose check was made, and those that were answered by it. */
+  checked: Set<string>
+  answered: Set<string>
 }
 
 /** How often to look for the service deployment before doing without: ECS lists it a moment after the update. */
@@ -104,6 +118,8 @@ export async function follow(target: Target, followed: Followed, options: Follow
     stopped: [],
     askedAt: 0,
     paused: 0,
+    checked: new Set(),
+    answered: new Set(),
   }
   /** Seconds that count against the timeout. */
   const active = () => elapsed() - state.paused
@@ -116,7 +132,7 @@ export async function follow(target: Target, followed: Followed, options: Follow
       })
       const seen = { seconds: elapsed(), stopped: state.stopped }
       if (judgement && service) return { ...judgement, service, ...seen }
-      const { pause } = state
+      const pause = state.pause && (await checked(target, state.pause, state, options))
       if (pause && service && !options.waitForApproval) {
         return { word: "paused", why: `ECS waits for ${describePause(pause)}`, pause, service, ...seen }
       }
@@ -137,6 +153,26 @@ export async function follow(target: Target, followed: Followed, options: Follow
     await new Promise(resolve => setTimeout(resolve, seconds * 1000))
     if (state.pause) state.paused += seconds
   }
+}
+
+/** Does the check that belongs to a pause, once. Gives the pause if a person is to answer it. */
+async function checked(
+  target: Target,
+  pause: Pause,
+  state: State,
+  { checkpoint }: FollowOptions,
+): Promise<Pause | undefined> {
+  // ECS may show a hook as waiting for a moment after it was answered.
+  if (state.answered.has(pause.hookId)) return undefined
+  if (checkpoint?.stage !== pause.stage || state.checked.has(pause.hookId)) return pause
+  const start = Date.now()
+  const isGood = await checkpoint.check()
+  state.checked.add(pause.hookId)
+  state.paused += (Date.now() - start) / 1000
+  if (isGood && checkpoint.alsoAsk) return pause
+  await resume(target, pause, isGood ? "CONTINUE" : "ROLLBACK")
+  state.answered.add(pause.hookId)
+  return undefined
 }
 
 /** Waits for work, but not longer than so many seconds. */
