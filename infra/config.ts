@@ -58,10 +58,21 @@ export type Config = {
   /** How many tasks run: `min` at least, and up to `max` to keep the average CPU load at `cpuPercent`. */
   tasks: { min: number; max: number; cpuPercent: number; containerInsights: boolean }
   deployment: {
-    /** Rolling replaces tasks step by step; blue/green starts all new ones beside the old and moves the traffic at once. */
-    strategy: "ROLLING" | "BLUE_GREEN"
-    /** Blue/green: minutes that the old tasks stay, so that an alarm can move the traffic back at once. */
+    /**
+     * Rolling replaces tasks step by step. The others start all new ones beside the old and move the traffic: blue/green at once,
+     * linear in equal steps, canary a small part first and then the rest.
+     */
+    strategy: "ROLLING" | "BLUE_GREEN" | "LINEAR" | "CANARY"
+    /** All but rolling: minutes that the old tasks stay, so that an alarm can move the traffic back at once. */
     bakeMinutes: number
+    /** Linear and canary: percent of the traffic in a step (canary: in the first), and minutes between two. */
+    step: { percent: number; minutes: number }
+    /** Failed tasks after which a deployment has failed; if left out, half of the tasks, and at least 3. */
+    failedTasks?: number
+    /** Rolling: percent of the tasks that have to be healthy to complete a deployment; old tasks are stopped after that. */
+    earlySuccessPercent?: number
+    /** A stage at which ECS waits until a person approves, and for how many minutes; then it rolls back. */
+    approval?: { stage: string; minutes: number }
   }
   alarms: {
     /** How many answers with status 5xx in a minute are too many, in three minutes out of five. */
@@ -123,7 +134,7 @@ export const config: Config = {
   network: { cidr: "10.0.0.0/16", egress: "public-ip", flowLogs: false },
   access: { allowedCidrs: ["0.0.0.0/0"], internal: false, accessLogs: true },
   tasks: { min: 1, max: 4, cpuPercent: 60, containerInsights: false },
-  deployment: { strategy: "ROLLING", bakeMinutes: 5 },
+  deployment: { strategy: "ROLLING", bakeMinutes: 5, step: { percent: 10, minutes: 5 } },
   alarms: { serverErrors: 5 },
   registry: { untaggedDays: 7, encryption: "AES256" },
   build: {

@@ -70,7 +70,7 @@ export class Balancer extends Construct {
     }
 
     this.blue = this.targetGroup("Blue", config, network)
-    if (deployment.strategy === "BLUE_GREEN") this.green = this.targetGroup("Green", config, network)
+    if (deployment.strategy !== "ROLLING") this.green = this.targetGroup("Green", config, network)
     this.rule = new ApplicationListenerRule(this, "Rule", {
       listener,
       priority: 1,

@@ -4,8 +4,18 @@ const repository = /^[A-Za-z0-9-]+\/[A-Za-z0-9._-]+$/
 const connection =
   /^arn:aws[a-z-]*:(codeconnections|codestar-connections):[a-z0-9-]+:\d{12}:connection\/[0-9a-f-]{36}$/
 
+/** Where ECS can wait for a person (ECS API reference, DeploymentLifecycleHook). */
+const pauseStages = [
+  "RECONCILE_SERVICE",
+  "PRE_SCALE_UP",
+  "POST_SCALE_UP",
+  "POST_TEST_TRAFFIC_SHIFT",
+  "PRE_PRODUCTION_TRAFFIC_SHIFT",
+  "POST_PRODUCTION_TRAFFIC_SHIFT",
+]
+
 /** What config.ts lacks before it can be deployed, a sentence each. */
-export function missing({ source, network, access, tasks, container }: Config): string[] {
+export function missing({ source, network, access, tasks, container, deployment }: Config): string[] {
   const checks: [boolean, string][] = [
     [
       repository.test(source.repository) && source.repository !== "OWNER/REPOSITORY",
@@ -19,6 +29,14 @@ export function missing({ source, network, access, tasks, container }: Config): 
     [access.allowedCidrs.length > 0, "access.allowedCidrs: at least one range"],
     [tasks.min >= 1 && tasks.max >= tasks.min, "tasks: min at least 1, and max not below min"],
     [container.healthPath.startsWith("/"), "container.healthPath: a path, such as /healthz"],
+    [
+      deployment.earlySuccessPercent === undefined || deployment.strategy === "ROLLING",
+      "deployment.earlySuccessPercent: only with the strategy ROLLING",
+    ],
+    [
+      deployment.approval === undefined || pauseStages.includes(deployment.approval.stage),
+      `deployment.approval.stage: one of ${pauseStages.join(", ")}`,
+    ],
   ]
   return checks.filter(([right]) => !right).map(([, sentence]) => sentence)
 }

@@ -62,7 +62,9 @@ export class Service extends Construct {
         "Its metrics are billed by task: tasks.containerInsights turns them on.",
       )
     }
-    const blueGreen = config.deployment.strategy === "BLUE_GREEN"
+    const { strategy, bakeMinutes, step } = config.deployment
+    const shifts = strategy !== "ROLLING"
+    const steps = { stepPercent: step.percent, stepBakeTime: Duration.minutes(step.minutes) }
     this.service = new FargateService(this, "Service", {
       cluster: this.cluster,
       serviceName: names.service,
@@ -80,10 +82,12 @@ export class Service extends Construct {
         alarmNames: alarms.all.map(({ alarmName }) => alarmName),
         behavior: AlarmBehavior.ROLLBACK_ON_ALARM,
       },
-      ...(blueGreen && {
-        deploymentStrategy: DeploymentStrategy.BLUE_GREEN,
-        bakeTime: Duration.minutes(config.deployment.bakeMinutes),
+      ...(shifts && {
+        deploymentStrategy: DeploymentStrategy[strategy],
+        bakeTime: Duration.minutes(bakeMinutes),
       }),
+      ...(strategy === "LINEAR" && { linearConfiguration: steps }),
+      ...(strategy === "CANARY" && { canaryConfiguration: steps }),
       propagateTags: PropagatedTagSource.TASK_DEFINITION,
     })
     // The release's summary names it; DescribeServices gives tags, so that the pipeline needs no permissions for load balancers.
@@ -102,7 +106,8 @@ export class Service extends Construct {
     balancer.blue.addTarget(target)
     // ECS refuses a target group that no listener uses yet.
     this.service.node.addDependency(balancer.rule)
-    if (blueGreen) this.acknowledgeBlueGreen()
+    if (shifts) this.acknowledgeShift()
+    this.setDeployment(config)
 
     const { min, max, cpuPercent } = config.tasks
     const scaling = this.service.autoScaleTaskCount({ minCapacity: min, maxCapacity: max })
@@ -121,7 +126,27 @@ export class Service extends Construct {
     return role
   }
 
-  private acknowledgeBlueGreen() {
+  /** What the CDK's own construct has no property for. */
+  private setDeployment({ deployment: { failedTasks, earlySuccessPercent, approval } }: Config) {
+    const resource = this.service.node.defaultChild as CfnService
+    const set = (path: string, value: unknown) =>
+      resource.addPropertyOverride(`DeploymentConfiguration.${path}`, value)
+    if (failedTasks !== undefined) {
+      const threshold = { Type: "COUNT", Value: failedTasks }
+      set("DeploymentCircuitBreaker.ThresholdConfiguration", threshold)
+    }
+    if (earlySuccessPercent !== undefined) {
+      const cleanup = { SourceServiceRevisionCleanup: "DEFERRED" }
+      set("EarlySuccessCriteria", { Enable: true, HealthyPercent: earlySuccessPercent, ...cleanup })
+    }
+    if (approval !== undefined) {
+      const timeout = { TimeoutInMinutes: approval.minutes, Action: "ROLLBACK" }
+      const hook = { TargetType: "PAUSE", LifecycleStages: [approval.stage], TimeoutConfiguration: timeout }
+      set("LifecycleHooks", [hook])
+    }
+  }
+
+  private acknowledgeShift() {
     // The CDK writes the dependency on the rule that the reference to it already implies.
     const resource = this.service.node.defaultChild as CfnService
     resource.addMetadata("cfn-lint", { config: { ignore_checks: ["W3005"] } })

@@ -105,6 +105,32 @@ describe("service", () => {
     expect(Object.keys(all(blueGreen, "AWS::CloudWatch::Alarm"))).toHaveLength(4)
   })
 
+  it("shifts traffic in steps if it is linear or a canary, and waits for an approval where it should", () => {
+    const linear = only(variant("linear, approval"), "AWS::ECS::Service").DeploymentConfiguration
+    expect(linear).toMatchObject({
+      ...{ Strategy: "LINEAR", LinearConfiguration: { StepPercent: 10, StepBakeTimeInMinutes: 5 } },
+      LifecycleHooks: [
+        {
+          ...{ TargetType: "PAUSE", LifecycleStages: ["PRE_PRODUCTION_TRAFFIC_SHIFT"] },
+          TimeoutConfiguration: { TimeoutInMinutes: 60, Action: "ROLLBACK" },
+        },
+      ],
+    })
+    const canary = only(variant("canary, failed tasks"), "AWS::ECS::Service").DeploymentConfiguration
+    expect(canary).toMatchObject({
+      ...{ Strategy: "CANARY", CanaryConfiguration: { CanaryPercent: 10, CanaryBakeTimeInMinutes: 5 } },
+      DeploymentCircuitBreaker: {
+        Enable: true,
+        Rollback: true,
+        ThresholdConfiguration: { Type: "COUNT", Value: 1 },
+      },
+    })
+    const early = only(variant("early success"), "AWS::ECS::Service").DeploymentConfiguration
+    expect(early.EarlySuccessCriteria).toEqual({
+      ...{ Enable: true, HealthyPercent: 100, SourceServiceRevisionCleanup: "DEFERRED" },
+    })
+  })
+
   it("keeps the first revision as it is, whatever changes that is not a name or the placeholder", () => {
     const first = (it: typeof template) => only(it, "AWS::ECS::TaskDefinition", { Family: "hello" })
     for (const [name, config] of Object.entries(variants)) {

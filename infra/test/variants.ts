@@ -11,6 +11,12 @@ export const complete: Config = changed(config, [
 export const variants: Record<string, Config> = {
   plain: complete,
   "blue/green": changed(complete, ["deployment.strategy=BLUE_GREEN"]),
+  "linear, approval": changed(complete, [
+    "deployment.strategy=LINEAR",
+    'deployment.approval={"stage":"PRE_PRODUCTION_TRAFFIC_SHIFT","minutes":60}',
+  ]),
+  "canary, failed tasks": changed(complete, ["deployment.strategy=CANARY", "deployment.failedTasks=1"]),
+  "early success": changed(complete, ["deployment.earlySuccessPercent=100"]),
   https: changed(complete, [
     "access.certificateArn=arn:aws:acm:eu-north-1:111122223333:certificate/11111111-2222-3333-4444-555555555555",
     'access.allowedCidrs=["192.0.2.0/24","2001:db8::/32"]',

@@ -46,6 +46,14 @@ export function assertDeployable(service: Service, { cluster }: { cluster: strin
       "Create the service again (infra/), or set --service to another.",
     )
   }
+  // An Express service: ECS replaces what others change in it (ECS API reference, Service.resourceManagementType).
+  if (service.resourceManagementType === "ECS") {
+    throw new UserError(
+      `${name} is an Express service: ECS manages its task definition.`,
+      "A task definition that is registered here would be replaced by the next update of the Express service.",
+      "Release to an ordinary service, or update this one: aws ecs update-express-gateway-service --service-arn … --primary-container image=…",
+    )
+  }
   const controller = service.deploymentController?.type ?? "ECS"
   if (controller !== "ECS") {
     throw new UserError(
