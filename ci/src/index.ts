@@ -678,8 +678,8 @@ export class EcsRelease {
    * you may pass them), secrets and parameters, log groups, subnets and security groups, quota, rollback, hooks. It changes nothing
    * and reads no secret's value.
    *
-   * Each is ok, wrong (what, why, what to do), or cannot tell, with the right that is missing. It fails if something is wrong that a
-   * deployment would fail on. A release looks at the same before it claims a version.
+   * Each is ok, wrong (what, why, what to do), or cannot tell, with the right that is missing. As text it fails if something is wrong
+   * that a deployment would fail on; as JSON it only says so. A release looks at the same before it claims a version.
    *
    * Example: dagger call verify
    *
@@ -704,8 +704,8 @@ export class EcsRelease {
   /**
    * Restarts the service
    *
-   * It replaces the tasks by new ones of the same task definition, so that they read secrets and parameters anew, and follows that to
-   * the end.
+   * It replaces the tasks with new ones of the same task definition, so that they read secrets and parameters again, and follows that
+   * to the end.
    *
    * Example: dagger call restart
    *
@@ -752,7 +752,7 @@ export class EcsRelease {
    * Example: dagger call --progress plain logs --follow
    *
    * @param since So long ago, such as 10m, 2h or 1d, or a time, such as 2026-01-31T12:00:00Z
-   * @param follow Go on with what comes, as progress, until it is interrupted or the timeout is over
+   * @param follow Go on with what comes, as progress, until you interrupt it or the timeout is reached
    * @param timeout Seconds to follow, from 1 to 86400
    */
   @func({ cache: "never" })

@@ -20,7 +20,7 @@ import { type RolledBack, wasRolledBack } from "./rollback.js"
 import { outcomeOf } from "./service-set.js"
 import { required, type Settings, targetsOf, type Where } from "./settings.js"
 import { deployChecked } from "./smoke.js"
-import { countOf, refuseWrong, verify } from "./verify.js"
+import { countOf, refuseWrong, verify, writeChecks } from "./verify.js"
 import { type ComputedVersion, computeVersion, offBranch, recomputeVersion } from "./version/compute.js"
 
 /** How to carry out a release. */
@@ -197,6 +197,11 @@ async function releaseHead(run: Run, found: ComputedVersion, context: Context): 
   const beforeClaim = async () => {
     const checks = await steps.run("verify", () => verified)
     options.print(`verified: ${countOf(checks)}`)
+    for (const line of writeChecks(checks.filter(({ result }) => result !== "ok"))
+      .split("\n")
+      .slice(0, -3)) {
+      options.print(line)
+    }
     refuseWrong(checks)
   }
   const pushed = await pushRelease(aws, settings, found, context, steps, options.print, beforeClaim)

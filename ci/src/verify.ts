@@ -1,19 +1,12 @@
 import type { Service, TaskDefinition } from "@aws-sdk/client-ecs"
 import { identityOf, openAws } from "./aws/account.js"
 import { type Aws, logs } from "./aws/clients.js"
-import { explain, explained, missingRight } from "./aws/errors.js"
+import { explain, missingRight } from "./aws/errors.js"
 import { ec2, iam, lambda, loadBalancing, quotas, secretsManager, ssm } from "./aws/inspect.js"
 import { Registry } from "./ecr/registry.js"
 import { pauseStages } from "./ecs/pause.js"
 import { describeRevision } from "./ecs/revision.js"
-import {
-  assertDeployable,
-  describeService,
-  errorContext,
-  open,
-  revisionOf,
-  rollsBack,
-} from "./ecs/service.js"
+import { assertDeployable, open, revisionOf, rollsBack, shiftsTraffic, type Target } from "./ecs/service.js"
 import { assertPlatform, chooseContainers } from "./ecs/task-definition.js"
 import { UserError } from "./lib/errors.js"
 import { namesIn } from "./lib/list.js"
@@ -107,54 +100,91 @@ async function run(aws: Aws, { name, blocks = false, work }: Look): Promise<Chec
   try {
     return { name, result: "ok", text: await work(), blocks }
   } catch (error) {
-    if (error instanceof UserError) return { name, result: "wrong", text: error.message, blocks }
+    if (error instanceof Wrong) return { name, result: "wrong", text: error.message, blocks }
     const right = missingRight(error)
-    if (right !== undefined) return { name, result: "cannot tell", text: `${right} is missing`, blocks }
-    const explained = explain(error, aws)
-    if (!(explained instanceof UserError)) throw error
-    return { name, result: "cannot tell", text: explained.message, blocks }
+    const text = right === undefined ? (explain(error, aws) as Error).message : `${right} is missing`
+    return { name, result: "cannot tell", text, blocks }
   }
 }
 
-function wrong(what: string, why: string, remedy: string): UserError {
-  return new UserError(what, why, remedy)
+/** What is wrong with a thing. Any other error says only that it could not be looked at. */
+class Wrong extends UserError {}
+
+/** Turns a refusal of the deployment's own checks into what is wrong. */
+function refused(check: () => void): void {
+  try {
+    check()
+  } catch (error) {
+    throw error instanceof UserError ? new Wrong(error.message) : error
+  }
 }
 
 async function verifyService(aws: Aws, settings: Settings, where: Where, caller: string): Promise<Check[]> {
   const prefix = where.someContainers ? `${where.service}: ` : ""
   const target = await open(aws, where)
-  return explained(errorContext(target), async () => {
-    const service = await describeService(target)
-    const arn = revisionOf(service)
-    const { definition } = await describeRevision(target, where.template ?? arn)
-    const scene: Scene = { aws, where, settings, service, definition }
-    const looks: Look[] = [
-      { name: "service", blocks: true, work: async () => checkService(scene) },
-      { name: "containers", blocks: true, work: async () => checkContainers(scene) },
-      { name: "platform", blocks: true, work: async () => checkPlatform(scene) },
-      ...balancerLooks(scene),
-      ...roleLooks(scene, caller),
-      ...secretLooks(scene),
-      ...logLooks(scene),
-      ...networkLooks(scene),
-      ...quotaLooks(scene),
-      { name: "rollback", work: async () => checkRollback(scene) },
-      ...hookLooks(scene),
-    ]
-    return Promise.all(looks.map(look => run(aws, { ...look, name: `${prefix}${look.name}` })))
+  let scene: Scene | undefined
+  const first = await run(aws, {
+    name: `${prefix}service`,
+    blocks: true,
+    work: async () => {
+      const service = await findService(target)
+      const { definition } = await named(
+        () => describeRevision(target, where.template ?? revisionOf(service)),
+        /^ClientException/,
+        `There is no task definition ${where.template ?? revisionOf(service)}.`,
+        "Set --template to a family that is registered.",
+      )
+      scene = { aws, where, settings, service, definition }
+      return checkService(scene)
+    },
   })
+  return scene === undefined ? [first] : [first, ...(await verifyScene(scene, prefix, caller))]
+}
+
+async function findService(target: Target): Promise<Service> {
+  const { cluster, service } = target
+  const missing = `There is no service "${service}" in the cluster "${cluster}".`
+  const { services } = await named(
+    () => target.client.describeServices({ cluster, services: [service] }),
+    /^(ClusterNotFound|ServiceNotFound)/,
+    missing,
+    "Correct --cluster and --service, or --region.",
+  )
+  const [found] = services ?? []
+  if (found) return found
+  throw new Wrong(missing, "", "Correct --cluster and --service, or --region.")
+}
+
+async function verifyScene(scene: Scene, prefix: string, caller: string): Promise<Check[]> {
+  const { aws } = scene
+  const looks: Look[] = [
+    { name: "containers", blocks: true, work: async () => checkContainers(scene) },
+    { name: "platform", blocks: true, work: async () => checkPlatform(scene) },
+    ...balancerLooks(scene),
+    ...roleLooks(scene, caller),
+    ...secretLooks(scene),
+    ...logLooks(scene),
+    ...networkLooks(scene),
+    ...quotaLooks(scene),
+    { name: "rollback", work: async () => checkRollback(scene) },
+    ...hookLooks(scene),
+  ]
+  return Promise.all(looks.map(look => run(aws, { ...look, name: `${prefix}${look.name}` })))
 }
 
 async function checkRegistry(aws: Aws, { repository: name }: Settings): Promise<string> {
   const repository = required(name, "ECR repository", "--repository")
-  return explained({ ...aws, repository }, async () => {
-    const { uri, tagsCanMove } = await Registry.open(aws, repository)
-    return tagsCanMove ? `${uri}; its tags can be moved to other images: make them immutable` : uri
-  })
+  const { uri, tagsCanMove } = await named(
+    () => Registry.open(aws, repository),
+    /^RepositoryNotFound/,
+    `There is no ECR repository "${repository}" in ${aws.region}.`,
+    "Create it, or set --repository or --region.",
+  )
+  return tagsCanMove ? `${uri}; its tags can be moved to other images: make them immutable` : uri
 }
 
 function checkService({ service, where }: Scene): string {
-  assertDeployable(service, where)
+  refused(() => assertDeployable(service, where))
   const { desiredCount = 0, launchType, deploymentConfiguration } = service
   const strategy = (deploymentConfiguration?.strategy ?? "ROLLING").toLowerCase().replace("_", "/")
   return [`${where.cluster}/${where.service}`, `${desiredCount} desired`, strategy, launchType?.toLowerCase()]
@@ -163,18 +193,34 @@ function checkService({ service, where }: Scene): string {
 }
 
 function checkContainers({ definition, where }: Scene): string {
+  refused(() => chooseContainers(definition, where))
   const names = chooseContainers(definition, where).map(({ name }) => name)
   return `${names.join(", ")} of ${definition.family}`
 }
 
 function checkPlatform({ definition, settings }: Scene): string {
-  assertPlatform(definition, settings.platform)
+  refused(() => assertPlatform(definition, settings.platform))
   return namesIn(settings.platform).join(" and ")
 }
 
 /** The port that a target group sends traffic to is one of the container's, and the group takes this kind of target. */
 function balancerLooks({ aws, service, definition }: Scene): Look[] {
-  return (service.loadBalancers ?? []).map(({ containerName, containerPort, targetGroupArn = "" }): Look => {
+  // In blue/green, linear and canary deployments traffic goes to two groups in turn, and ECS moves it with a role.
+  const groups = (service.loadBalancers ?? []).flatMap(({ advancedConfiguration, ...it }) => [
+    it,
+    ...(advancedConfiguration?.alternateTargetGroupArn
+      ? [{ ...it, targetGroupArn: advancedConfiguration.alternateTargetGroupArn }]
+      : []),
+  ])
+  const roles = (service.loadBalancers ?? []).flatMap(it => it.advancedConfiguration?.roleArn ?? [])
+  const roleLooks = [...new Set(roles)].map(
+    (arn): Look => ({
+      name: "role that moves traffic",
+      blocks: true,
+      work: () => checkRole(aws, arn, "ecs.amazonaws.com"),
+    }),
+  )
+  const looks = groups.map(({ containerName, containerPort, targetGroupArn = "" }): Look => {
     const group = targetGroupArn.split("/")[1] ?? targetGroupArn
     return {
       name: `target group ${group}`,
@@ -183,7 +229,7 @@ function balancerLooks({ aws, service, definition }: Scene): Look[] {
         const container = definition.containerDefinitions?.find(({ name }) => name === containerName)
         const ports = (container?.portMappings ?? []).map(it => it.containerPort ?? it.containerPortRange)
         if (!ports.includes(containerPort)) {
-          throw wrong(
+          throw new Wrong(
             `The load balancer sends traffic to port ${containerPort} of ${containerName}, which ${definition.family} does not have.`,
             container
               ? `${containerName} has: ${ports.join(", ") || "no port"}.`
@@ -202,9 +248,9 @@ function balancerLooks({ aws, service, definition }: Scene): Look[] {
         const [found] = TargetGroups ?? []
         const wanted = definition.networkMode === "awsvpc" ? "ip" : "instance"
         if (found?.TargetType !== wanted) {
-          throw wrong(
+          throw new Wrong(
             `The target group ${group} has targets of type ${found?.TargetType}, and the tasks need ${wanted}.`,
-            `The task definition's network mode is ${definition.networkMode}.`,
+            `The task definition's network mode is ${definition.networkMode ?? "bridge, the default"}.`,
             `Make a target group of type ${wanted}.`,
           )
         }
@@ -212,6 +258,7 @@ function balancerLooks({ aws, service, definition }: Scene): Look[] {
       },
     }
   })
+  return [...looks, ...roleLooks]
 }
 
 /** Roles exist, ECS may assume them, and the caller may pass them. */
@@ -233,7 +280,7 @@ function roleLooks({ aws, definition }: Scene, caller: string): Look[] {
   const needs = needsExecutionRole(definition)
   if (needs === undefined) return found
   const work = async () => {
-    throw wrong(
+    throw new Wrong(
       `${definition.family} has no execution role, and ${needs}.`,
       "",
       "Set executionRoleArn in the task definition.",
@@ -245,6 +292,9 @@ function roleLooks({ aws, definition }: Scene, caller: string): Look[] {
 /** Why a task needs an execution role (ECS developer guide, "Amazon ECS task execution IAM role"). */
 function needsExecutionRole({ containerDefinitions = [], requiresCompatibilities }: TaskDefinition) {
   if (containerDefinitions.some(({ secrets }) => secrets?.length)) return "its containers have secrets"
+  if (containerDefinitions.some(it => it.logConfiguration?.secretOptions?.length))
+    return "its log driver has secrets"
+  if (containerDefinitions.some(it => it.repositoryCredentials)) return "a registry needs a login"
   const isFargate = requiresCompatibilities?.includes("FARGATE")
   if (isFargate) return "Fargate pulls the image from ECR with it"
   return undefined
@@ -257,10 +307,17 @@ async function checkRole(aws: Aws, arn: string, principal: string): Promise<stri
     () => client.getRole({ RoleName: name }),
     /^NoSuchEntity/,
     `There is no role ${arn}.`,
-    "Create it, or correct the task definition.",
+    "Create it, or correct what names it.",
   )
+  if (arn.startsWith("arn:") && Role?.Arn !== undefined && Role.Arn !== arn) {
+    throw new Wrong(
+      `There is no role ${arn}.`,
+      `The role of that name is ${Role.Arn}.`,
+      "Correct what names it.",
+    )
+  }
   if (!trusts(Role?.AssumeRolePolicyDocument ?? "", principal)) {
-    throw wrong(
+    throw new Wrong(
       `The role ${name} does not trust ${principal}.`,
       "ECS cannot assume it.",
       `Allow sts:AssumeRole for the service ${principal} in its trust policy.`,
@@ -287,10 +344,19 @@ export function trusts(document: string, principal: string): boolean {
   return list(policy.Statement).some(
     ({ Effect, Action, Principal }) =>
       Effect === "Allow" &&
-      list(Action).some(action => action === "sts:AssumeRole" || action === "sts:*" || action === "*") &&
+      list(Action).some(action => matches(action, "sts:AssumeRole")) &&
       typeof Principal === "object" &&
       list(Principal.Service).includes(principal),
   )
+}
+
+/** Whether a pattern of a policy, with * and ?, matches an action; case does not count. */
+function matches(pattern: string, action: string): boolean {
+  const text = pattern
+    .replace(/[.+^${}()|[\]\\]/g, "\\$&")
+    .replaceAll("*", ".*")
+    .replaceAll("?", ".")
+  return new RegExp(`^${text}$`, "i").test(action)
 }
 
 async function checkPass(aws: Aws, arn: string, caller: string): Promise<string> {
@@ -301,25 +367,50 @@ async function checkPass(aws: Aws, arn: string, caller: string): Promise<string>
       ? caller
       : ((await client.getRole({ RoleName: role })).Role?.Arn ?? `arn:aws:iam::${account}:role/${role}`)
   if (/:root$/.test(source)) return "by the account's root"
-  const { EvaluationResults } = await client.simulatePrincipalPolicy({
-    PolicySourceArn: source,
-    ActionNames: ["iam:PassRole"],
-    ResourceArns: [arn],
-    ContextEntries: [
-      {
-        ContextKeyName: "iam:PassedToService",
-        ContextKeyValues: ["ecs-tasks.amazonaws.com"],
-        ContextKeyType: "string",
-      },
-    ],
-  })
-  const decision = EvaluationResults?.[0]?.EvalDecision
-  if (decision === "allowed") return `by ${source.split("/").at(-1)}`
-  throw wrong(
+  const context = { "iam:PassedToService": "ecs-tasks.amazonaws.com", "aws:RequestedRegion": aws.region }
+  if (await mayDo(aws, source, "iam:PassRole", arn, context)) return `by ${source.split("/").at(-1)}`
+  throw new Wrong(
     `${source} may not pass ${arn}.`,
-    `The policies say: ${decision ?? "nothing"}.`,
+    "No policy allows it.",
     `Allow iam:PassRole on ${arn}, with the condition iam:PassedToService ecs-tasks.amazonaws.com.`,
   )
+}
+
+/**
+ * Whether a role or user may do something, by IAM's simulation of its policies.
+ *
+ * @throws UserError if that cannot be told: a policy's condition is about something that only the real call has, or an
+ *   organization's policy, which is simulated without its conditions, denies it
+ */
+async function mayDo(
+  aws: Aws,
+  source: string,
+  action: string,
+  resource: string,
+  context: Record<string, string>,
+): Promise<boolean> {
+  const client = await iam(aws)
+  const { EvaluationResults } = await client.simulatePrincipalPolicy({
+    PolicySourceArn: source,
+    ActionNames: [action],
+    ResourceArns: [resource],
+    ContextEntries: Object.entries(context).map(([name, value]) => ({
+      ContextKeyName: name,
+      ContextKeyValues: [value],
+      ContextKeyType: "string",
+    })),
+  })
+  const [result] = EvaluationResults ?? []
+  if (result?.EvalDecision === "allowed") return true
+  const missing = result?.MissingContextValues ?? []
+  if (missing.length > 0)
+    throw new UserError(`It depends on ${missing.join(", ")}, which only the real call has.`)
+  if (result?.OrganizationsDecisionDetail?.AllowedByOrganizations === false) {
+    throw new UserError(
+      "A policy of the organization may deny it; IAM simulates those without their conditions.",
+    )
+  }
+  return false
 }
 
 /** Secrets and parameters that containers get exist. */
@@ -329,7 +420,7 @@ function secretLooks({ aws, definition }: Scene): Look[] {
       ...secrets,
       ...(logConfiguration?.secretOptions ?? []),
       ...(repositoryCredentials
-        ? [{ name: "registry login", valueFrom: repositoryCredentials.credentialsParameter }]
+        ? [{ name: login, valueFrom: repositoryCredentials.credentialsParameter }]
         : []),
     ],
   )
@@ -337,41 +428,70 @@ function secretLooks({ aws, definition }: Scene): Look[] {
   return [...names].map(([from, name]) => ({
     name: `secret ${name}`,
     blocks: true,
-    work: () => checkSecret(aws, from),
+    work: () => (name === login ? checkManaged(aws, from) : checkSecret(aws, from)),
   }))
 }
 
+/** What the secret for a private registry is called; it may be given by its name (ECS API reference, RepositoryCredentials). */
+const login = "registry login"
+
 async function checkSecret(aws: Aws, from: string): Promise<string> {
   const parts = from.split(":")
-  const there = parts[0] === "arn" && parts[3] ? { ...aws, region: parts[3] } : aws
-  if (parts[2] === "secretsmanager") {
-    // After the name come a key of its JSON, a stage and a version (ECS developer guide, "Secrets Manager secrets").
-    const id = parts.slice(0, 7).join(":")
-    const client = await secretsManager(there)
-    const { DeletedDate } = await named(
-      () => client.describeSecret({ SecretId: id }),
-      /^ResourceNotFound/,
-      `There is no secret ${id}.`,
-      "Create it, or correct valueFrom in the task definition.",
-    )
-    if (!DeletedDate) return id.split(":").at(-1) ?? id
-    throw wrong(
+  if (parts[2] === "secretsmanager") return checkManaged(aws, from)
+  const there = regionOf(aws, parts)
+  const { account } = await identityOf(aws)
+  if (parts[0] === "arn" && parts[4] !== account)
+    throw new UserError(`It belongs to account ${parts[4]}, which is not asked.`)
+  const name = parts[0] === "arn" ? from.replace(/^.*?:parameter/, "") : from
+  const client = await ssm(there)
+  const known = [...new Set([name, name.replace(/^\//, "")])]
+  const filter = { ParameterFilters: [{ Key: "Name", Option: "Equals", Values: known }] }
+  let NextToken: string | undefined
+  do {
+    // A page may be empty although others follow.
+    const page = await client.describeParameters({ ...filter, NextToken })
+    if (page.Parameters?.some(it => known.includes(it.Name ?? ""))) return name
+    NextToken = page.NextToken
+  } while (NextToken)
+  throw new Wrong(
+    `There is no parameter ${name} in ${there.region}.`,
+    "",
+    "Create it, or correct valueFrom in the task definition.",
+  )
+}
+
+function regionOf(aws: Aws, arn: string[]): Aws {
+  return arn[0] === "arn" && arn[3] ? { ...aws, region: arn[3] } : aws
+}
+
+/** A secret of AWS Secrets Manager exists and has a value; the value is not read. */
+async function checkManaged(aws: Aws, from: string): Promise<string> {
+  const parts = from.split(":")
+  // After the name come a key of its JSON, a stage and a version (ECS developer guide, "Secrets Manager secrets").
+  const id = parts[0] === "arn" ? parts.slice(0, 7).join(":") : from
+  const [stage = "", version = ""] = parts.slice(8)
+  const client = await secretsManager(regionOf(aws, parts))
+  const { DeletedDate, VersionIdsToStages = {} } = await named(
+    () => client.describeSecret({ SecretId: id }),
+    /^ResourceNotFound/,
+    `There is no secret ${id}.`,
+    "Create it, or correct valueFrom in the task definition.",
+  )
+  if (DeletedDate) {
+    throw new Wrong(
       `The secret ${id} is being deleted.`,
       `Since ${DeletedDate.toISOString()}.`,
       "Restore it, or take it out of the task definition.",
     )
   }
-  const name = parts[0] === "arn" ? from.replace(/^.*?:parameter/, "") : from
-  const client = await ssm(there)
-  const known = [name, name.replace(/^\//, "")]
-  const { Parameters } = await client.describeParameters({
-    ParameterFilters: [{ Key: "Name", Option: "Equals", Values: known }],
-  })
-  if (Parameters?.some(it => known.includes(it.Name ?? ""))) return name
-  throw wrong(
-    `There is no parameter ${name} in ${there.region}.`,
-    "",
-    "Create it, or correct valueFrom in the task definition.",
+  const wanted = version || stage || "AWSCURRENT"
+  const stages = Object.values(VersionIdsToStages).flat()
+  const isThere = version ? version in VersionIdsToStages : stages.includes(wanted)
+  if (isThere) return id.split(":").at(-1) ?? id
+  throw new Wrong(
+    `The secret ${id} has no value ${wanted}.`,
+    stages.length === 0 ? "It has none at all." : `It has: ${stages.join(", ")}.`,
+    "Give it one (aws secretsmanager put-secret-value), or correct valueFrom in the task definition.",
   )
 }
 
@@ -388,13 +508,23 @@ function logLooks({ aws, definition }: Scene): Look[] {
     name: `log group ${group}`,
     blocks: true,
     work: async () => {
-      if (options?.["awslogs-create-group"] === "true") return "made by the first task if it is not there"
       const region = options?.["awslogs-region"] ?? aws.region
       const client = await logs({ ...aws, region })
       const { logGroups } = await client.describeLogGroups({ logGroupNamePrefix: group })
       const found = logGroups?.find(({ logGroupName }) => logGroupName === group)
       if (found) return found.retentionInDays ? `kept for ${found.retentionInDays} days` : "kept forever"
-      throw wrong(
+      const role = definition.executionRoleArn
+      if (options?.["awslogs-create-group"] === "true" && role) {
+        const account = role.split(":")[4]
+        const arn = `${role.split(":").slice(0, 2).join(":")}:logs:${region}:${account}:log-group:${group}`
+        if (await mayDo(aws, role, "logs:CreateLogGroup", arn, {})) return "the first task creates it"
+        throw new Wrong(
+          `There is no log group ${group} in ${region}, and the execution role may not create it.`,
+          "The log driver's option awslogs-create-group needs logs:CreateLogGroup.",
+          `Allow it for ${role}, or create the group: aws logs create-log-group --log-group-name ${group} --region ${region}`,
+        )
+      }
+      throw new Wrong(
         `There is no log group ${group} in ${region}.`,
         "ECS cannot start a task that logs there.",
         `Create it: aws logs create-log-group --log-group-name ${group} --region ${region}, or set awslogs-create-group.`,
@@ -431,12 +561,8 @@ function networkLooks({ aws, service }: Scene): Look[] {
     )
     const { networks } = await subnetsLook()
     const other = SecurityGroups?.find(({ VpcId = "" }) => networks.size > 0 && !networks.has(VpcId))
-    if (!other) return securityGroups.join(", ")
-    throw wrong(
-      `The security group ${other.GroupId} is in ${other.VpcId}, and the subnets are in ${[...networks].join(", ")}.`,
-      "",
-      "Use a security group of the subnets' network.",
-    )
+    // A group can be associated with other networks than its own.
+    return `${securityGroups.join(", ")}${other ? `; ${other.GroupId} is in ${other.VpcId}, not in the subnets' network` : ""}`
   }
   return [
     { name: "subnets", blocks: true, work: async () => (await subnetsLook()).text },
@@ -450,32 +576,34 @@ const vcpuQuota = { FARGATE: "L-3032A538", FARGATE_SPOT: "L-36FBB829" }
 /** A deployment's tasks fit into the account's quota. What other services use of it is not known. */
 function quotaLooks({ aws, service, definition }: Scene): Look[] {
   const providers = (service.capacityProviderStrategy ?? []).map(it => it.capacityProvider)
-  const kind = (["FARGATE_SPOT", "FARGATE"] as const).find(
+  const kinds = (["FARGATE_SPOT", "FARGATE"] as const).filter(
     it => service.launchType === it || providers.includes(it),
   )
+  const [kind] = kinds
   if (kind === undefined) return []
   const work = async () => {
+    if (kinds.length > 1)
+      throw new UserError("The tasks are on FARGATE and FARGATE_SPOT, each with its own quota.")
     const client = await quotas(aws)
     const { Quota } = await client.getServiceQuota({ ServiceCode: "fargate", QuotaCode: vcpuQuota[kind] })
     const cpu = Number(definition.cpu ?? 0) / 1024
-    const most =
-      ((service.desiredCount ?? 0) * (service.deploymentConfiguration?.maximumPercent ?? 200)) / 100
-    const needed = Math.ceil(most) * cpu
+    const percent = shiftsTraffic(service) ? 200 : (service.deploymentConfiguration?.maximumPercent ?? 200)
+    const needed = Math.floor(((service.desiredCount ?? 0) * percent) / 100) * cpu
     if (Quota?.Value === undefined) return `${needed} vCPU needed; the quota is not known`
     if (needed <= Quota.Value) return `${needed} of ${Quota.Value} vCPU at most`
-    throw wrong(
+    throw new Wrong(
       `A deployment needs up to ${needed} vCPU, and the account may run ${Quota.Value} on ${kind}.`,
-      `${service.desiredCount} tasks of ${cpu} vCPU, at ${service.deploymentConfiguration?.maximumPercent ?? 200} %.`,
+      `${service.desiredCount} tasks of ${cpu} vCPU, at ${percent} %. A rolling deployment then goes on more slowly.`,
       `Ask for more in Service Quotas (fargate, ${vcpuQuota[kind]}), or lower the service's maximumPercent.`,
     )
   }
-  return [{ name: "vCPU quota", blocks: true, work }]
+  return [{ name: "vCPU quota", work }]
 }
 
 function checkRollback({ service }: Scene): string {
   const { deploymentCircuitBreaker: breaker, alarms } = service.deploymentConfiguration ?? {}
   if (!rollsBack(service)) {
-    throw wrong(
+    throw new Wrong(
       "Nothing rolls a failed deployment back.",
       breaker?.enable
         ? "The circuit breaker is on, without rollback."
@@ -501,21 +629,22 @@ function hookLooks({ aws, service }: Scene): Look[] {
     if (targetType === "PAUSE") {
       const work = async () => {
         const bad = lifecycleStages.find(it => !pauseStages.includes(it))
-        if (bad) throw wrong(`ECS cannot wait at ${bad}.`, "", `It can at ${pauseStages.join(", ")}.`)
+        if (bad) throw new Wrong(`ECS cannot wait at ${bad}.`, "", `It can at ${pauseStages.join(", ")}.`)
         return `waits for an approval, for ${hook.timeoutConfiguration?.timeoutInMinutes ?? 1440} min`
       }
       return [{ name, blocks: true, work }]
     }
     const work = async () => {
+      if (!hookTargetArn) throw new Wrong("The hook names no function.", "", "Give it one, or take it out.")
       const client = await lambda(aws)
       const { State } = await named(
-        () => client.getFunctionConfiguration({ FunctionName: hookTargetArn ?? "" }),
+        () => client.getFunctionConfiguration({ FunctionName: hookTargetArn }),
         /^ResourceNotFound/,
         `There is no Lambda function ${hookTargetArn}.`,
         "Create it, or take the hook out of the service.",
       )
       if (State === "Failed")
-        throw wrong(`The Lambda function ${hookTargetArn} has failed.`, "", "Publish it again.")
+        throw new Wrong(`The Lambda function ${hookTargetArn} has failed.`, "", "Publish it again.")
       return hookTargetArn?.split(":").at(-1) ?? ""
     }
     return [
@@ -533,6 +662,6 @@ async function named<T>(call: () => Promise<T>, missing: RegExp, what: string, r
     return await call()
   } catch (error) {
     if (!missing.test((error as Error).name)) throw error
-    throw wrong(what, (error as Error).message, remedy)
+    throw new Wrong(what, (error as Error).message, remedy)
   }
 }

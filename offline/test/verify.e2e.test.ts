@@ -114,7 +114,10 @@ test("what is missing is wrong, with what and what to do, and a release stops be
   })
   const settings = { service: "broken", template: "broken" }
   // The pipeline's role may not see another service.
-  await expect(verify(settings)).rejects.toThrow(/^AWS denied ecs:DescribeServices/)
+  expect((await verify(settings)).service).toBe("cannot tell: ecs:DescribeServices is missing")
+  expect((await verify({ service: "hello", cluster: "hello", template: "none" })).service).toMatch(
+    /^wrong: There is no task definition none\./,
+  )
   const checks = await world.run(async module => {
     const { dag } = await import("@dagger.io/dagger")
     Object.assign(module, {

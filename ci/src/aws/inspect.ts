@@ -15,19 +15,28 @@ export type Iam = {
     ActionNames: string[]
     ResourceArns: string[]
     ContextEntries: { ContextKeyName: string; ContextKeyValues: string[]; ContextKeyType: "string" }[]
-  }): Promise<{ EvaluationResults?: { EvalDecision?: string }[] }>
+  }): Promise<{
+    EvaluationResults?: {
+      EvalDecision?: string
+      MissingContextValues?: string[]
+      OrganizationsDecisionDetail?: { AllowedByOrganizations?: boolean }
+    }[]
+  }>
 }
 
 /** AWS Secrets Manager: what a secret is, never its value. */
 export type SecretsManager = {
-  describeSecret(input: { SecretId: string }): Promise<{ DeletedDate?: Date }>
+  describeSecret(input: {
+    SecretId: string
+  }): Promise<{ DeletedDate?: Date; VersionIdsToStages?: Record<string, string[]> }>
 }
 
 /** AWS Systems Manager: what a parameter is, never its value. */
 export type Ssm = {
   describeParameters(input: {
     ParameterFilters: { Key: string; Option: string; Values: string[] }[]
-  }): Promise<{ Parameters?: { Name?: string }[] }>
+    NextToken?: string
+  }): Promise<{ Parameters?: { Name?: string }[]; NextToken?: string }>
 }
 
 /** Amazon EC2: subnets and security groups. */
