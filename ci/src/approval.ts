@@ -32,9 +32,10 @@ type Waiting = { target: Target; name: string; revision: Revision; pause?: Pause
 export async function answer(
   aws: Aws,
   all: { cluster: string; service: string; container?: string }[],
-  { action, why = "", version }: Answer,
+  { action, why = "", version: wanted }: Answer,
   print: (line: string) => void,
 ): Promise<string[]> {
+  const version = wanted?.replace(/^v(?=\d)/, "")
   const found = await Promise.all(all.map(where => look(aws, where)))
   const waiting = found.flatMap(it => (it.pause ? [{ ...it, pause: it.pause }] : []))
   if (waiting.length === 0) throw nothingWaits(found)
@@ -47,30 +48,57 @@ export async function answer(
     )
   }
   const { arn } = await identityOf(aws)
-  return Promise.all(
+  const ends = await Promise.allSettled(
     waiting.map(({ target, name, revision, pause }) =>
       explained(errorContext(target), async () => {
         const what = revision.version ?? shortName(revision.arn)
         const { stage } = pause
         if (action === "CONTINUE") {
-          await note(
-            target,
-            revision.arn,
-            { [approvedByTag]: tagValue(arn) },
-            [rejectedByTag, rejectedWhyTag],
-            print,
+          await noted(target, revision.arn, { [approvedByTag]: tagValue(arn) }, print, () =>
+            resume(target, pause, action),
           )
-          await resume(target, pause, action)
           return `approved: ${what} goes on after ${stage} on ${name}, by ${arn}`
         }
         const reason = tagValue(why)
         const tags = { [rejectedByTag]: tagValue(arn), ...(reason && { [rejectedWhyTag]: reason }) }
-        await note(target, revision.arn, tags, [approvedByTag], print)
-        await resume(target, pause, action)
+        await noted(target, revision.arn, tags, print, () => resume(target, pause, action))
         return `rejected: ECS rolls ${what} back on ${name}, by ${arn}${why && `: ${why}`}`
       }),
     ),
   )
+  const lines = ends.map((end, at) =>
+    end.status === "fulfilled" ? end.value : `${waiting[at]?.name}: ${(end.reason as Error).message}`,
+  )
+  const failed = ends.find(end => end.status === "rejected")
+  if (failed && waiting.length === 1) throw failed.reason
+  if (failed)
+    throw new UserError(
+      "Not all services took the answer.",
+      lines.join("\n"),
+      "Look at 'status', then say it again.",
+    )
+  const others = found
+    .filter(it => !it.pause)
+    .map(({ name }) => `${name}: waits for nobody, and is left alone`)
+  return [...lines, ...others]
+}
+
+/** Notes an answer in place of an earlier one, and takes the note back if ECS does not take the answer. */
+async function noted(
+  target: Target,
+  revision: string,
+  tags: Record<string, string>,
+  print: (line: string) => void,
+  work: () => Promise<void>,
+): Promise<void> {
+  const others = [approvedByTag, rejectedByTag, rejectedWhyTag].filter(key => !(key in tags))
+  await note(target, revision, tags, others, print)
+  try {
+    await work()
+  } catch (error) {
+    await note(target, revision, {}, Object.keys(tags), print)
+    throw error
+  }
 }
 
 async function look(
@@ -92,7 +120,7 @@ function nothingWaits(found: Waiting[]): UserError {
   return new UserError(
     "No deployment waits for an approval.",
     `${runs.join(", ")}.`,
-    "See 'status' for what happens there. It takes ecs:ListServiceDeployments, ecs:DescribeServiceDeployments and ecs:DescribeServiceRevisions.",
+    "See 'status' for what happens there. This needs the rights ecs:ListServiceDeployments, ecs:DescribeServiceDeployments and ecs:DescribeServiceRevisions.",
   )
 }
 

@@ -27,8 +27,8 @@ type StageBlock = { block: Block; after?: string; images?: Stage["images"]; at: 
 type Level = { block: Block; stages: Map<string, StageBlock> }
 
 /**
- * The apps of the repository: those of `ecs-release.yaml`, or the one that the arguments describe. An argument wins over a stage's
- * value, that over an app's, that over the file's own, and that over the default.
+ * The apps of the repository: those of `ecs-release.yaml`, or the one that the arguments describe. A stage's value wins over an
+ * argument, that over an app's, that over the file's own, and that over the default.
  *
  * @param defaults the settings of a call without arguments
  * @param only the one app that is wanted; "" for all
@@ -43,10 +43,19 @@ export async function appsOf(settings: Settings, defaults: Settings, only: strin
     const known = new Map([...own.stages, ...level.stages])
     const stages = [...known].map(([stage]): Stage => {
       const [ofFile, ofApp] = [own.stages.get(stage), level.stages.get(stage)]
-      const all = [...blocks, ...[ofFile, ofApp].flatMap(it => it?.block ?? [])]
+      const blocksOf = [ofFile, ofApp].flatMap(it => it?.block ?? [])
       const after = ofApp?.after ?? ofFile?.after
       const images = ofApp?.images ?? ofFile?.images ?? "copy"
-      return { name: stage, after, images, settings: merged(settings, defaults, all) }
+      // What a stage says of itself is true whatever an argument, such as the region of a whole CI system, says of all.
+      const of = Object.fromEntries(
+        blocksOf.flatMap(block => [...block].map(([key, { value }]) => [key, value])),
+      )
+      return {
+        name: stage,
+        after,
+        images,
+        settings: { ...merged(settings, defaults, blocks), ...of } as Settings,
+      }
     })
     const at = (stage: string) => known.get(stage)?.at ?? configFile
     return { name, settings: merged(settings, defaults, blocks), stages: ordered(stages, at) }

@@ -132,7 +132,8 @@ export async function deploy(aws: Aws, options: DeployRun): Promise<DeployResult
       const revision = action.reuse?.arn ?? (await register(target, change.registration))
       print(`${action.reuse ? "reusing" : "registered"} ${shortName(revision)}`)
       const definition = { ...change.registration, taskDefinitionArn: revision }
-      return rollOut(target, service, { ...release, revision, definition }, watch)
+      const reused = action.reuse !== undefined
+      return rollOut(target, service, { ...release, revision, definition, reused }, watch)
     }
     const { arn: revision, definition } = current
     const running = action.kind === "follow" ? action.deployment : undefined

@@ -41,7 +41,7 @@ import { runTask } from "./run.js"
 import { scale } from "./scale.js"
 import { deploySet, onEach, outcomeOf, rollbackSet } from "./service-set.js"
 import { required, type Settings, targetsOf } from "./settings.js"
-import { firstStage, picture, stageBefore, stageFacts, stageNamed, unclear } from "./stages.js"
+import { assertFirst, firstStage, picture, stageBefore, stageFacts, stageNamed, unclear } from "./stages.js"
 import { status } from "./status.js"
 import { type CallOptions, validate } from "./validate.js"
 import { verify, writeChecks } from "./verify.js"
@@ -135,7 +135,7 @@ export class EcsRelease {
     ssh?: Socket,
     /** Stage of ecs-release.yaml that the call is about; a release goes to the first one if left out */
     stage = "",
-    /** Number of the AWS account; nothing is done with credentials of another one (any account, if left out) */
+    /** Number of the AWS account; credentials of any other account are refused (any account, if left out) */
     account = "",
     /** AWS region, such as $AWS_REGION */
     region = "",
@@ -149,7 +149,7 @@ export class EcsRelease {
     container = "",
     /** Family of the task definition to take all other settings from, one per service (the running one if left out) */
     template = "",
-    /** Stage of a deployment at which ECS waits until a person approves it, such as POST_SCALE_UP (the service's own hooks, if left out) */
+    /** Lifecycle stage at which ECS waits until a person approves a deployment, such as POST_SCALE_UP (the service's own hooks, if left out) */
     approval = "",
     /** Where people reach the service (its tag ecs-release:url if left out) */
     url = "",
@@ -216,18 +216,24 @@ export class EcsRelease {
    * The apps that the call is about, each with its settings: arguments, then ecs-release.yaml, then defaults. If there are stages, they
    * are those of the one that is named, or of the first one.
    */
-  private async apps(options: CallOptions = {}, stage = this.stage): Promise<App[]> {
-    const apps = await appsOf(this, new EcsRelease(), this.app)
-    return apps.map(app => {
+  private async apps(
+    { releases = false, ...options }: CallOptions & { releases?: boolean } = {},
+    stage = this.stage,
+  ): Promise<App[]> {
+    const found = await eachApp(await appsOf(this, new EcsRelease(), this.app), async app => {
+      if (releases) assertFirst(app.stages, stage)
       const chosen = stage === "" ? firstStage(app.stages) : stageNamed(app.stages, stage)
       const settings = chosen?.settings ?? app.settings
       validate(settings, options)
       return { ...app, settings }
     })
+    return found.map(([, app]) => app)
   }
 
   /** The settings of the one app that the call is about; `--stage` has to be passed to change what runs in one of several. */
-  private async one(options: CallOptions & { changes?: boolean } = {}): Promise<Settings> {
+  private async one(
+    options: CallOptions & { changes?: boolean; releases?: boolean } = {},
+  ): Promise<Settings> {
     const [first, ...others] = await this.apps(options)
     if (first && others.length === 0) {
       if (options.changes && this.stage === "" && first.stages.length > 1) throw unclear(first.stages)
@@ -368,7 +374,7 @@ export class EcsRelease {
    */
   @func({ cache: "never" })
   async push(): Promise<string> {
-    const settings = await this.one()
+    const settings = await this.one({ releases: true })
     const found = await computeVersion(settings, { release: true })
     const refused = offBranch(found, settings)
     if (refused) throw refused
@@ -402,7 +408,7 @@ export class EcsRelease {
   @func({ cache: "never" })
   async deploy(image = "", timeout = 900, format = "text", waitForApproval = false): Promise<string> {
     const written = parseFormat(format)
-    const settings = await this.one({ timeout, changes: true })
+    const settings = await this.one({ timeout, changes: true, releases: image === "" })
     const aws = await openAws(settings)
     const named = await resolveImage(aws, settings, image, print)
     const keepNewer = image === ""
@@ -458,7 +464,7 @@ export class EcsRelease {
     smoke = "",
   ): Promise<string> {
     const written = parseFormat(format)
-    const apps = await this.apps({ timeout, severity }, stage || this.stage)
+    const apps = await this.apps({ timeout, severity, releases: true }, stage || this.stage)
     const options = { timeoutSeconds: timeout, severity, migrate, smoke, waitForApproval, print }
     const [only] = apps
     if (only && apps.length === 1) {
@@ -501,7 +507,7 @@ export class EcsRelease {
   }
 
   /**
-   * Takes what completed in a stage to the next one
+   * Deploys to a stage the image that completed in the stage before it
    *
    * It deploys the same image by digest, and builds nothing. That it completed in the stage before is what ECS's record says. It shows
    * which versions are skipped and what changed between the two stages, and refuses what was rolled back or rejected there, and what
@@ -551,7 +557,13 @@ export class EcsRelease {
       ...promoted,
       image: { reference: image, digest },
       services: ends.map((end, at) => serviceEnd(targets[at] ?? targets[0], end)),
-      text: ends.map(end => end.text).join("\n"),
+      text: [
+        ...ends.map(end => end.text),
+        "",
+        `from      ${before.name}: ${promoted.version}`,
+        `before    ${promoted.before ?? "unknown"}${promoted.skipped.length > 0 ? `; skipped: ${promoted.skipped.join(", ")}` : ""}`,
+        ...(promoted.changelog === "" ? [] : ["", promoted.changelog.trimEnd()]),
+      ].join("\n"),
     })
   }
 

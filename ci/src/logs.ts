@@ -19,6 +19,8 @@ export type LogsOptions = {
 
 /** How often to look for new lines, in seconds. */
 const interval = 2
+/** Pages may be empty, so that a week of a busy group can have very many. */
+const manyPages = 1_000_000
 /** How far back a look goes: CloudWatch Logs may show a line after later ones. Milliseconds. */
 const overlap = 20_000
 
@@ -32,7 +34,8 @@ export function parseSince(text: string, now = new Date()): Date {
   const [, amount, unit] = /^(\d{1,9})([smhd])$/.exec(text) ?? []
   if (amount !== undefined) {
     const seconds = { s: 1, m: 60, h: 3600, d: 86_400 }[unit as "s" | "m" | "h" | "d"]
-    return new Date(now.getTime() - Number(amount) * seconds * 1000)
+    const since = now.getTime() - Number(amount) * seconds * 1000
+    if (since >= 0) return new Date(since)
   }
   const time = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN
   if (!Number.isNaN(time)) return new Date(time)
@@ -56,47 +59,58 @@ export async function readLogs(aws: Aws, where: Where, options: LogsOptions): Pr
     if (groups.length === 0) {
       throw new UserError(
         `${where.cluster}/${where.service} sends no log to CloudWatch Logs.`,
-        "None of its containers has the log driver awslogs.",
+        "None of its containers has the log driver awslogs with a stream prefix.",
         "Read the log where the task definition sends it.",
       )
     }
     const known = new Set<string>()
     const until = Date.now() + options.followSeconds * 1000
-    let from = options.since.getTime()
+    const from = groups.map(() => options.since.getTime())
     for (;;) {
-      const events = (await Promise.all(groups.map(group => read(aws, group, from)))).flat()
+      const found = await Promise.all(
+        groups.map((group, at) => read(aws, group, from[at] ?? 0, options.followSeconds > 0)),
+      )
+      const events = found.flatMap(it => it ?? [])
       const fresh = events.filter(({ key }) => !known.has(key)).sort((a, b) => a.time - b.time)
-      for (const { key, line } of fresh) {
+      for (const { key, lines } of fresh) {
         known.add(key)
-        options.print(line)
+        for (const line of lines) options.print(line)
       }
-      from = Math.max(from, ...events.map(({ time }) => time - overlap))
+      for (const [at, lines] of found.entries()) {
+        from[at] = (lines ?? []).reduce((most, { time }) => Math.max(most, time - overlap), from[at] ?? 0)
+      }
       if (Date.now() >= until) return
       await new Promise(resolve => setTimeout(resolve, Math.min(interval * 1000, until - Date.now())))
     }
   })
 }
 
-type Line = { key: string; time: number; line: string }
+type Entry = { key: string; time: number; lines: string[] }
 
-/** A group's lines since a time. While AWS does not answer there are none: the next look asks for them again. */
-async function read(aws: Aws, group: LogGroup, from: number): Promise<Line[]> {
+/** What is in a group since a time; undefined if AWS did not answer and the next look will ask again. */
+async function read(aws: Aws, group: LogGroup, from: number, again: boolean): Promise<Entry[] | undefined> {
   const client = await logsClient(aws, group)
   const input = { logGroupName: group.name, startTime: from, logStreamNamePrefix: group.prefix }
   const events: FilteredLogEvent[] = []
   try {
-    for await (const page of pages(nextToken => client.filterLogEvents({ ...input, nextToken }))) {
+    for await (const page of pages(nextToken => client.filterLogEvents({ ...input, nextToken }), manyPages)) {
       events.push(...(page.events ?? []))
     }
   } catch (error) {
     if ((error as Error).name === "ResourceNotFoundException") return []
-    if (!passing(error)) throw error
+    if (!again || !passing(error)) throw error
+    return undefined
   }
   return events.flatMap(({ eventId, logStreamName = "", timestamp = 0, message = "" }) => {
     const [container, task = ""] = (group.pattern.exec(logStreamName) ?? []).slice(1).filter(Boolean)
     if (container === undefined) return []
     const key = eventId ?? `${logStreamName} ${timestamp} ${message}`
     const at = new Date(timestamp).toISOString()
-    return [{ key, time: timestamp, line: `${at} ${task.slice(0, 8)} ${container}  ${message.trimEnd()}` }]
+    // Each line has the beginning: none can be taken for another task's.
+    const lines = message
+      .trimEnd()
+      .split(/\r\n|[\r\n]/)
+      .map(text => `${at} ${task.slice(0, 8)} ${container}  ${text}`)
+    return [{ key, time: timestamp, lines }]
   })
 }

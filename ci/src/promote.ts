@@ -60,7 +60,8 @@ export type Promoted = Proven & {
  *   `deploy` does
  */
 export async function promote(from: Place, to: Place, options: PromoteOptions): Promise<Promoted> {
-  const { version: wanted, print, timeoutSeconds, waitForApproval } = options
+  const { print, timeoutSeconds, waitForApproval } = options
+  const wanted = options.version?.replace(/^v(?=\d)/, "")
   const proven = await provenIn(from, wanted)
   const { version, commit, digest } = proven
   const targets = targetsOf(to.stage.settings)
@@ -77,9 +78,10 @@ export async function promote(from: Place, to: Place, options: PromoteOptions): 
     const back = await wasRolledBack(to.aws, { ...where, version })
     if (back) throw rolledBackError(version, back)
   }
+  if (wanted === undefined) await refuseBusy(to, version)
   const before = now.find(it => it.version !== version)?.version
   const skipped = await versionsBetween(from, before, version)
-  const changelog = await changelogBetween(to.stage.settings, now.find(it => it.commit)?.commit, proven)
+  const changelog = await changesSince(to.stage.settings, now.find(it => it.commit)?.commit, proven, print)
   print(`${from.stage.name} → ${to.stage.name}: ${version} (${digest})`)
   if (before !== undefined)
     print(`${to.stage.name} has ${before}${skipped.length > 0 ? `; skipped: ${skipped.join(", ")}` : ""}`)
@@ -93,6 +95,42 @@ export async function promote(from: Place, to: Place, options: PromoteOptions): 
   return { ...proven, image, before, skipped, changelog, ends }
 }
 
+/** Another deployment of this pipeline that is in progress, such as one that was just approved, is not replaced unasked. */
+async function refuseBusy({ stage, aws }: Place, version: string): Promise<void> {
+  for (const where of targetsOf(stage.settings)) {
+    const target = await open(aws, where)
+    const service = await explained(errorContext(target), () => describeService(target))
+    const primary = primaryOf(service)
+    if (!primary || isCompleted(service, primary) || primary.rolloutState === "FAILED") continue
+    const current = readRevision(await describeRevision(target, revisionOf(service)), where.container)
+    if (current.version === version) continue
+    throw new UserError(
+      `${stage.name} is still deploying ${current.version ?? "something else"}, and ${version} would take its place.`,
+      primary.rolloutStateReason,
+      `Follow that one: promote --to ${stage.name} --version ${current.version}. Or replace it: --version ${version}`,
+    )
+  }
+}
+
+/** The changes are for information: if the history cannot be read, the promotion goes on. */
+async function changesSince(
+  settings: Settings,
+  since: string | undefined,
+  proven: Proven,
+  print: PromoteOptions["print"],
+): Promise<string> {
+  try {
+    const text = await changelogBetween(settings, since, proven)
+    if (text === "" && proven.commit !== since)
+      print("changes: not known, since the repository here does not have both commits")
+    return text
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error
+    print(`changes: not known: ${error.message}`)
+    return ""
+  }
+}
+
 /** What completed in a stage: the version that is named, or the one that runs there. */
 async function provenIn({ stage, aws }: Place, wanted: string | undefined): Promise<Proven> {
   const found = await Promise.all(
@@ -100,12 +138,30 @@ async function provenIn({ stage, aws }: Place, wanted: string | undefined): Prom
   )
   const [first, ...others] = found as [Proven, ...Proven[]]
   const other = others.find(it => it.digest !== first.digest)
-  if (!other) return first
+  if (!other) {
+    await assertReleased({ stage, aws }, first)
+    return first
+  }
   throw new UserError(
     `The services of ${stage.name} run different images: ${first.version} and ${other.version}.`,
     "",
     "Release or roll back until they run the same one, then promote it.",
   )
+}
+
+/** The registry has to know the digest by that version too: else somebody else deployed it under its name. */
+async function assertReleased({ stage, aws }: Place, { image, digest, version }: Proven): Promise<void> {
+  const repository = repositoryOf(stage.settings)
+  if (parseImage(image).repository !== repository) return // It is in the registry of an earlier stage, which was asked then.
+  await explained({ ...aws, repository }, async () => {
+    const found = await (await Registry.open(aws, repository)).find(version)
+    if (found?.digest === digest) return
+    throw new UserError(
+      `What runs in ${stage.name} as ${version} is not the image that was released as ${version}.`,
+      `It runs ${digest}; the repository "${repository}" has ${found?.digest ?? "no such version"}.`,
+      `Release in ${stage.name} again, then promote.`,
+    )
+  })
 }
 
 async function completedOn(
@@ -154,6 +210,8 @@ async function completedOn(
     if (rolledBack) throw refused(`it was rolled back in ${stage} at ${rolledBack}`)
     if (past.failed.has(arn)) throw refused(`its deployment in ${stage} failed`)
     if (!completed && !past.succeeded.has(arn)) throw refused(`it never completed in ${stage}`)
+    const back = await wasRolledBack(aws, { ...where, version: wanted })
+    if (back) throw refused(`${back.why} in ${stage}`)
     return proven(found, stage)
   })
 }
@@ -190,13 +248,17 @@ async function imageFor(
   print: PromoteOptions["print"],
 ) {
   if (to.stage.images === "pull") return image
-  const [source, repository] = [repositoryOf(from.stage.settings), repositoryOf(to.stage.settings)]
+  const repository = repositoryOf(to.stage.settings)
+  // Where it really is: a stage that pulls has it in the registry of an earlier one.
+  const { repository: source, region = from.aws.region } = parseImage(image)
   return explained({ ...to.aws, repository }, async () => {
     const registry = await Registry.open(to.aws, repository)
     if (parseImage(image).uri === registry.uri) return image
     const copy = async (tag: string) => {
       print(`copying ${digest} to ${registry.uri}`)
-      await copyImage(await accessTo(from.aws, source), await accessTo(to.aws, repository), digest, tag)
+      const there = { ...from.aws, region }
+      const access = await explained({ ...there, repository: source }, () => accessTo(there, source))
+      await copyImage(access, await accessTo(to.aws, repository), digest, tag)
     }
     return (await registry.take(copy, { digest, version, commit })).reference
   })

@@ -32,7 +32,7 @@ export async function restart(aws: Aws, where: Where, watch: Watch): Promise<Dep
       throw new UserError(
         `${where.cluster}/${where.service} is not restarted: deployment ${primary.id} is in progress.`,
         primary.rolloutStateReason,
-        "Its tasks are new ones anyway. Wait for it ('status' shows it), or stop it with 'rollback'.",
+        "Wait for it ('status' shows it), then restart: tasks that have started already keep the values that they read. Or stop it with 'rollback'.",
       )
     }
     const current = await describeRevision(target, revisionOf(service))

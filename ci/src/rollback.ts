@@ -3,7 +3,7 @@ import semver from "semver"
 import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
 import { deploy } from "./deploy.js"
-import { imageNamed } from "./ecr/image.js"
+import { imageNamed, type NamedImage, parseImage } from "./ecr/image.js"
 import { DeployError, type DeployResult, deployError } from "./ecs/result.js"
 import { describeRevision, note, type Revision, readRevision, recentRevisions } from "./ecs/revision.js"
 import { rollOut } from "./ecs/rollout.js"
@@ -89,7 +89,7 @@ export async function rollback(aws: Aws, options: RollbackOptions): Promise<Depl
     const to = named?.version
     const stopped = await stopDeployment(target, service, current, { ...options, to, print, timeoutSeconds })
     if (stopped) return stopped
-    const back = named ?? (await imageNamed(aws, options, await previous(target, service, current, options)))
+    const back = named ?? (await previous(target, service, current, options))
     const { image, version, commit } = back
     print(`going from ${current.version ?? "an unknown version"} to ${version}`)
     return marked(target, current, version, print, () =>
@@ -196,15 +196,22 @@ async function previous(
   target: Target,
   service: Service,
   current: Revision,
-  { container }: RollbackOptions,
-): Promise<string> {
+  options: RollbackOptions,
+): Promise<NamedImage> {
+  const { container } = options
   const family = current.arn.split("/").at(-1)?.split(":")[0] ?? ""
   const [revisions, record] = await Promise.all([
     recentRevisions(target, family, container),
     readPast(target, service),
   ])
   const found = choosePrevious(current, revisions, record)
-  if (found?.version !== undefined) return found.version
+  if (found?.version !== undefined) {
+    const { image, version, commit } = found
+    // In a stage that pulls its images, they are in another stage's repository.
+    const own = image !== undefined && parseImage(image).repository === options.repository
+    if (own || !image?.includes("@")) return imageNamed(target.aws, options, version)
+    return { image, version, commit }
+  }
   throw new UserError(
     `There is no version before ${current.version ?? "the running one"} on ${target.cluster}/${target.service}.`,
     `None of the last ${revisions.length} revisions of ${family} ran another version without a rollback.`,

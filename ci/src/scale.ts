@@ -6,6 +6,7 @@ import {
   describeService,
   errorContext,
   open,
+  primaryOf,
   revisionOf,
   type Target,
 } from "./ecs/service.js"
@@ -40,12 +41,26 @@ export async function scale(
     const elapsed = () => (Date.now() - start) / 1000
     const before = await describeService(target)
     assertDeployable(before, target)
+    if (before.schedulingStrategy === "DAEMON") {
+      throw new UserError(
+        `${cluster}/${name} is a daemon: it runs one task on each container instance.`,
+        "",
+        "Change the number of instances instead.",
+      )
+    }
     const from = before.desiredCount ?? 0
     if (from !== to) await target.client.updateService({ cluster, service: name, desiredCount: to })
     print(`${cluster}/${name}: from ${from} to ${to} tasks`)
     let shown = ""
     for (;;) {
       const counts = await countsOf(target)
+      if (counts && counts.desired !== to) {
+        throw new UserError(
+          `${cluster}/${name} is set to ${tasksText(counts.desired)} by something else.`,
+          "Application Auto Scaling does that, or another person.",
+          "Change its bounds, or look at who else scales the service.",
+        )
+      }
       if (counts && counts.running === to && counts.pending === 0) {
         return `${from === to ? "unchanged" : "completed"}: ${cluster}/${name} runs ${tasksText(to)}, after ${Math.round(elapsed())} s`
       }
@@ -60,10 +75,16 @@ export async function scale(
   })
 }
 
-async function countsOf(target: Target): Promise<{ running: number; pending: number } | undefined> {
+/** What the service has; tasks of a deployment that is being replaced count as pending: they go. */
+async function countsOf(
+  target: Target,
+): Promise<{ desired: number; running: number; pending: number } | undefined> {
   try {
-    const { runningCount: running = 0, pendingCount: pending = 0 } = await describeService(target)
-    return { running, pending }
+    const service = await describeService(target)
+    const primary = primaryOf(service)
+    const { desiredCount: desired = 0, runningCount = 0, pendingCount = 0 } = service
+    const running = primary?.runningCount ?? runningCount
+    return { desired, running, pending: pendingCount + runningCount - running }
   } catch (error) {
     if (!passing(error)) throw error
     return undefined

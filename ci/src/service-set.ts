@@ -92,6 +92,8 @@ async function goBack(
     if (to === undefined) return `${service}: runs ${run.version}: no version before it is known`
     const where = { cluster, service, container, someContainers, timeoutSeconds }
     const back = await rollback(aws, { ...where, ...registry, to, print: prefixed(run) })
+    if (back.word === "paused")
+      return `${service}: still runs ${run.version}: going back to ${back.version} waits for an approval`
     return `${service}: went back to ${back.version}`
   } catch (error) {
     return `${service}: could not go back to ${to}: ${(error as Error).message}`
@@ -152,11 +154,11 @@ export async function onEach<W extends { service: string }, T>(
     end.status === "rejected" ? [`${all[at]?.service}: ${(end.reason as Error).message}`] : [],
   )
   if (failed.length === 0) return ends.flatMap(end => (end.status === "fulfilled" ? [end.value] : []))
-  throw new UserError(
-    `${failed.length} of ${all.length} services failed.`,
-    failed.join("\n"),
-    "The others are done. 'status' shows all of them.",
-  )
+  const what = `${failed.length} of ${all.length} services failed`
+  const remedy = "The others are done. 'status' shows all of them."
+  const first = ends.find(end => end.status === "rejected")?.reason
+  if (first instanceof DeployError) throw new DeployError(first.word, `: ${what}`, failed.join("\n"), remedy)
+  throw new UserError(`${what}.`, failed.join("\n"), remedy)
 }
 
 /** Prints lines with the service's name before them. */

@@ -25,12 +25,12 @@ export function ordered(stages: Stage[], at: (name: string) => string): Stage[] 
     if (done.includes(stage)) return
     if (path.includes(stage.name)) {
       const circle = [...path.slice(path.indexOf(stage.name)), stage.name].join(", which comes after ")
-      throw mistake(at(stage.name), `the stages go in a circle: ${circle}`)
+      throw mistake(at(stage.name), `the stages form a circle: ${circle}`)
     }
     if (stage.after !== undefined) {
       const before = stages.find(({ name }) => name === stage.after)
       if (!before)
-        throw mistake(at(stage.name), `${stage.name} comes after "${stage.after}", which is no stage`)
+        throw mistake(at(stage.name), `${stage.name} comes after "${stage.after}", which is not a stage`)
       add(before, [...path, stage.name])
     }
     done.push(stage)
@@ -72,14 +72,29 @@ export function stageNamed(stages: Stage[], name: string): Stage {
   )
 }
 
-/**
- * The stage that a release goes to if none is named: the one that comes after none.
- *
- * @throws UserError if there are several
- */
+/** The stage that a release goes to if none is named: the only one that comes after none; undefined if there is not one. */
 export function firstStage(stages: Stage[]): Stage | undefined {
   const first = stages.filter(({ after }) => after === undefined)
-  if (first.length <= 1) return first[0]
+  return first.length === 1 ? first[0] : undefined
+}
+
+/**
+ * Checks that a release may go to a stage: what comes after another stage gets what completed there.
+ *
+ * @param name the stage that is named, "" for none
+ * @throws UserError if it may not, or if it is not clear which stage is meant
+ */
+export function assertFirst(stages: Stage[], name: string): void {
+  const stage = name === "" ? firstStage(stages) : stageNamed(stages, name)
+  if (stages.length === 0 || (stage && stage.after === undefined)) return
+  if (stage) {
+    throw new UserError(
+      `${stage.name} comes after ${stage.after}: it gets what completed there, not a release of its own.`,
+      "",
+      `Promote it: dagger call promote --to ${stage.name}`,
+    )
+  }
+  const first = stages.filter(({ after }) => after === undefined)
   throw new UserError(
     `${first.map(({ name }) => name).join(" and ")} come after no other stage.`,
     "",

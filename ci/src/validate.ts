@@ -44,6 +44,9 @@ export function firstMistake(settings: Settings) {
   return undefined
 }
 
+/** An ordinary deployment does not reach the first one, so that nobody would be asked (ECS API reference, DeploymentLifecycleHook). */
+const approvalStages = pauseStages.filter(stage => stage !== "RECONCILE_SERVICE")
+
 type Rule = [flag: string, value: string, isFine: (value: string) => boolean, takes: string]
 
 const matches = (pattern: RegExp) => (value: string) => pattern.test(value)
@@ -107,7 +110,12 @@ function rules(it: Settings): Rule[] {
         partsOf(value).length === partsOf(it.service).length,
       "a task definition: its family, family:revision, or ARN; for several services as many, with commas",
     ],
-    ["--approval", it.approval, value => pauseStages.includes(value), `one of ${pauseStages.join(", ")}`],
+    [
+      "--approval",
+      it.approval,
+      value => approvalStages.includes(value),
+      `one of ${approvalStages.join(", ")}`,
+    ],
   ]
 }
 

@@ -9,7 +9,7 @@ import {
 } from "@aws-sdk/client-ecs"
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts"
 import { mockClient } from "aws-sdk-client-mock"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import { answer } from "../src/approval.js"
 import { rolledBackTag } from "../src/ecs/task-definition.js"
 import { status } from "../src/status.js"
@@ -100,6 +100,15 @@ describe("a deployment that waits for an approval", () => {
     const end = await settle(run({ waitForApproval: true, timeoutSeconds: 60 }), 4000)
     expect(end.word).toBe("completed")
     expect(lines.filter(line => line.includes("waiting for an approval"))).toHaveLength(1)
+  })
+
+  it("is followed through when this machine sleeps in between", async () => {
+    const done = service([bringing({ ...ready, rolloutState: "COMPLETED" })], hooked)
+    play({ ...scene(), updated: [...(scene().updated ?? []), [3020, done]] })
+    recorded([0, {}], [10, waits], [3000, { lifecycleStage: "CLEAN_UP" }], [3020, { status: "SUCCESSFUL" }])
+    setTimeout(() => vi.setSystemTime(Date.now() + 20 * 60_000), 30_000)
+    const end = await settle(run({ waitForApproval: true, timeoutSeconds: 60 }), 4000)
+    expect(end.word).toBe("completed")
   })
 
   it("still times out if nobody is waited for", async () => {

@@ -70,7 +70,11 @@ describe("restart", () => {
 
 describe("scale", () => {
   const running = (count: number) =>
-    service([old], { desiredCount: 3, runningCount: count, pendingCount: 3 - count })
+    service([{ ...old, runningCount: count }], {
+      desiredCount: 3,
+      runningCount: count,
+      pendingCount: 3 - count,
+    })
   const run = (to: number) => scale(aws, target, { ...watch, to })
 
   it("waits until so many tasks run", async () => {
@@ -88,6 +92,30 @@ describe("scale", () => {
       ...{ cluster: "prod", service: "web" },
       desiredCount: 3,
     })
+  })
+
+  it("does not count the tasks of a deployment that is being replaced, and sees who else sets the number", async () => {
+    const both = service(
+      [{ ...old, runningCount: 2 }, deployment("older", 1, { status: "ACTIVE", runningCount: 1 })],
+      {
+        ...{ desiredCount: 3, runningCount: 3 },
+      },
+    )
+    const other = service([{ ...old, runningCount: 8 }], { desiredCount: 8, runningCount: 8 })
+    play({
+      before: service([old]),
+      updated: [
+        [0, both],
+        [10, other],
+      ],
+      definitions: definitions(),
+    })
+    expect((await rejection(run(3))).message).toMatch(/^prod\/web is set to 8 tasks by something else\./)
+  })
+
+  it("refuses a daemon", async () => {
+    play({ before: service([old], { schedulingStrategy: "DAEMON" }), definitions: definitions() })
+    expect((await rejection(run(3))).message).toMatch(/^prod\/web is a daemon/)
   })
 
   it("changes nothing if they run already", async () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest"
 import { appsOf } from "../src/config.js"
 import { EcsRelease } from "../src/index.js"
 import type { Settings } from "../src/settings.js"
-import { firstStage, picture, stageBefore, stageFacts, stageNamed } from "../src/stages.js"
+import { assertFirst, firstStage, picture, stageBefore, stageFacts, stageNamed } from "../src/stages.js"
 
 const defaults: Settings = new EcsRelease()
 
@@ -56,6 +56,10 @@ describe("stages", () => {
     ])
     expect(found.map(({ images }) => images)).toEqual(["copy", "copy", "copy", "pull"])
     expect(firstStage(found)?.name).toBe("test")
+    expect(() => assertFirst(found, "")).not.toThrow()
+    expect(() => assertFirst(found, "production")).toThrow(
+      /^production comes after staging: it gets what completed there/,
+    )
     expect(stageBefore(found, stageNamed(found, "production")).name).toBe("staging")
     expect(stageFacts(stageNamed(found, "preview"))).toEqual({
       ...{ name: "preview", after: "test", region: "eu-west-1", cluster: "preview", service: "web" },
@@ -71,9 +75,10 @@ describe("stages", () => {
     ])
   })
 
-  it("give way to arguments", async () => {
-    const found = await stages("service: web\nstages:\n  a:\n    cluster: one\n", { cluster: "given" })
-    expect(found[0]?.settings.cluster).toBe("given")
+  it("win over arguments, which are about all stages; the file's other settings give way to them", async () => {
+    const text = "service: web\nregion: eu-west-1\nstages:\n  a:\n    cluster: one\n"
+    const [stage] = await stages(text, { cluster: "given", region: "eu-north-1" })
+    expect(stage?.settings).toMatchObject({ cluster: "one", region: "eu-north-1" })
   })
 
   it("of an app add to those of the file", async () => {
@@ -113,20 +118,20 @@ apps:
   it.each([
     [
       "stages:\n  a: {after: b, cluster: x}\n",
-      /^ecs-release\.yaml:2:3: a comes after "b", which is no stage\./,
+      /^ecs-release\.yaml:2:3: a comes after "b", which is not a stage\./,
     ],
     [
       "stages:\n  a: {after: b, cluster: x}\n  b: {after: a, cluster: y}\n",
-      /^ecs-release\.yaml:2:3: the stages go in a circle: a, which comes after b, which comes after a\./,
+      /^ecs-release\.yaml:2:3: the stages form a circle: a, which comes after b, which comes after a\./,
     ],
-    ["stages:\n  a: {after: a}\n", /the stages go in a circle: a, which comes after a/],
+    ["stages:\n  a: {after: a}\n", /the stages form a circle: a, which comes after a/],
     [
       "service: web\nstages:\n  a: {cluster: x}\n  b: {cluster: x, after: a}\n",
       /:4:3: a and b are the same service/,
     ],
     ["stages:\n  a: {images: move}\n", /^ecs-release\.yaml:2:7: images takes copy or pull/],
     ["stages:\n  a: {aproval: x}\n", /:2:7: unknown key "aproval"/],
-    ["stages:\n  a: {approval: SOMETIME}\n", /approval takes one of RECONCILE_SERVICE, PRE_SCALE_UP, /],
+    ["stages:\n  a: {approval: SOMETIME}\n", /approval takes one of PRE_SCALE_UP, POST_SCALE_UP, /],
     ["stages:\n  a: {account: 123}\n", /account has to be text; put it in quotes/],
     ["stages:\n  'a b': {}\n", /a stage's name has letters, digits/],
     ["stage: a\n", /unknown key "stage"/],
@@ -137,7 +142,9 @@ apps:
 
   it("are asked for by name if several could be the first, and if one is not there", async () => {
     const two = await stages("service: web\nstages:\n  a: {cluster: x}\n  b: {cluster: y}\n")
-    expect(() => firstStage(two)).toThrow(/^a and b come after no other stage\./)
+    expect(firstStage(two)).toBeUndefined()
+    expect(() => assertFirst(two, "")).toThrow(/^a and b come after no other stage\./)
+    expect(() => assertFirst(two, "b")).not.toThrow()
     expect(() => stageNamed(two, "c")).toThrow(
       /^There is no stage "c" in ecs-release\.yaml\.\nIt has: a, b\./,
     )

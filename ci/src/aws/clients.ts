@@ -102,10 +102,12 @@ const maxPages = 1000
  * All pages of a list.
  *
  * @param read reads one page, with the token from the page before
+ * @param most how many pages the list can have
  * @throws UserError if the list has no end
  */
 export async function* pages<P extends { nextToken?: string }>(
   read: (nextToken: string | undefined) => Promise<P>,
+  most = maxPages,
 ): AsyncGenerator<P> {
   const seen = new Set<string>()
   let nextToken: string | undefined
@@ -114,10 +116,10 @@ export async function* pages<P extends { nextToken?: string }>(
     yield page
     nextToken = page.nextToken
     if (!nextToken) return
-    if (seen.has(nextToken) || seen.size >= maxPages) {
+    if (seen.has(nextToken) || seen.size >= most) {
       throw new UserError(
         "AWS's list does not end.",
-        seen.has(nextToken) ? "A page leads back to an earlier one." : `It has more than ${maxPages} pages.`,
+        seen.has(nextToken) ? "A page leads back to an earlier one." : `It has more than ${most} pages.`,
         "Check that the endpoint is AWS's, then run the same command again.",
       )
     }

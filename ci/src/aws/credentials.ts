@@ -105,12 +105,21 @@ function parsed(text: string): Record<string, string> | undefined {
   }
 }
 
-/** The credentials of a role (STS AssumeRole), for an hour: what a role allows without being told otherwise. */
+/**
+ * The credentials of a role (STS AssumeRole), for an hour: what a role allows without being told otherwise. Its session has the name
+ * of who assumes it, so that AWS's records, and the notes on who approved a deployment, say who it was.
+ */
 async function assume(roleArn: string, aws: Aws): Promise<Credentials> {
   return explained(aws, async () => {
-    const { Credentials: found } = await (await sts(aws)).assumeRole({
+    const client = await sts(aws)
+    const { Arn = "" } = await client.getCallerIdentity({})
+    const name = Arn.split(/[/:]/)
+      .at(-1)
+      ?.replace(/[^\w+=,.@-]/g, "-")
+      .slice(0, 64)
+    const { Credentials: found } = await client.assumeRole({
       RoleArn: roleArn,
-      RoleSessionName: "ecs-release",
+      RoleSessionName: name && name.length > 1 ? name : "ecs-release",
     })
     return {
       accessKeyId: found?.AccessKeyId ?? "",

@@ -25,8 +25,10 @@ const manifestTypes = [
   "application/vnd.docker.distribution.manifest.v2+json",
 ].join(", ")
 
-/** Seconds that one request may take; a layer can be large. */
-const patience = 900
+/** Seconds that one request may take; a layer can be large, and the way slow. */
+const patience = 3600
+/** How many layers are copied at a time. */
+const atOnce = 4
 
 /** How to reach a repository (ECR DescribeRepositories, GetAuthorizationToken). */
 export async function accessTo(aws: Aws, repository: string): Promise<Access> {
@@ -54,7 +56,12 @@ export async function copyImage(from: Access, to: Access, digest: string, tag: s
   const { manifests = [], config, layers = [] } = JSON.parse(body.toString()) as Manifest
   for (const one of manifests) await copyImage(from, to, one.digest, one.digest)
   const blobs = [config, ...layers.filter(({ urls }) => !urls?.length)].flatMap(it => it?.digest ?? [])
-  await Promise.all([...new Set(blobs)].map(blob => copyBlob(from, to, blob)))
+  const waiting = [...new Set(blobs)]
+  const work = async () => {
+    for (let blob = waiting.shift(); blob !== undefined; blob = waiting.shift())
+      await copyBlob(from, to, blob)
+  }
+  await Promise.all(Array.from({ length: atOnce }, work))
   await ask(to, "PUT", `manifests/${tag}`, { headers: { "content-type": type }, body })
 }
 
@@ -76,8 +83,11 @@ async function copyBlob(from: Access, to: Access, digest: string): Promise<void>
 
 /** Where an upload goes on: on the registry's own host, which the login is for. */
 function location(answer: Response, { base }: Access): string {
-  const url = new URL(answer.headers.get("location") ?? "", base)
-  return new URL(`${url.pathname}${url.search}`, base).href
+  const { pathname, search } = new URL(answer.headers.get("location") ?? "", base)
+  const own = new URL(base)
+  own.pathname = pathname
+  own.search = search
+  return own.href
 }
 
 /**
@@ -97,7 +107,7 @@ async function ask(
   const signal = AbortSignal.timeout(patience * 1000)
   const failed = (why: string) =>
     new UserError(
-      `The registry ${url.host} did not take ${method} ${name}/${path.replace(/^http.*/, "blobs/uploads")}.`,
+      `The registry ${url.host} refused ${method} ${name}/${path.replace(/^http.*/, "blobs/uploads")}.`,
       why,
       "The credentials need ecr:BatchGetImage and ecr:GetDownloadUrlForLayer on the one repository, and the rights to push on the other. Run it again: what was copied stays.",
     )

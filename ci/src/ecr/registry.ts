@@ -123,7 +123,12 @@ export class Registry {
   ): Promise<Image> {
     const ofVersion = await this.find(version)
     if (ofVersion && ofVersion.digest !== digest) throw taken(version, commit ?? "unknown", ofVersion)
-    if (!(await this.findDigest(digest))) await copy(commit ?? version)
+    try {
+      if (!(await this.findDigest(digest))) await copy(commit ?? version)
+    } catch (error) {
+      // Another run was quicker: the registry refuses a second image under an immutable tag.
+      if (!(await this.findDigest(digest))) throw error
+    }
     for (const tag of [commit, version]) if (tag && !(await this.find(tag))) await this.addTag(digest, tag)
     const found = await this.findDigest(digest)
     if (!found) throw gone(this.uri, version)

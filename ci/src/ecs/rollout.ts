@@ -13,7 +13,13 @@ import {
   type Target,
   updateService,
 } from "./service.js"
-import { completedTag, rolledBackTag } from "./task-definition.js"
+import {
+  approvedByTag,
+  completedTag,
+  rejectedByTag,
+  rejectedWhyTag,
+  rolledBackTag,
+} from "./task-definition.js"
 import { type Checkpoint, type FollowOptions, follow } from "./wait.js"
 
 /** What can stop a deployment at the last moment, right before UpdateService. */
@@ -41,6 +47,8 @@ export type Rollout = Guards & {
   approval?: string
   /** A check at a stage, which gets a PAUSE hook. */
   checkpoint?: Checkpoint
+  /** The task definition was deployed before: what was noted then about its approval is not about this deployment. */
+  reused?: boolean
   /** Start a deployment even if the service already has the task definition. */
   force?: boolean
 }
@@ -84,9 +92,10 @@ export async function rollOut(
     return completed(target, deployed, ending)
   }
   // After a failed restart ECS is back on the same revision, and that one stays good.
-  if (ending.word === "rolled back" && ending.now !== revision) {
-    await note(target, revision, { [rolledBackTag]: now }, [], print)
+  if (ending.word === "rolled back") {
     deployed.rejected = await rejectionOf(target, revision)
+    if (ending.now !== revision) await note(target, revision, { [rolledBackTag]: now }, [], print)
+    else if (deployed.rejected) await note(target, revision, {}, [rejectedByTag, rejectedWhyTag], print)
   }
   const same = ending.word === "superseded" ? await bringsTheSame(target, rollout, ending.service) : undefined
   if (same) {
@@ -143,6 +152,9 @@ async function start(
     print(
       `deployment ${other.id} (${shortName(other.taskDefinition)}) is in progress: this one takes its place`,
     )
+  }
+  if (force || rollout.reused) {
+    await note(target, revision, {}, [approvedByTag, rejectedByTag, rejectedWhyTag], print)
   }
   const stages = [rollout.approval, rollout.checkpoint?.stage]
   const update = { force, configuration: withPauseHooks(service, stages) }

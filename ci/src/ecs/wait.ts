@@ -121,15 +121,22 @@ export async function follow(target: Target, followed: Followed, options: Follow
     checked: new Set(),
     answered: new Set(),
   }
-  /** Seconds that count against the timeout. */
+  /** Seconds that count against the timeout: those in which nobody was waited for. */
   const active = () => elapsed() - state.paused
+  let turn = 0
   let service: Service | undefined
   for (;;) {
+    // All since the last turn, this machine's sleep too.
+    if (state.pause) state.paused += elapsed() - turn
+    turn = elapsed()
     try {
-      const judgement = await within(options.timeoutSeconds + grace - active(), async () => {
-        service = await describeService(target)
-        return look(target, followed, options, state, service, elapsed(), print)
-      })
+      const judgement = await within(
+        state.pause ? grace : options.timeoutSeconds + grace - active(),
+        async () => {
+          service = await describeService(target)
+          return look(target, followed, options, state, service, elapsed(), print)
+        },
+      )
       const seen = { seconds: elapsed(), stopped: state.stopped }
       if (judgement && service) return { ...judgement, service, ...seen }
       const pause = state.pause && (await checked(target, state.pause, state, options))
@@ -145,13 +152,12 @@ export async function follow(target: Target, followed: Followed, options: Follow
       const now = primaryOf(service)?.taskDefinition
       return { word: "timed out", why, now, service, seconds: elapsed(), stopped: state.stopped }
     }
-    if (active() >= options.timeoutSeconds + grace) {
+    if (!state.pause && active() >= options.timeoutSeconds + grace) {
       throw goesOn(new UserError(`AWS did not answer for ${Math.round(elapsed())} s.`), target)
     }
     const left = Math.max(0.2, options.timeoutSeconds - active())
     const seconds = state.pause ? pausedInterval : Math.min(pause(elapsed()), left)
     await new Promise(resolve => setTimeout(resolve, seconds * 1000))
-    if (state.pause) state.paused += seconds
   }
 }
 
@@ -165,10 +171,8 @@ async function checked(
   // ECS may show a hook as waiting for a moment after it was answered.
   if (state.answered.has(pause.hookId)) return undefined
   if (checkpoint?.stage !== pause.stage || state.checked.has(pause.hookId)) return pause
-  const start = Date.now()
   const isGood = await checkpoint.check()
   state.checked.add(pause.hookId)
-  state.paused += (Date.now() - start) / 1000
   if (isGood && checkpoint.alsoAsk) return pause
   await resume(target, pause, isGood ? "CONTINUE" : "ROLLBACK")
   state.answered.add(pause.hookId)

@@ -1,4 +1,4 @@
-import { AssumeRoleCommand, STSClient } from "@aws-sdk/client-sts"
+import { AssumeRoleCommand, GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts"
 import type { Secret } from "@dagger.io/dagger"
 import { mockClient } from "aws-sdk-client-mock"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
@@ -22,6 +22,9 @@ const json = (key: string, expires?: number) =>
 
 beforeEach(() => {
   sts.reset()
+  sts
+    .on(GetCallerIdentityCommand)
+    .resolves({ Arn: "arn:aws:sts::1:assumed-role/AWSReservedSSO_Dev/ada@example.com" })
   vi.useFakeTimers({ now: Date.UTC(2026, 0, 1), toFake: ["Date"] })
 })
 afterEach(() => {
@@ -83,7 +86,9 @@ describe("credentials", () => {
     expect(await load()).toMatchObject({ accessKeyId: "ROLE1", sessionToken: "t" })
     vi.setSystemTime(Date.now() + hour)
     expect(await load()).toMatchObject({ accessKeyId: "ROLE2" })
-    expect(sts.commandCalls(AssumeRoleCommand)[0]?.args[0].input).toMatchObject({ RoleArn: roleArn })
+    // So that AWS's records say who it was.
+    const asked = { RoleArn: roleArn, RoleSessionName: "ada@example.com" }
+    expect(sts.commandCalls(AssumeRoleCommand)[0]?.args[0].input).toEqual(asked)
   })
 
   it("of a role that may not be assumed are an error that says so", async () => {
