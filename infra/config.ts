@@ -88,6 +88,13 @@ export type Config = {
     /** Fixed when the repository is created. */
     encryption: "AES256" | "KMS"
   }
+  /** For stages in several accounts (docs/stages.md). */
+  crossAccount?: {
+    /** ARNs of roles and users that may assume a role that releases to this account. */
+    releasedBy?: string[]
+    /** Numbers of accounts that may pull and copy this repository's images. */
+    pulledBy?: string[]
+  }
   build: {
     /** CodeBuild's image and compute type (price and minutes: README.md). */
     image: string

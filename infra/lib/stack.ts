@@ -4,6 +4,7 @@ import type { Config } from "../config.js"
 import { Alarms } from "./alarms.js"
 import { Balancer } from "./balancer.js"
 import { Build } from "./build.js"
+import { CrossAccount } from "./cross-account.js"
 import { GithubActions } from "./github-actions.js"
 import { namesOf } from "./names.js"
 import { Network } from "./network.js"
@@ -37,6 +38,9 @@ export class ReleaseStack extends Stack {
       const { role } = new GithubActions(this, "GithubActions", config, forReleases)
       new CfnOutput(this, "GithubActionsRole", { value: role.roleArn })
     }
+
+    const { role } = new CrossAccount(this, "CrossAccount", { config, repository, policies: forReleases })
+    if (role) new CfnOutput(this, "CrossAccountRole", { value: role.roleArn })
 
     const outputs = {
       Url: balancer.url,

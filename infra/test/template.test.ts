@@ -249,6 +249,28 @@ describe("builds", () => {
   })
 })
 
+describe("several accounts", () => {
+  it("may release to this one by those who are named, and pull from it; nobody may unless asked for", () => {
+    const shared = variant("several accounts")
+    const role = only(shared, "AWS::IAM::Role", { RoleName: "hello-cross-account" })
+    expect(role.AssumeRolePolicyDocument.Statement).toEqual([
+      {
+        ...{ Effect: "Allow", Action: "sts:AssumeRole" },
+        Principal: { AWS: "arn:aws:iam::222222222222:role/pipeline" },
+      },
+    ])
+    expect(role.ManagedPolicyArns).toHaveLength(2)
+    const [statement] = only(shared, "AWS::ECR::Repository").RepositoryPolicyText.Statement
+    expect(JSON.stringify(statement.Principal)).toContain(":iam::333333333333:root")
+    expect(statement.Action).toEqual([
+      ...["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"],
+    ])
+    expect(only(template, "AWS::ECR::Repository").RepositoryPolicyText).toBeUndefined()
+    const names = Object.values(all(template, "AWS::IAM::Role")).map(it => it.RoleName)
+    expect(names).not.toContain("hello-cross-account")
+  })
+})
+
 describe("GitHub Actions", () => {
   const role = (name: string) => only(variant(name), "AWS::IAM::Role", { RoleName: "hello-github-actions" })
   const provider = "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com"
@@ -294,7 +316,7 @@ describe("every role that a service of AWS assumes", () => {
     expect(roles.length).toBeGreaterThan(2)
     for (const [id, { AssumeRolePolicyDocument }] of roles) {
       for (const { Principal, Condition } of AssumeRolePolicyDocument.Statement) {
-        if (Principal.Federated) continue
+        if (!Principal.Service) continue
         if (keysNotDocumented.includes(Principal.Service)) {
           expect(Condition, id).toEqual({ StringEqualsIfExists: account })
         } else {

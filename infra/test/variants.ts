@@ -16,6 +16,9 @@ export const variants: Record<string, Config> = {
     'deployment.approval={"stage":"PRE_PRODUCTION_TRAFFIC_SHIFT","minutes":60}',
   ]),
   "canary, failed tasks": changed(complete, ["deployment.strategy=CANARY", "deployment.failedTasks=1"]),
+  "several accounts": changed(complete, [
+    'crossAccount={"releasedBy":["arn:aws:iam::222222222222:role/pipeline"],"pulledBy":["333333333333"]}',
+  ]),
   "early success": changed(complete, ["deployment.earlySuccessPercent=100"]),
   https: changed(complete, [
     "access.certificateArn=arn:aws:acm:eu-north-1:111122223333:certificate/11111111-2222-3333-4444-555555555555",

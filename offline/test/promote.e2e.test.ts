@@ -1,9 +1,13 @@
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
 import { ECR } from "@aws-sdk/client-ecr"
 import { ECS } from "@aws-sdk/client-ecs"
 import { dag } from "@dagger.io/dagger"
+import { Ajv2020 } from "ajv/dist/2020.js"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { recordOf } from "../aws/emulator.js"
 import { ModuleWorld } from "./module.world.js"
+import { project } from "./release.world.js"
 
 // From staging to production: another service with a registry of its own, which waits for an approval.
 
@@ -48,8 +52,17 @@ const run = <T>(call: Parameters<typeof world.run<T>>[0], settings = {}) =>
     },
     { repository: "", cluster: "", service: "", container: "", template: "", region: "", ...settings },
   )
+const schema = JSON.parse(readFileSync(join(project, "docs/schema/output.v1.json"), "utf8"))
+const isValid = new Ajv2020({ allErrors: true, strict: false }).compile(schema)
+
+/** JSON output, which has to be as its schema says. */
+function checked(output: string) {
+  const parsed = JSON.parse(output)
+  expect(isValid(parsed), JSON.stringify(isValid.errors)).toBe(true)
+  return parsed
+}
 const promote = (version = "") =>
-  run(module => module.promote("production", version, 900, "json")).then(JSON.parse)
+  run(module => module.promote("production", version, 900, "json")).then(checked)
 
 beforeAll(async () => {
   await world.start()
@@ -85,7 +98,7 @@ test("a release goes to the first stage, and a promotion takes its digest to the
     /Stages\nstaging +hello\/hello +eu-north-1\n└─ production +hello\/prod +eu-north-1, account 111122223333 +approval at POST_SCALE_UP/,
   )
   await expect(promote()).rejects.toThrow(/is not a release of this pipeline/)
-  const released = JSON.parse(await run(module => module.release(900, "", "", "json")))
+  const released = checked(await run(module => module.release(900, "", "", "json")))
   expect(released).toMatchObject({ outcome: "completed", services: [{ service: "hello/hello" }] })
 
   const paused = await promote()
@@ -100,7 +113,7 @@ test("a release goes to the first stage, and a promotion takes its digest to the
   expect(await run(module => module.approve(), inProduction)).toMatch(/^approved: /)
   expect((await promote()).outcome).toMatch(/completed|unchanged/)
 
-  const { services } = JSON.parse(await run(module => module.status("json")))
+  const { services } = checked(await run(module => module.status("json")))
   expect(services).toMatchObject([
     { stage: "staging", version: released.version, digest: released.image.digest },
     { stage: "production", version: released.version, digest: released.image.digest },

@@ -36,14 +36,32 @@ it("ecs-release.yaml's schema has the settings as the module documents them (npx
     ])
   }
   const block = { type: "object", additionalProperties: false, properties: Object.fromEntries(settings) }
+  const stage = {
+    ...block,
+    properties: {
+      after: { description: "The stage that an image has to complete in first", type: "string" },
+      images: {
+        description: "How the stage gets an image from another registry: as a copy in its own, or from there",
+        enum: ["copy", "pull"],
+      },
+      ...block.properties,
+    },
+  }
+  const stages = {
+    description: "Stages by name, such as staging and production: each has its own settings over all others",
+    type: "object",
+    propertyNames: { pattern: "^[\\w.-]+$" },
+    additionalProperties: { $ref: "#/$defs/stage" },
+  }
   const schema = {
     $schema: "https://json-schema.org/draft/2020-12/schema",
     title: "ecs-release.yaml",
     description:
-      "Settings of ecs-release for a repository, and for each of its apps. Arguments of the same name win.",
+      "Settings of ecs-release for a repository, and for each of its apps and stages. Arguments win over all but a stage's.",
     ...block,
     properties: {
       ...block.properties,
+      stages,
       apps: {
         description: "Apps by name: each has its own settings over those of the file",
         type: "object",
@@ -51,7 +69,7 @@ it("ecs-release.yaml's schema has the settings as the module documents them (npx
         additionalProperties: { $ref: "#/$defs/app" },
       },
     },
-    $defs: { app: block },
+    $defs: { app: { ...block, properties: { ...block.properties, stages } }, stage },
   }
   expect(settings.map(([name]) => name)).toContain("buildArgs")
   await expect(`${JSON.stringify(schema, null, 2)}\n`).toMatchFileSnapshot(

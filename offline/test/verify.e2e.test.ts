@@ -1,10 +1,14 @@
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
 import { ECS } from "@aws-sdk/client-ecs"
 import { IAM } from "@aws-sdk/client-iam"
 import { SecretsManager } from "@aws-sdk/client-secrets-manager"
 import { SSM } from "@aws-sdk/client-ssm"
+import { Ajv2020 } from "ajv/dist/2020.js"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { recordOf } from "../aws/emulator.js"
 import { ModuleWorld } from "./module.world.js"
+import { project } from "./release.world.js"
 
 const world = new ModuleWorld()
 
@@ -19,8 +23,11 @@ async function root() {
 }
 
 type Check = { name: string; result: string; text: string }
+const schema = JSON.parse(readFileSync(join(project, "docs/schema/output.v1.json"), "utf8"))
+const isValid = new Ajv2020({ allErrors: true, strict: false }).compile(schema)
 const verify = async (settings = {}): Promise<Record<string, string>> => {
   const output = await world.run(module => module.verify("json"), settings)
+  expect(isValid(JSON.parse(output)), JSON.stringify(isValid.errors)).toBe(true)
   const { checks } = JSON.parse(output) as { checks: Check[] }
   return Object.fromEntries(checks.map(({ name, result, text }) => [name, `${result}: ${text}`]))
 }
