@@ -1,17 +1,21 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { ECR } from "@aws-sdk/client-ecr"
-import { ECS } from "@aws-sdk/client-ecs"
+import { type ContainerDefinition, ECS } from "@aws-sdk/client-ecs"
+import { IAM } from "@aws-sdk/client-iam"
 import { dag } from "@dagger.io/dagger"
 import { Ajv2020 } from "ajv/dist/2020.js"
 import { afterAll, beforeAll, expect, test } from "vitest"
+import { accessTo, copyImage } from "../../ci/src/ecr/copy.js"
 import { recordOf } from "../aws/emulator.js"
 import { ModuleWorld } from "./module.world.js"
 import { project } from "./release.world.js"
 
-// From staging to production: another service with a registry of its own, which waits for an approval.
+// From staging to production: another account, with a registry of its own, where a deployment waits for an approval.
 
-const file = (account = "111122223333") => `
+const production = "222222222222"
+
+const file = (account = production) => `
 region: eu-north-1
 cluster: hello
 container: app
@@ -22,6 +26,7 @@ stages:
   production:
     after: staging
     account: "${account}"
+    roleArn: arn:aws:iam::${production}:role/release
     repository: prod
     service: prod
     approval: POST_SCALE_UP
@@ -65,17 +70,52 @@ const promote = (version = "") =>
   run(module => module.promote("production", version, 900, "json")).then(checked)
 
 beforeAll(async () => {
+  process.env.OTHER_ACCOUNTS = production
   await world.start()
   await world.pushCommit("feat: begin", { "ecs-release.yaml": file() })
-  const [ecs, ecr] = [new ECS(await root()), new ECR(await root())]
-  const { services } = await ecs.describeServices({ cluster: "hello", services: ["hello"] })
+  const here = await root()
+  const there = { ...here, credentials: { accessKeyId: production, secretAccessKey: "unused" } }
+  const ecs = new ECS(there)
+  const { services } = await new ECS(here).describeServices({ cluster: "hello", services: ["hello"] })
   const [service] = services ?? []
-  const { taskDefinition } = await ecs.describeTaskDefinition({ taskDefinition: service?.taskDefinition })
-  await ecr.createRepository({ repositoryName: "prod", imageTagMutability: "IMMUTABLE" })
+  const { taskDefinition } = await new ECS(here).describeTaskDefinition({
+    taskDefinition: service?.taskDefinition,
+  })
+  const iam = new IAM(there)
+  const trusted = (Principal: object) =>
+    JSON.stringify({
+      Version: "2012-10-17",
+      Statement: [{ Effect: "Allow", Action: "sts:AssumeRole", Principal }],
+    })
+  const policy = { Version: "2012-10-17", Statement: [{ Effect: "Allow", Action: "*", Resource: "*" }] }
+  for (const [RoleName, principal] of [
+    ["release", { AWS: "arn:aws:iam::111122223333:root" }],
+    ["execution", { Service: "ecs-tasks.amazonaws.com" }],
+  ] as const) {
+    await iam.createRole({ RoleName, AssumeRolePolicyDocument: trusted(principal) })
+    await iam.putRolePolicy({ RoleName, PolicyName: "all", PolicyDocument: JSON.stringify(policy) })
+  }
+  // The service begins with a copy of the placeholder.
+  await new ECR(there).createRepository({ repositoryName: "prod", imageTagMutability: "IMMUTABLE" })
+  const [container] = taskDefinition?.containerDefinitions ?? []
+  const placeholder = (container?.image ?? "").replace(/^[^/]*\//, "")
+  const [repository = "", tag = ""] = placeholder.split(":")
+  const { images } = await new ECR(here).batchGetImage({
+    repositoryName: repository,
+    imageIds: [{ imageTag: tag }],
+  })
+  const digest = images?.[0]?.imageId?.imageDigest ?? ""
+  await copyImage(await accessTo(here, repository), await accessTo(there, "prod"), digest, "placeholder")
+  await ecs.createCluster({ clusterName: "hello" })
   await ecs.registerTaskDefinition({
     ...{ family: "prod", networkMode: taskDefinition?.networkMode, cpu: "256", memory: "512" },
-    ...{ requiresCompatibilities: ["FARGATE"], executionRoleArn: taskDefinition?.executionRoleArn },
-    containerDefinitions: taskDefinition?.containerDefinitions,
+    ...{
+      requiresCompatibilities: ["FARGATE"],
+      executionRoleArn: `arn:aws:iam::${production}:role/execution`,
+    },
+    containerDefinitions: [
+      { ...container, image: `${container?.image?.split("/")[0]}/prod@${digest}` } as ContainerDefinition,
+    ],
   })
   await ecs.createService({
     ...{
@@ -95,7 +135,7 @@ test("a release goes to the first stage, and a promotion takes its digest to the
   timeout: 300_000,
 }, async () => {
   expect(await run(module => module.plan(true))).toMatch(
-    /Stages\nstaging +hello\/hello +eu-north-1\n└─ production +hello\/prod +eu-north-1, account 111122223333 +approval at POST_SCALE_UP/,
+    /Stages\nstaging +hello\/hello +eu-north-1\n└─ production +hello\/prod +eu-north-1, account 222222222222 +approval at POST_SCALE_UP/,
   )
   await expect(promote()).rejects.toThrow(/is not a release of this pipeline/)
   const released = checked(await run(module => module.release(900, "", "", "json")))
@@ -141,6 +181,6 @@ test("it says what it skips and what changed, and refuses what was rolled back, 
 test("credentials of another account change nothing", { timeout: 120_000 }, async () => {
   await world.pushCommit("chore: another account", { "ecs-release.yaml": file("999999999999") })
   await expect(promote()).rejects.toThrow(
-    /^The AWS credentials are of account 111122223333, and --account is 9{12}/,
+    /^The AWS credentials are of account 222222222222, and --account is 9{12}/,
   )
 })

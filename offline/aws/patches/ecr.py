@@ -10,7 +10,7 @@ import shutil
 import time
 
 from ministack.core import persistence
-from ministack.core.responses import error_response_json, json_response
+from ministack.core.responses import error_response_json, get_account_id, get_region, json_response, request_scope
 from ministack.services import ecr
 
 REGISTRY = f"127.0.0.1:{os.environ['GATEWAY_PORT']}"
@@ -70,13 +70,18 @@ def details(name, image):
 
 # ── Signing in ──
 
-TOKEN = secrets.token_urlsafe(32)
+_tokens = {}
+"""By account: the password of its registry, which all accounts have at the same address here."""
+
+
+def token():
+    return _tokens.setdefault(get_account_id(), secrets.token_urlsafe(32))
 
 
 def get_authorization_token(_data):
-    """GetAuthorizationToken: a password for the registry at proxyEndpoint."""
+    """GetAuthorizationToken: a password for the account's registry, at proxyEndpoint."""
     return json_response({"authorizationData": [{
-        "authorizationToken": base64.b64encode(f"AWS:{TOKEN}".encode()).decode(),
+        "authorizationToken": base64.b64encode(f"AWS:{token()}".encode()).decode(),
         "expiresAt": int(time.time()) + 12 * 3600,
         "proxyEndpoint": f"http://{REGISTRY}",
     }]})
@@ -85,15 +90,24 @@ def get_authorization_token(_data):
 def guard_registry():
     """As on AWS, nothing is pushed or pulled without the token. ECS gets it through its execution role."""
     serve = ecr.handle_registry_request
-    expected = "Basic " + base64.b64encode(f"AWS:{TOKEN}".encode()).decode()
+
+    def account_of(given):
+        """The account whose password it is; None if it is nobody's."""
+        for account, password in list(_tokens.items()):
+            expected = "Basic " + base64.b64encode(f"AWS:{password}".encode()).decode()
+            if secrets.compare_digest(given, expected):
+                return account
+        return None
 
     async def guarded(method, path, headers, body, query_params):
         given = next((value for name, value in headers.items() if name.lower() == "authorization"), "")
-        if not secrets.compare_digest(given, expected):
+        account = account_of(given)
+        if account is None:
             status, fields, answer = ecr._registry_error(401, "UNAUTHORIZED", "Not Authorized")
             return status, {**fields, "Www-Authenticate": f'Basic realm="http://{REGISTRY}/",service="ecr.amazonaws.com"'}, answer
         try:
-            return await serve(method, path, headers, body, query_params)
+            with request_scope(account, get_region()):
+                return await serve(method, path, headers, body, query_params)
         except OSError as error:
             # Docker passes a registry's reason on only with a status below 500.
             return ecr._registry_error(413, "SIZE_INVALID", f"{error.strerror}: {error.filename}")
@@ -106,7 +120,7 @@ def guard_registry():
 
     def credentials(container):
         if container["image"].startswith(f"{REGISTRY}/"):
-            return {"username": "AWS", "password": TOKEN}
+            return {"username": "AWS", "password": token()}
         return resolve(container)
 
     ecs._resolve_repository_credentials = credentials

@@ -15,7 +15,9 @@ _simulated = contextvars.ContextVar("simulated", default={})
 def apply():
     # AWS knows no key "test", and an account number isn't a key. Without this they would all be the root user, and a
     # pipeline with a wrong key would pass here and fail with UnrecognizedClientException on AWS.
-    iam_evaluator.is_root_access_key = lambda key: key == os.environ["AWS_ACCESS_KEY_ID"]
+    # Except for accounts that a test asks for: their number is their root user's key, as the emulator has it.
+    others = [account for account in os.environ.get("OTHER_ACCOUNTS", "").split(",") if account]
+    iam_evaluator.is_root_access_key = lambda key: key == os.environ["AWS_ACCESS_KEY_ID"] or key in others
     original, enforce = iam_actions.extract_resource_arn, iam_evaluator.enforce
     iam_actions.extract_resource_arn = lambda *request: resource(*request) or original(*request)
 
