@@ -40,6 +40,7 @@ export default {
     noun("aws"),
     noun("ecr", "aws"),
     noun("ecs", "ecr", "aws"),
+    noun("verify", "ecs", "ecr", "aws"),
     standIn("machine"),
     standIn("git", "machine"),
     standIn("aws", "machine"),

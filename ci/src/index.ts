@@ -44,7 +44,8 @@ import { required, type Settings, targetsOf } from "./settings.js"
 import { assertFirst, firstStage, picture, stageBefore, stageFacts, stageNamed, unclear } from "./stages.js"
 import { status } from "./status.js"
 import { type CallOptions, validate } from "./validate.js"
-import { verify, writeChecks } from "./verify.js"
+import { writeChecks } from "./verify/check.js"
+import { verify } from "./verify.js"
 import { computeVersion, offBranch, openCheckout } from "./version/compute.js"
 
 const print = (line: string) => console.log(printable(line))
@@ -561,7 +562,7 @@ export class EcsRelease {
         ...ends.map(end => end.text),
         "",
         `from      ${before.name}: ${promoted.version}`,
-        `before    ${promoted.before ?? "unknown"}${promoted.skipped.length > 0 ? `; skipped: ${promoted.skipped.join(", ")}` : ""}`,
+        `before    ${promoted.before ?? promoted.version}${promoted.skipped.length > 0 ? `; skipped: ${promoted.skipped.join(", ")}` : ""}`,
         ...(promoted.changelog === "" ? [] : ["", promoted.changelog.trimEnd()]),
       ].join("\n"),
     })

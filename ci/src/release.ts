@@ -20,7 +20,8 @@ import { type RolledBack, wasRolledBack } from "./rollback.js"
 import { outcomeOf } from "./service-set.js"
 import { required, type Settings, targetsOf, type Where } from "./settings.js"
 import { deployChecked } from "./smoke.js"
-import { countOf, refuseWrong, verify, writeChecks } from "./verify.js"
+import { countOf, refuseWrong, writeChecks } from "./verify/check.js"
+import { verify } from "./verify.js"
 import { type ComputedVersion, computeVersion, offBranch, recomputeVersion } from "./version/compute.js"
 
 /** How to carry out a release. */

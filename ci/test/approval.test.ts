@@ -5,6 +5,7 @@ import {
   ListServiceDeploymentsCommand,
   type ServiceDeployment,
   TagResourceCommand,
+  UntagResourceCommand,
   UpdateServiceCommand,
 } from "@aws-sdk/client-ecs"
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts"
@@ -88,7 +89,7 @@ describe("a deployment that waits for an approval", () => {
     const end = await settle(run())
     expect(end).toMatchObject({ word: "paused", version: "1.1.0", pause: { stage: "POST_SCALE_UP" } })
     expect(end.text).toMatch(
-      /^paused: 1\.1\.0 on prod\/web, after 1\d s: ECS waits for an approval at POST_SCALE_UP \(new tasks run, no traffic yet\), since 2025-01-01 00:00:10Z, until 2025-01-02 00:00:10Z; after that ECS rolls back by itself\n→ To let it go on: approve/,
+      /^paused: 1\.1\.0 on prod\/web, after 1\d s: ECS waits for an approval at POST_SCALE_UP \(the new tasks run\), since 2025-01-01 00:00:10Z, until 2025-01-02 00:00:10Z; after that ECS rolls back by itself\n→ To let it go on: approve/,
     )
     expect(ecs.commandCalls(TagResourceCommand)).toEqual([])
   })
@@ -215,6 +216,9 @@ describe("an answer", () => {
         ),
       )
     expect((await rejection(say({}))).message).toContain("Allow ecs:ContinueServiceDeployment on sd/2")
+    // Then nobody approved it.
+    const taken = ecs.commandCalls(UntagResourceCommand).flatMap(call => call.args[0].input.tagKeys ?? [])
+    expect(taken.at(-1)).toBe("ecs-release:approved-by")
   })
 })
 

@@ -5,7 +5,7 @@ import { type ContainerDefinition, ECS } from "@aws-sdk/client-ecs"
 import { IAM } from "@aws-sdk/client-iam"
 import { dag } from "@dagger.io/dagger"
 import { Ajv2020 } from "ajv/dist/2020.js"
-import { afterAll, beforeAll, expect, test } from "vitest"
+import { afterAll, beforeAll, expect, test, vi } from "vitest"
 import { accessTo, copyImage } from "../../ci/src/ecr/copy.js"
 import { recordOf } from "../aws/emulator.js"
 import { ModuleWorld } from "./module.world.js"
@@ -177,6 +177,87 @@ test("it says what it skips and what changed, and refuses what was rolled back, 
   await expect(promote("0.2.0")).rejects.toThrow(/^0\.2\.0 is not promoted: it was rolled back in staging/)
   await expect(promote("0.9.0")).rejects.toThrow(/^0\.9\.0 never ran in staging/)
 })
+
+/** What is different each time, as the page shows it. */
+const settled = (text: string) =>
+  text
+    .replace(/sha256:[0-9a-f]{64}/g, "sha256:…")
+    .replace(/\b[0-9a-f]{40}\b/g, "…")
+    .replace(/commit [0-9a-f]{7}/g, "commit …")
+    .replace(/\d{4}-\d{2}-\d{2}[ T][\d:.]+Z/g, "…")
+    .replace(/\b20\d{2}-\d{2}-\d{2}\b/g, "…")
+    .replace(/ \([0-9a-f]{7}\)/g, "")
+    .replace(/127\.0\.0\.1:\d+|localhost:\d+/g, "registry.example")
+    .replace(/after \d+ s/g, "after … s")
+    .replace(/^time .*$/m, "time      …")
+    .replace(/\b(hello|prod):\d+/g, "$1:…")
+    .replace(/task [0-9a-f-]{36}/g, "task …")
+    .replace(/ecs-svc\/\w+/g, "ecs-svc/…")
+    .trimEnd()
+
+test("docs/stages-demonstration.md shows what is printed (npx vitest -u writes it)", {
+  timeout: 300_000,
+}, async () => {
+  const page = [
+    "# From staging to production, as it is printed",
+    "",
+    "Written by offline/test/promote.e2e.test.ts, on two emulated accounts with real containers; `…` is what is different each time.",
+  ]
+  const show = async (
+    title: string,
+    words: string,
+    call: Parameters<typeof run<string>>[0],
+    settings = {},
+  ) => {
+    const output = await run(call, settings).catch((error: Error) => `${error.message}\n(exit code 1)`)
+    page.push("", `## ${title}`, "", "```console", `$ dagger call ${words}`, settled(output), "```")
+  }
+  const inProduction = { stage: "production" }
+  const promoteText = () => run(module => module.promote("production"))
+  await world.pushCommit("fix: the price is right")
+  await show("A release goes to staging", "release", module => module.release())
+  await show("A promotion waits for a person", "promote --to production", () => promoteText())
+  await show(
+    "Everyone can see what is waited for",
+    "--stage production status",
+    async module => (await module.status()).split("\n\n")[0] ?? "",
+    inProduction,
+  )
+  await show(
+    "Somebody says no",
+    '--stage production reject --why "the price is wrong"',
+    module => module.reject("the price is wrong"),
+    inProduction,
+  )
+  await vi.waitFor(async () => expect(await inService("production")).toBe("completed"), 60_000)
+  await show("It does not come back by itself", "promote --to production", () => promoteText())
+  await world.pushCommit("feat: prices in euros")
+  await run(module => module.release())
+  await show("The next version", "promote --to production", () => promoteText())
+  await show(
+    "is approved",
+    "--stage production approve --version 0.3.0",
+    module => module.approve("0.3.0"),
+    inProduction,
+  )
+  await vi.waitFor(async () => expect(await inService("production")).toBe("completed"), 60_000)
+  await show("and runs", "promote --to production", () => promoteText())
+  await world.pushCommit("feat: a page that does not work")
+  await show(
+    "A smoke check that fails takes a version back",
+    `release --smoke 'echo "looking at $APP_VERSION"; exit 1'`,
+    module => module.release(900, "", "", "text", false, "", 'echo "looking at $APP_VERSION"; exit 1'),
+  )
+  await expect(`${page.join("\n")}\n`).toMatchFileSnapshot(join(project, "docs/stages-demonstration.md"))
+})
+
+/** The outcome of a stage's last deployment. */
+async function inService(stage: string): Promise<string> {
+  const { services } = checked(await run(module => module.status("json"), { stage }))
+  return services[0].deployments[0].outcome === "rolled back"
+    ? "completed"
+    : services[0].deployments[0].outcome
+}
 
 test("credentials of another account change nothing", { timeout: 120_000 }, async () => {
   await world.pushCommit("chore: another account", { "ecs-release.yaml": file("999999999999") })

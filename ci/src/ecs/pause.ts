@@ -106,7 +106,7 @@ export async function resume(
   await client.continueServiceDeployment({ serviceDeploymentArn, hookId, action })
 }
 
-/** `an approval at POST_SCALE_UP (new tasks run, no traffic yet), since …, until …; then ECS rolls back`. */
+/** `an approval at POST_SCALE_UP (the new tasks run), since …, until …; after that ECS rolls back by itself`. */
 export function describePause({ stage, since, until, otherwise }: Pause): string {
   const times = [since && `since ${when(since)}`, until && `until ${when(until)}`].filter(Boolean)
   const then = otherwise === "CONTINUE" ? "goes on" : "rolls back"

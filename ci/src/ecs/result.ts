@@ -74,7 +74,7 @@ export function paused(
   const { version, revision, deploymentId } = deployed
   const text = [
     `paused: ${version} on ${target.cluster}/${target.service}, after ${Math.round(seconds)} s: ${why}`,
-    "→ To let it go on: approve. To go back: reject --why '…'. To follow it afterwards: run the same command again.",
+    "→ To let it go on: approve; to go back: reject --why '…' (after --stage, if there are stages). To follow it then: the same command again.",
   ].join("\n")
   return { word: "paused", text, version, revision, deploymentId, pause, seconds }
 }

@@ -32,7 +32,7 @@ const stages: Record<string, string> = {
   RECONCILE_SERVICE: "sorting out revisions left by an earlier deployment",
   PRE_SCALE_UP: "before the new tasks start",
   SCALE_UP: "new tasks start",
-  POST_SCALE_UP: "new tasks run, no traffic yet",
+  POST_SCALE_UP: "the new tasks run",
   TEST_TRAFFIC_SHIFT: "test traffic moves to the new tasks",
   POST_TEST_TRAFFIC_SHIFT: "test traffic is on the new tasks",
   PRE_PRODUCTION_TRAFFIC_SHIFT: "before production traffic moves to the new tasks",

@@ -1,0 +1,102 @@
+import type { Service, TaskDefinition } from "@aws-sdk/client-ecs"
+import type { Aws } from "../aws/clients.js"
+import { explain, missingRight } from "../aws/errors.js"
+import { UserError } from "../lib/errors.js"
+import type { Settings, Where } from "../settings.js"
+
+/** What came of looking at one thing. */
+export type Check = {
+  /** What was looked at. */
+  name: string
+  /** `cannot tell` if a right is missing, or AWS does not answer. */
+  result: "ok" | "wrong" | "cannot tell"
+  /** What was found; or what is wrong, why, and what to do. */
+  text: string
+  /** Whether a deployment would fail on it. */
+  blocks: boolean
+}
+
+/** A thing to look at. `work` returns what was found, and throws what is wrong. */
+export type Look = { name: string; blocks?: boolean; work: () => Promise<string> }
+
+/** What the checks of one service look at. */
+export type Scene = {
+  aws: Aws
+  where: Where
+  settings: Settings
+  service: Service
+  definition: TaskDefinition
+}
+
+/** The checks as text: a line each, what is wrong with its reason below it, and a count at the end. */
+export function writeChecks(checks: Check[]): string {
+  const marks = { ok: "✔", wrong: "✘", "cannot tell": "?" }
+  const lines = checks.map(
+    ({ name, result, text }) =>
+      `${marks[result]} ${name}: ${result === "ok" ? "" : `${result}: `}${text.replaceAll("\n", "\n    ")}`,
+  )
+  return `${[...lines, "", countOf(checks)].join("\n")}\n`
+}
+
+/** `12 ok, 1 wrong, 2 cannot tell`. */
+export function countOf(checks: Check[]): string {
+  const count = (result: Check["result"]) => checks.filter(it => it.result === result).length
+  const parts = (["ok", "wrong", "cannot tell"] as const).map(it => [count(it), it] as const)
+  return parts
+    .filter(([count]) => count > 0)
+    .map(([count, result]) => `${count} ${result}`)
+    .join(", ")
+}
+
+/**
+ * Refuses to go on if a deployment would fail.
+ *
+ * @throws UserError with what is wrong
+ */
+export function refuseWrong(checks: Check[]): void {
+  const wrong = checks.filter(({ result, blocks }) => result === "wrong" && blocks)
+  if (wrong.length === 0) return
+  throw new UserError(
+    `The deployment would fail: ${wrong.map(({ name }) => name).join(", ")}.`,
+    wrong.map(({ name, text }) => `${name}: ${text}`).join("\n"),
+    "Nothing was claimed or pushed. 'verify' shows all checks.",
+  )
+}
+
+export async function run(aws: Aws, { name, blocks = false, work }: Look): Promise<Check> {
+  try {
+    return { name, result: "ok", text: await work(), blocks }
+  } catch (error) {
+    if (error instanceof Wrong) return { name, result: "wrong", text: error.message, blocks }
+    const right = missingRight(error)
+    const text = right === undefined ? (explain(error, aws) as Error).message : `${right} is missing`
+    return { name, result: "cannot tell", text, blocks }
+  }
+}
+
+/** What is wrong with a thing. Any other error says only that it could not be looked at. */
+export class Wrong extends UserError {}
+
+/** Turns a refusal of the deployment's own checks into what is wrong. */
+export function refused(check: () => void): void {
+  try {
+    check()
+  } catch (error) {
+    throw error instanceof UserError ? new Wrong(error.message) : error
+  }
+}
+
+/** Asks AWS for something by its name; if it says that there is no such thing, that is what is wrong. */
+export async function named<T>(
+  call: () => Promise<T>,
+  missing: RegExp,
+  what: string,
+  remedy: string,
+): Promise<T> {
+  try {
+    return await call()
+  } catch (error) {
+    if (!missing.test((error as Error).name)) throw error
+    throw new Wrong(what, (error as Error).message, remedy)
+  }
+}

@@ -1,0 +1,87 @@
+import { identityOf } from "../aws/account.js"
+import type { Aws } from "../aws/clients.js"
+import { secretsManager, ssm } from "../aws/inspect.js"
+import { UserError } from "../lib/errors.js"
+import { type Look, named, type Scene, Wrong } from "./check.js"
+
+/** Secrets and parameters that containers get exist. */
+export function secretLooks({ aws, definition }: Scene): Look[] {
+  const all = (definition.containerDefinitions ?? []).flatMap(
+    ({ secrets = [], logConfiguration, repositoryCredentials }) => [
+      ...secrets,
+      ...(logConfiguration?.secretOptions ?? []),
+      ...(repositoryCredentials
+        ? [{ name: login, valueFrom: repositoryCredentials.credentialsParameter }]
+        : []),
+    ],
+  )
+  const names = new Map(all.map(({ name = "", valueFrom = "" }) => [valueFrom, name]))
+  return [...names].map(([from, name]) => ({
+    name: `secret ${name}`,
+    blocks: true,
+    work: () => (name === login ? checkManaged(aws, from) : checkSecret(aws, from)),
+  }))
+}
+
+/** What the secret for a private registry is called; it may be given by its name (ECS API reference, RepositoryCredentials). */
+const login = "registry login"
+
+async function checkSecret(aws: Aws, from: string): Promise<string> {
+  const parts = from.split(":")
+  if (parts[2] === "secretsmanager") return checkManaged(aws, from)
+  const there = regionOf(aws, parts)
+  const { account } = await identityOf(aws)
+  if (parts[0] === "arn" && parts[4] !== account)
+    throw new UserError(`It belongs to account ${parts[4]}, which is not asked.`)
+  const name = parts[0] === "arn" ? from.replace(/^.*?:parameter/, "") : from
+  const client = await ssm(there)
+  const known = [...new Set([name, name.replace(/^\//, "")])]
+  const filter = { ParameterFilters: [{ Key: "Name", Option: "Equals", Values: known }] }
+  let NextToken: string | undefined
+  do {
+    // A page may be empty although others follow.
+    const page = await client.describeParameters({ ...filter, NextToken })
+    if (page.Parameters?.some(it => known.includes(it.Name ?? ""))) return name
+    NextToken = page.NextToken
+  } while (NextToken)
+  throw new Wrong(
+    `There is no parameter ${name} in ${there.region}.`,
+    "",
+    "Create it, or correct valueFrom in the task definition.",
+  )
+}
+
+function regionOf(aws: Aws, arn: string[]): Aws {
+  return arn[0] === "arn" && arn[3] ? { ...aws, region: arn[3] } : aws
+}
+
+/** A secret of AWS Secrets Manager exists and has a value; the value is not read. */
+async function checkManaged(aws: Aws, from: string): Promise<string> {
+  const parts = from.split(":")
+  // After the name come a key of its JSON, a stage and a version (ECS developer guide, "Secrets Manager secrets").
+  const id = parts[0] === "arn" ? parts.slice(0, 7).join(":") : from
+  const [stage = "", version = ""] = parts.slice(8)
+  const client = await secretsManager(regionOf(aws, parts))
+  const { DeletedDate, VersionIdsToStages = {} } = await named(
+    () => client.describeSecret({ SecretId: id }),
+    /^ResourceNotFound/,
+    `There is no secret ${id}.`,
+    "Create it, or correct valueFrom in the task definition.",
+  )
+  if (DeletedDate) {
+    throw new Wrong(
+      `The secret ${id} is being deleted.`,
+      `Since ${DeletedDate.toISOString()}.`,
+      "Restore it, or take it out of the task definition.",
+    )
+  }
+  const wanted = version || stage || "AWSCURRENT"
+  const stages = Object.values(VersionIdsToStages).flat()
+  const isThere = version ? version in VersionIdsToStages : stages.includes(wanted)
+  if (isThere) return id.split(":").at(-1) ?? id
+  throw new Wrong(
+    `The secret ${id} has no value ${wanted}.`,
+    stages.length === 0 ? "It has none at all." : `It has: ${stages.join(", ")}.`,
+    "Give it one (aws secretsmanager put-secret-value), or correct valueFrom in the task definition.",
+  )
+}
