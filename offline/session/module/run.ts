@@ -94,6 +94,8 @@ async function runModule(
         DAGGER_SESSION_PORT: `${port}`,
         DAGGER_SESSION_TOKEN: token,
         TSX_TSCONFIG_PATH: sdk.tsconfig,
+        // An engine's Node.js is newer than the one that the AWS SDK warns about.
+        AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
       },
     },
   )
