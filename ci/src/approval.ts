@@ -7,6 +7,7 @@ import { describeService, errorContext, open, revisionOf, shortName, type Target
 import { listServiceDeployments } from "./ecs/service-deployment.js"
 import { approvedByTag, rejectedByTag, rejectedWhyTag } from "./ecs/task-definition.js"
 import { UserError } from "./lib/errors.js"
+import { withoutV } from "./lib/semver.js"
 
 /** What a person says about a deployment that waits. */
 export type Answer = {
@@ -35,7 +36,7 @@ export async function answer(
   { action, why = "", version: wanted }: Answer,
   print: (line: string) => void,
 ): Promise<string[]> {
-  const version = wanted?.replace(/^v(?=\d)/, "")
+  const version = wanted && withoutV(wanted)
   const found = await Promise.all(all.map(where => look(aws, where)))
   const waiting = found.flatMap(it => (it.pause ? [{ ...it, pause: it.pause }] : []))
   if (waiting.length === 0) throw nothingWaits(found)

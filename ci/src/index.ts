@@ -701,7 +701,9 @@ export class EcsRelease {
   @func({ cache: "never" })
   async verify(format = "text"): Promise<string> {
     const written = parseFormat(format)
-    const found = await eachApp(await this.apps(), ({ settings }) => verify(settings))
+    const found = await eachApp(await this.apps(), async ({ settings }) =>
+      verify(await openAws(settings), settings),
+    )
     const all = found.flatMap(([, checks]) => checks)
     const output = writeApps(written, "verify", found, checks => ({ checks, text: writeChecks(checks) }))
     if (written === "text" && all.some(({ result, blocks }) => result === "wrong" && blocks)) {

@@ -13,11 +13,19 @@ import {
   readRevision,
   recentRevisions,
 } from "./ecs/revision.js"
-import { describeService, errorContext, isCompleted, open, primaryOf, revisionOf } from "./ecs/service.js"
+import {
+  describeService,
+  errorContext,
+  inProgress,
+  isCompleted,
+  open,
+  primaryOf,
+  revisionOf,
+} from "./ecs/service.js"
 import { urlOf } from "./ecs/url.js"
 import { history } from "./history.js"
 import { UserError } from "./lib/errors.js"
-import { isNewer } from "./lib/semver.js"
+import { isNewer, withoutV } from "./lib/semver.js"
 import { rolledBackError } from "./release.js"
 import { readPast, wasRolledBack } from "./rollback.js"
 import { required, type Settings, targetsOf, type Where } from "./settings.js"
@@ -61,7 +69,7 @@ export type Promoted = Proven & {
  */
 export async function promote(from: Place, to: Place, options: PromoteOptions): Promise<Promoted> {
   const { print, timeoutSeconds, waitForApproval } = options
-  const wanted = options.version?.replace(/^v(?=\d)/, "")
+  const wanted = options.version && withoutV(options.version)
   const proven = await provenIn(from, wanted)
   const { version, commit, digest } = proven
   const targets = targetsOf(to.stage.settings)
@@ -100,13 +108,13 @@ async function refuseBusy({ stage, aws }: Place, version: string): Promise<void>
   for (const where of targetsOf(stage.settings)) {
     const target = await open(aws, where)
     const service = await explained(errorContext(target), () => describeService(target))
-    const primary = primaryOf(service)
-    if (!primary || isCompleted(service, primary) || primary.rolloutState === "FAILED") continue
+    const busy = inProgress(service)
+    if (!busy) continue
     const current = readRevision(await describeRevision(target, revisionOf(service)), where.container)
     if (current.version === version) continue
     throw new UserError(
       `${stage.name} is still deploying ${current.version ?? "something else"}, and ${version} would take its place.`,
-      primary.rolloutStateReason,
+      busy.rolloutStateReason,
       `Follow that one: promote --to ${stage.name} --version ${current.version}. Or replace it: --version ${version}`,
     )
   }

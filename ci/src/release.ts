@@ -20,7 +20,7 @@ import { type RolledBack, wasRolledBack } from "./rollback.js"
 import { outcomeOf } from "./service-set.js"
 import { required, type Settings, targetsOf, type Where } from "./settings.js"
 import { deployChecked } from "./smoke.js"
-import { countOf, refuseWrong, writeChecks } from "./verify/check.js"
+import { type Check, countOf, refuseWrong, writeCheck } from "./verify/check.js"
 import { verify } from "./verify.js"
 import { type ComputedVersion, computeVersion, offBranch, recomputeVersion } from "./version/compute.js"
 
@@ -192,20 +192,9 @@ async function releaseHead(run: Run, found: ComputedVersion, context: Context): 
   const live = await steps.run("check", () => preflights(aws, settings, found.version))
   const nothing = deploysNothing(found, live)
   if (nothing) return nothingDeployed(found, nothing)
-  // It goes on beside test and build; what it finds is looked at once they are over.
-  const verified = verify(settings)
-  verified.catch(() => {})
-  const beforeClaim = async () => {
-    const checks = await steps.run("verify", () => verified)
-    options.print(`verified: ${countOf(checks)}`)
-    for (const line of writeChecks(checks.filter(({ result }) => result !== "ok"))
-      .split("\n")
-      .slice(0, -3)) {
-      options.print(line)
-    }
-    refuseWrong(checks)
-  }
-  const pushed = await pushRelease(aws, settings, found, context, steps, options.print, beforeClaim)
+  const pushed = await pushRelease(aws, settings, found, context, steps, options.print, () =>
+    verify(aws, settings),
+  )
   if ("overtaken" in pushed) {
     const { decision } = pushed.overtaken
     if (decision.supersededBy !== null) {
@@ -374,7 +363,7 @@ export function neverPushed(
  * Makes sure that the commit's image is in the registry: tests and builds it, claims its version, pushes it, unless all that
  * is done already.
  *
- * @param beforeClaim is called when test and build have ended well; it throws to stop the release
+ * @param check looks at what a deployment needs, beside test and build, if a version is to be claimed
  * @returns the image, and the commit's version as it was claimed; or what is left to do if another run was quicker
  */
 export async function pushRelease(
@@ -384,7 +373,7 @@ export async function pushRelease(
   context: Context,
   steps: StepTimer,
   print: (line: string) => void,
-  beforeClaim?: () => Promise<void>,
+  check?: () => Promise<Check[]>,
 ): Promise<{ image: Image; found: ComputedVersion } | { overtaken: ComputedVersion }> {
   const repository = required(settings.repository, "ECR repository", "--repository")
   return explained({ ...aws, repository }, async () => {
@@ -403,6 +392,9 @@ export async function pushRelease(
     }
     if (!remote) throw noRemote(tagOf(settings, found), found.unasked ?? "")
     await refuseWithoutRight(found.repository.history.remote, remote.url, sha, tagOf(settings, found))
+    const checks = check?.()
+    // What it finds is looked at once test and build are over.
+    checks?.catch(() => {})
     await Promise.all([
       settings.testTarget && steps.run("test", () => runTests(context, settings, version)),
       steps.run("build", async () => {
@@ -410,7 +402,7 @@ export async function pushRelease(
         await Promise.all(images.map(image => image.sync()))
       }),
     ])
-    await beforeClaim?.()
+    if (checks) refuse(await steps.run("verify", () => checks), print)
     const claimed = await steps.run("claim", () => claimVersion(settings, found, remote.url, print))
     if (nothingToDo(claimed)) return { overtaken: claimed }
     const build = () => buildImages(context, settings, claimed, claimed.version)
@@ -418,6 +410,14 @@ export async function pushRelease(
     print(`${claimed.version} and ${sha} are ${image.digest}`)
     return { image, found: claimed }
   })
+}
+
+/** Prints what was looked at, and refuses to go on if a deployment would fail. */
+function refuse(checks: Check[], print: (line: string) => void): void {
+  print(`verified: ${countOf(checks)}`)
+  const found = checks.filter(({ result }) => result !== "ok")
+  for (const line of found.flatMap(check => writeCheck(check).split("\n"))) print(line)
+  refuseWrong(checks)
 }
 
 /** Claims the version; if another commit was quicker, the next one. */

@@ -7,9 +7,8 @@ import {
   assertDeployable,
   describeService,
   errorContext,
-  isCompleted,
+  inProgress,
   open,
-  primaryOf,
   revisionOf,
   shortName,
 } from "./ecs/service.js"
@@ -27,11 +26,11 @@ export async function restart(aws: Aws, where: Where, watch: Watch): Promise<Dep
   return explained(errorContext(target), async () => {
     const service = await describeService(target)
     assertDeployable(service, target)
-    const primary = primaryOf(service)
-    if (primary && !isCompleted(service, primary) && primary.rolloutState !== "FAILED") {
+    const busy = inProgress(service)
+    if (busy) {
       throw new UserError(
-        `${where.cluster}/${where.service} is not restarted: deployment ${primary.id} is in progress.`,
-        primary.rolloutStateReason,
+        `${where.cluster}/${where.service} is not restarted: deployment ${busy.id} is in progress.`,
+        busy.rolloutStateReason,
         "Wait for it ('status' shows it), then restart: tasks that have started already keep the values that they read. Or stop it with 'rollback'.",
       )
     }

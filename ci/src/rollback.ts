@@ -11,9 +11,8 @@ import {
   assertDeployable,
   describeService,
   errorContext,
-  isCompleted,
+  inProgress,
   open,
-  primaryOf,
   revisionOf,
   shortName,
   type Target,
@@ -148,8 +147,8 @@ async function stopDeployment(
     timeoutSeconds,
   }: Required<Pick<RollbackOptions, "print" | "timeoutSeconds">> & RollbackOptions,
 ): Promise<DeployResult | undefined> {
-  const primary = primaryOf(service)
-  if (!primary || isCompleted(service, primary) || primary.rolloutState === "FAILED") return undefined
+  const primary = inProgress(service)
+  if (!primary) return undefined
   const others = (service.deployments ?? []).filter(it => it !== primary && it.rolloutState !== "FAILED")
   const source = others.find(it => it.rolloutState === "COMPLETED") ?? others.at(-1)
   const isRollback = /roll(ing|ed)?[ -]?back/i.test(primary.rolloutStateReason ?? "")

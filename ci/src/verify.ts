@@ -1,5 +1,5 @@
 import type { Service } from "@aws-sdk/client-ecs"
-import { identityOf, openAws } from "./aws/account.js"
+import { type Identity, identityOf } from "./aws/account.js"
 import type { Aws } from "./aws/clients.js"
 import { Registry } from "./ecr/registry.js"
 import { describeRevision } from "./ecs/revision.js"
@@ -18,9 +18,9 @@ import { checkContainers, checkPlatform, checkRollback, checkService, hookLooks 
  * @returns one check per thing, in order
  * @throws UserError if AWS cannot be asked at all
  */
-export async function verify(settings: Settings): Promise<Check[]> {
-  const aws = await openAws(settings)
-  const { account, arn } = await identityOf(aws)
+export async function verify(aws: Aws, settings: Settings): Promise<Check[]> {
+  const caller = await identityOf(aws)
+  const { account, arn } = caller
   const identity: Check = {
     name: "credentials",
     result: "ok",
@@ -33,11 +33,11 @@ export async function verify(settings: Settings): Promise<Check[]> {
     work: () => checkRegistry(aws, settings),
   })
   const targets = targetsOf(settings)
-  const services = await Promise.all(targets.map(where => verifyService(aws, settings, where, arn)))
+  const services = await Promise.all(targets.map(where => verifyService(aws, settings, where, caller)))
   return [identity, registry, ...services.flat()]
 }
 
-async function verifyService(aws: Aws, settings: Settings, where: Where, caller: string): Promise<Check[]> {
+async function verifyService(aws: Aws, settings: Settings, where: Where, caller: Identity): Promise<Check[]> {
   const prefix = where.someContainers ? `${where.service}: ` : ""
   const target = await open(aws, where)
   let scene: Scene | undefined
@@ -52,11 +52,11 @@ async function verifyService(aws: Aws, settings: Settings, where: Where, caller:
         `There is no task definition ${where.template ?? revisionOf(service)}.`,
         "Set --template to a family that is registered.",
       )
-      scene = { aws, where, settings, service, definition }
+      scene = { aws, caller, where, settings, service, definition }
       return checkService(scene)
     },
   })
-  return scene === undefined ? [first] : [first, ...(await verifyScene(scene, prefix, caller))]
+  return scene === undefined ? [first] : [first, ...(await verifyScene(scene, prefix))]
 }
 
 async function findService(target: Target): Promise<Service> {
@@ -73,13 +73,13 @@ async function findService(target: Target): Promise<Service> {
   throw new Wrong(missing, "", "Correct --cluster and --service, or --region.")
 }
 
-async function verifyScene(scene: Scene, prefix: string, caller: string): Promise<Check[]> {
+async function verifyScene(scene: Scene, prefix: string): Promise<Check[]> {
   const { aws } = scene
   const looks: Look[] = [
     { name: "containers", blocks: true, work: async () => checkContainers(scene) },
     { name: "platform", blocks: true, work: async () => checkPlatform(scene) },
     ...balancerLooks(scene),
-    ...roleLooks(scene, caller),
+    ...roleLooks(scene),
     ...secretLooks(scene),
     ...logLooks(scene),
     ...networkLooks(scene),

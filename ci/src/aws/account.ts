@@ -39,12 +39,15 @@ export async function accountOf(aws: Aws): Promise<string> {
   return (await identityOf(aws)).account
 }
 
+/** An account, and the ARN of a user or of a role's session in it. */
+export type Identity = { account: string; arn: string }
+
 /**
  * Whose the credentials are: the account, and the ARN of the user or of the role's session.
  *
  * @throws as {@link accountOf}
  */
-export async function identityOf(aws: Aws): Promise<{ account: string; arn: string }> {
+export async function identityOf(aws: Aws): Promise<Identity> {
   return explained(aws, async () => {
     const { Account: account = "", Arn: arn = "" } = await (await sts(aws)).getCallerIdentity({})
     return { account, arn }

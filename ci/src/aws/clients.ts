@@ -137,13 +137,13 @@ export function clientOf<C extends object>(client: new (config: object) => C, aw
 /** Amazon ECR's client. */
 export async function ecr(aws: Aws): Promise<ECR> {
   const { ECR } = await import("@aws-sdk/client-ecr")
-  return ending(new ECR(config(aws)), aws)
+  return clientOf(ECR, aws)
 }
 
 /** Amazon ECS's client. */
 export async function ecs(aws: Aws): Promise<ECS> {
   const { ECS } = await import("@aws-sdk/client-ecs")
-  return ending(new ECS(config(aws)), aws)
+  return clientOf(ECS, aws)
 }
 
 /** Amazon ECS's calls one by one, for those that need their own middleware. */
@@ -152,11 +152,11 @@ export const ecsCommands = () => import("@aws-sdk/client-ecs")
 /** Amazon CloudWatch Logs' client. */
 export async function logs(aws: Aws): Promise<CloudWatchLogs> {
   const { CloudWatchLogs } = await import("@aws-sdk/client-cloudwatch-logs")
-  return ending(new CloudWatchLogs(config(aws)), aws)
+  return clientOf(CloudWatchLogs, aws)
 }
 
 /** AWS STS's client. */
 export async function sts(aws: Aws): Promise<STS> {
   const { STS } = await import("@aws-sdk/client-sts")
-  return ending(new STS(config(aws)), aws)
+  return clientOf(STS, aws)
 }

@@ -126,15 +126,20 @@ function identity(raised: Raised, context: ErrorContext): UserError | undefined 
   return undefined
 }
 
+/** The action that AWS's sentence about a denial names. */
+function actionIn(message: string): string | undefined {
+  return /perform:? ([a-z0-9-]+:\w+)/i.exec(message)?.[1]
+}
+
 /** The right that an error says is missing, such as `iam:GetRole`; undefined if that is not what it is about. */
 export function missingRight(error: unknown): string | undefined {
   const { name = "", message = "" } = error as Partial<Raised>
-  return denied.test(name) ? (/perform:? ([a-z0-9-]+:\w+)/i.exec(message)?.[1] ?? "a right") : undefined
+  return denied.test(name) ? (actionIn(message) ?? "a right") : undefined
 }
 
 /** AWS's sentence names who, which action and which resource; the remedy repeats them as a policy would. */
 function refused(message: string, { cluster, service, repository }: ErrorContext): UserError {
-  const action = /perform:? ([a-z0-9-]+:\w+)/i.exec(message)?.[1]
+  const action = actionIn(message)
   const resource = /on resource:? (\S+?)[.,]?(?:\s|$)/i.exec(message)?.[1]
   const who = /(?:User|principal):? (arn:\S+)/i.exec(message)?.[1]
   const meant = [service && `service ${cluster}/${service}`, repository && `repository ${repository}`]

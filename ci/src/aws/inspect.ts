@@ -1,5 +1,4 @@
-import type { Aws } from "./clients.js"
-import { clientOf } from "./clients.js"
+import { type Aws, clientOf } from "./clients.js"
 
 // What `verify` asks of services that nothing else here needs. Their packages are loaded when it does, and their types are not used:
 // the SDK reads all types in reach each time the module starts, and EC2's alone are larger than all of this module. A test compares

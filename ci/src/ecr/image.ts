@@ -3,6 +3,7 @@ import semver from "semver"
 import { type Aws, ecr } from "../aws/clients.js"
 import { explained, noImage } from "../aws/errors.js"
 import { UserError } from "../lib/errors.js"
+import { withoutV } from "../lib/semver.js"
 
 /** The parts of an image's name. */
 export type ImageName = {
@@ -90,7 +91,7 @@ export async function imageNamed(
 ): Promise<NamedImage> {
   const digest = parseImage(wanted).digest ?? /^sha256:[0-9a-f]{64}$/.exec(wanted)?.[0]
   const unprefixed = wanted.startsWith(`${tagPrefix}v`) ? wanted.slice(tagPrefix.length) : wanted
-  const tag = unprefixed.replace(/^v(?=\d)/, "")
+  const tag = withoutV(unprefixed)
   const { image, commit, detail } = await findImage(
     aws,
     repository,

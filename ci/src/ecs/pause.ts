@@ -1,5 +1,6 @@
 import type {
   DeploymentConfiguration,
+  DeploymentLifecycleHook,
   DeploymentLifecycleHookStage,
   Service,
   ServiceDeployment,
@@ -24,6 +25,14 @@ export type Pause = {
 
 /** How long ECS waits if the hook does not say: a day (ECS API reference, DeploymentLifecycleHookTimeoutConfiguration). Minutes. */
 const defaultTimeout = 1440
+
+/** Whether a hook makes ECS wait for a person at a stage. */
+function pausesAt(
+  { targetType, lifecycleStages }: DeploymentLifecycleHook,
+  stage: string | undefined,
+): boolean {
+  return targetType === "PAUSE" && Boolean(lifecycleStages?.some(it => it === stage))
+}
 
 /** Whether a deployment of this service may wait for a person. */
 export function hasPauseHook({ deploymentConfiguration }: Service): boolean {
@@ -50,10 +59,7 @@ export function withPauseHooks(
 ): DeploymentConfiguration | undefined {
   const hooks = deploymentConfiguration?.lifecycleHooks ?? []
   const missing = [...new Set(stages)].flatMap(stage => {
-    const isThere = hooks.some(
-      ({ targetType, lifecycleStages }) =>
-        targetType === "PAUSE" && lifecycleStages?.some(it => it === stage),
-    )
+    const isThere = hooks.some(hook => pausesAt(hook, stage))
     return stage === undefined || isThere ? [] : [stage as DeploymentLifecycleHookStage]
   })
   if (missing.length === 0) return undefined
@@ -70,10 +76,7 @@ export function pauseOf(record: ServiceDeployment | undefined): Pause | undefine
   if (hook?.hookId === undefined) return undefined
   const stage = record.lifecycleStage ?? "an unknown stage"
   const { timeoutConfiguration } =
-    record.deploymentConfiguration?.lifecycleHooks?.find(
-      ({ targetType, lifecycleStages }) =>
-        targetType === "PAUSE" && lifecycleStages?.some(it => it === stage),
-    ) ?? {}
+    record.deploymentConfiguration?.lifecycleHooks?.find(hook => pausesAt(hook, stage)) ?? {}
   const minutes = timeoutConfiguration?.timeoutInMinutes ?? defaultTimeout
   const until = hook.expiresAt
   return {

@@ -6,7 +6,7 @@ import { completed, type Deployed, type DeployResult, deployError, paused } from
 import { describeRevision, note, readRevision } from "./revision.js"
 import {
   describeService,
-  isCompleted,
+  inProgress,
   primaryOf,
   revisionOf,
   shortName,
@@ -147,8 +147,8 @@ async function start(
     print(`deployment ${same.deployment.id} of another run already brings ${version}; following it`)
     return same
   }
-  const other = primaryOf(service)
-  if (other && !isCompleted(service, other) && other.rolloutState !== "FAILED") {
+  const other = inProgress(service)
+  if (other) {
     print(
       `deployment ${other.id} (${shortName(other.taskDefinition)}) is in progress: this one takes its place`,
     )

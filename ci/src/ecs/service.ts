@@ -124,6 +124,12 @@ export function isCompleted(service: Service, deployment: Deployment): boolean {
   )
 }
 
+/** The deployment that is in progress: the primary one, unless it has ended. */
+export function inProgress(service: Service): Deployment | undefined {
+  const primary = primaryOf(service)
+  return primary && !isCompleted(service, primary) && primary.rolloutState !== "FAILED" ? primary : undefined
+}
+
 /** Whether ECS shifts traffic between two revisions (blue/green, canary, linear) instead of a rolling update. */
 export function shiftsTraffic(service: Service): boolean {
   return (service.deploymentConfiguration?.strategy ?? "ROLLING") !== "ROLLING"

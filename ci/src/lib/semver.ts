@@ -1,5 +1,10 @@
 import semver from "semver"
 
+/** A version as a person may write it, `v1.2.3` or `1.2.3`, without the v; any other text as it is. */
+export function withoutV(version: string): string {
+  return version.replace(/^v(?=\d)/, "")
+}
+
 /** Whether a version (which may be invalid, such as a service's) is greater than `than`. */
 export function isNewer(version: string | undefined, than: string): boolean {
   return semver.valid(version) !== null && semver.valid(than) !== null && semver.gt(version as string, than)

@@ -1,4 +1,5 @@
 import type { Service, TaskDefinition } from "@aws-sdk/client-ecs"
+import type { Identity } from "../aws/account.js"
 import type { Aws } from "../aws/clients.js"
 import { explain, missingRight } from "../aws/errors.js"
 import { UserError } from "../lib/errors.js"
@@ -22,20 +23,23 @@ export type Look = { name: string; blocks?: boolean; work: () => Promise<string>
 /** What the checks of one service look at. */
 export type Scene = {
   aws: Aws
+  caller: Identity
   where: Where
   settings: Settings
   service: Service
   definition: TaskDefinition
 }
 
-/** The checks as text: a line each, what is wrong with its reason below it, and a count at the end. */
+const marks = { ok: "✔", wrong: "✘", "cannot tell": "?" }
+
+/** A check as text, with the reason for what is wrong on lines below it. */
+export function writeCheck({ name, result, text }: Check): string {
+  return `${marks[result]} ${name}: ${result === "ok" ? "" : `${result}: `}${text.replaceAll("\n", "\n    ")}`
+}
+
+/** The checks as text, and a count at the end. */
 export function writeChecks(checks: Check[]): string {
-  const marks = { ok: "✔", wrong: "✘", "cannot tell": "?" }
-  const lines = checks.map(
-    ({ name, result, text }) =>
-      `${marks[result]} ${name}: ${result === "ok" ? "" : `${result}: `}${text.replaceAll("\n", "\n    ")}`,
-  )
-  return `${[...lines, "", countOf(checks)].join("\n")}\n`
+  return `${[...checks.map(writeCheck), "", countOf(checks)].join("\n")}\n`
 }
 
 /** `12 ok, 1 wrong, 2 cannot tell`. */

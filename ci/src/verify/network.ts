@@ -67,7 +67,7 @@ export function networkLooks({ aws, service }: Scene): Look[] {
   const { subnets = [], securityGroups = [] } = service.networkConfiguration?.awsvpcConfiguration ?? {}
   if (subnets.length === 0) return []
   const inNetwork = (of: { VpcId?: string }[] | undefined) => new Set(of?.flatMap(({ VpcId }) => VpcId ?? []))
-  const subnetsLook = async () => {
+  const findSubnets = async () => {
     const client = await ec2(aws)
     const { Subnets } = await named(
       () => client.describeSubnets({ SubnetIds: subnets }),
@@ -80,6 +80,9 @@ export function networkLooks({ aws, service }: Scene): Look[] {
       text: `${subnets.length} in ${[...inNetwork(Subnets)].join(", ")}`,
     }
   }
+  // The security groups are compared with them.
+  const found = findSubnets()
+  found.catch(() => {})
   const groupsLook = async () => {
     const client = await ec2(aws)
     const { SecurityGroups } = await named(
@@ -88,13 +91,13 @@ export function networkLooks({ aws, service }: Scene): Look[] {
       `Not all of these security groups exist: ${securityGroups.join(", ")}.`,
       "Correct the service's network configuration.",
     )
-    const { networks } = await subnetsLook()
+    const { networks } = await found
     const other = SecurityGroups?.find(({ VpcId = "" }) => networks.size > 0 && !networks.has(VpcId))
     // A group can be associated with other networks than its own.
     return `${securityGroups.join(", ")}${other ? `; ${other.GroupId} is in ${other.VpcId}, not in the subnets' network` : ""}`
   }
   return [
-    { name: "subnets", blocks: true, work: async () => (await subnetsLook()).text },
+    { name: "subnets", blocks: true, work: async () => (await found).text },
     ...(securityGroups.length > 0 ? [{ name: "security groups", blocks: true, work: groupsLook }] : []),
   ]
 }

@@ -5,7 +5,7 @@ import { UserError } from "../lib/errors.js"
 import { type Look, named, type Scene, Wrong } from "./check.js"
 
 /** Roles exist, ECS may assume them, and the caller may pass them. */
-export function roleLooks({ aws, definition }: Scene, caller: string): Look[] {
+export function roleLooks({ aws, caller, definition }: Scene): Look[] {
   const { executionRoleArn, taskRoleArn } = definition
   const roles = [
     ["execution role", executionRoleArn],
@@ -15,7 +15,7 @@ export function roleLooks({ aws, definition }: Scene, caller: string): Look[] {
     arn
       ? [
           { name, blocks: true, work: () => checkRole(aws, arn, "ecs-tasks.amazonaws.com") },
-          { name: `passing the ${name}`, blocks: true, work: () => checkPass(aws, arn, caller) },
+          { name: `passing the ${name}`, blocks: true, work: () => checkPass(aws, arn, caller.arn) },
         ]
       : [],
   )

@@ -1,11 +1,11 @@
-import { identityOf } from "../aws/account.js"
+import type { Identity } from "../aws/account.js"
 import type { Aws } from "../aws/clients.js"
 import { secretsManager, ssm } from "../aws/inspect.js"
 import { UserError } from "../lib/errors.js"
 import { type Look, named, type Scene, Wrong } from "./check.js"
 
 /** Secrets and parameters that containers get exist. */
-export function secretLooks({ aws, definition }: Scene): Look[] {
+export function secretLooks({ aws, caller, definition }: Scene): Look[] {
   const all = (definition.containerDefinitions ?? []).flatMap(
     ({ secrets = [], logConfiguration, repositoryCredentials }) => [
       ...secrets,
@@ -19,18 +19,17 @@ export function secretLooks({ aws, definition }: Scene): Look[] {
   return [...names].map(([from, name]) => ({
     name: `secret ${name}`,
     blocks: true,
-    work: () => (name === login ? checkManaged(aws, from) : checkSecret(aws, from)),
+    work: () => (name === login ? checkManaged(aws, from) : checkSecret(aws, caller, from)),
   }))
 }
 
 /** What the secret for a private registry is called; it may be given by its name (ECS API reference, RepositoryCredentials). */
 const login = "registry login"
 
-async function checkSecret(aws: Aws, from: string): Promise<string> {
+async function checkSecret(aws: Aws, { account }: Identity, from: string): Promise<string> {
   const parts = from.split(":")
   if (parts[2] === "secretsmanager") return checkManaged(aws, from)
   const there = regionOf(aws, parts)
-  const { account } = await identityOf(aws)
   if (parts[0] === "arn" && parts[4] !== account)
     throw new UserError(`It belongs to account ${parts[4]}, which is not asked.`)
   const name = parts[0] === "arn" ? from.replace(/^.*?:parameter/, "") : from

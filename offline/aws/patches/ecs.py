@@ -58,7 +58,7 @@ def create_service(original, data):
 
 def update_service(original, data):
     """UpdateService: refuses a service that isn't ACTIVE. Nothing drains yet, so no event says so."""
-    service = find_service(data.get("cluster", "default"), data.get("service", ""))
+    service = service_deployments.find(data.get("cluster", "default"), data.get("service", ""))
     if service and service.get("status") != "ACTIVE":
         return error_response_json("ServiceNotActiveException", "Service was not ACTIVE.", 400)
     if service:
@@ -73,7 +73,7 @@ def update_service(original, data):
 def describe_services(original, data):
     """DescribeServices: a failed deployment goes away a while after the rollback; reasons and events in AWS's words."""
     for name in data.get("services", []):
-        service = find_service(data.get("cluster", "default"), name)
+        service = service_deployments.find(data.get("cluster", "default"), name)
         if service:
             tell_completion(service)
             forget_failed(service)
@@ -102,7 +102,7 @@ def run_task(original, data):
     answer = original({**data, "startedBy": data.get("_deploymentId") or data.get("startedBy", "")})
     started = [arn.rsplit("/", 1)[-1] for arn in ecs._tasks.keys()
                if arn not in known and ecs._tasks[arn].get("group") == group]
-    service = find_service(data.get("cluster", "default"), group.split(":", 1)[1])
+    service = service_deployments.find(data.get("cluster", "default"), group.split(":", 1)[1])
     if service and started:
         names = " ".join(f"(task {name})" for name in started)
         tell(service, f"has started {len(started)} tasks: {names}.")
@@ -129,7 +129,7 @@ def stop_task(original, data):
     answer = original(data)
     task = ecs._resolve_task(data.get("task", ""), ecs._resolve_cluster_name(data.get("cluster", "default")))
     if task and task.get("stopCode") == "UserInitiated" and task.get("group", "").startswith("service:"):
-        service = find_service(task["clusterArn"], task["group"].split(":", 1)[1])
+        service = service_deployments.find(task["clusterArn"], task["group"].split(":", 1)[1])
         primary = ecs._primary_deployment(service) if service else None
         task["stopCode"] = "ServiceSchedulerInitiated"
         task["stoppedReason"] = f"Scaling activity initiated by (deployment {primary['id'] if primary else 'none'})"
@@ -247,11 +247,6 @@ def reword(service):
 
 
 # ── Helpers ──
-
-def find_service(cluster, name):
-    cluster, name = cluster.rsplit("/", 1)[-1], name.rsplit("/", 1)[-1]
-    return ecs._services.get(f"{cluster}/{name}")
-
 
 def tell(service, message):
     """Adds an event, newest first as in DescribeServices, and keeps as many as AWS does: 100."""
