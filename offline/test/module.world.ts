@@ -5,6 +5,7 @@ import { ECR } from "@aws-sdk/client-ecr"
 import { ECS } from "@aws-sdk/client-ecs"
 import { connection, dag } from "@dagger.io/dagger"
 import { EcsRelease } from "../../ci/src/index.js"
+import { recordOf } from "../aws/emulator.js"
 import { dockerEnv, ensureDocker } from "../machine/docker.js"
 import { resolveImage } from "../machine/images.js"
 import { startSession } from "../session/server.js"
@@ -89,6 +90,30 @@ export class ModuleWorld extends TestWorld {
       ...settings,
     })
     return call(module)
+  }
+
+  /** What an AWS client needs to act as the emulated account's root, who may do what the pipeline's role may not. */
+  async root() {
+    const { emulator } = await this.up()
+    const credentials = {
+      accessKeyId: recordOf(this.environment.ECS_RELEASE_STATE)?.rootKey ?? "",
+      secretAccessKey: "unused",
+    }
+    return { region: emulator.region, endpoint: `http://127.0.0.1:${emulator.port}`, credentials }
+  }
+
+  /** As `run`, by the account's root: the pipeline's own role is for the sample service. */
+  async runAsRoot<T>(
+    call: (module: EcsRelease) => Promise<T>,
+    settings: Partial<EcsRelease> = {},
+  ): Promise<T> {
+    const { credentials } = await this.root()
+    return this.run(call, {
+      ...settings,
+      awsAccessKeyId: dag.setSecret("root", credentials.accessKeyId),
+      awsSecretAccessKey: dag.setSecret("unused", credentials.secretAccessKey),
+      awsSessionToken: undefined,
+    })
   }
 
   /**

@@ -1,14 +1,11 @@
-import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { ECR } from "@aws-sdk/client-ecr"
 import { type ContainerDefinition, ECS } from "@aws-sdk/client-ecs"
 import { IAM } from "@aws-sdk/client-iam"
-import { dag } from "@dagger.io/dagger"
-import { Ajv2020 } from "ajv/dist/2020.js"
 import { afterAll, beforeAll, expect, test, vi } from "vitest"
 import { accessTo, copyImage } from "../../ci/src/ecr/copy.js"
-import { recordOf } from "../aws/emulator.js"
 import { ModuleWorld } from "./module.world.js"
+import { checked } from "./output.schema.js"
 import { project } from "./release.world.js"
 
 // From staging to production: another account, with a registry of its own, where a deployment waits for an approval.
@@ -33,39 +30,12 @@ stages:
 `
 const world = new ModuleWorld()
 
-async function root() {
-  const { emulator } = await world.up()
-  const credentials = {
-    accessKeyId: recordOf(world.environment.ECS_RELEASE_STATE)?.rootKey ?? "",
-    secretAccessKey: "unused",
-  }
-  return { region: emulator.region, endpoint: `http://127.0.0.1:${emulator.port}`, credentials }
-}
-
 /** Calls the module as the account's root: the pipeline's role is for the sample service. */
 const run = <T>(call: Parameters<typeof world.run<T>>[0], settings = {}) =>
-  world.run<T>(
-    async module => {
-      const { credentials } = await root()
-      return call(
-        Object.assign(module, {
-          awsAccessKeyId: dag.setSecret("root", credentials.accessKeyId),
-          awsSecretAccessKey: dag.setSecret("unused", "unused"),
-          awsSessionToken: undefined,
-        }),
-      )
-    },
-    { repository: "", cluster: "", service: "", container: "", template: "", region: "", ...settings },
-  )
-const schema = JSON.parse(readFileSync(join(project, "docs/schema/output.v1.json"), "utf8"))
-const isValid = new Ajv2020({ allErrors: true, strict: false }).compile(schema)
-
-/** JSON output, which has to be as its schema says. */
-function checked(output: string) {
-  const parsed = JSON.parse(output)
-  expect(isValid(parsed), JSON.stringify(isValid.errors)).toBe(true)
-  return parsed
-}
+  world.runAsRoot<T>(call, {
+    ...{ repository: "", cluster: "", service: "", container: "", template: "", region: "" },
+    ...settings,
+  })
 const promote = (version = "") =>
   run(module => module.promote("production", version, 900, "json")).then(checked)
 
@@ -73,7 +43,7 @@ beforeAll(async () => {
   process.env.OTHER_ACCOUNTS = production
   await world.start()
   await world.pushCommit("feat: begin", { "ecs-release.yaml": file() })
-  const here = await root()
+  const here = await world.root()
   const there = { ...here, credentials: { accessKeyId: production, secretAccessKey: "unused" } }
   const ecs = new ECS(there)
   const { services } = await new ECS(here).describeServices({ cluster: "hello", services: ["hello"] })

@@ -2,12 +2,9 @@ import { cpSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { ECR } from "@aws-sdk/client-ecr"
 import { ECS } from "@aws-sdk/client-ecs"
-import { dag } from "@dagger.io/dagger"
-import { Ajv2020 } from "ajv/dist/2020.js"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { recordOf } from "../aws/emulator.js"
 import { ModuleWorld } from "./module.world.js"
-import { project } from "./release.world.js"
+import { checked } from "./output.schema.js"
 
 // Several services of one cluster as a set, on the emulator: one with a load balancer, one without.
 
@@ -16,16 +13,6 @@ let world: ModuleWorld
 const worker = "case $APP_VERSION in 0.3.0) echo no queue; exit 9 ;; esac; exec sleep 1000"
 const set = { service: "hello,worker", template: "", container: "app" }
 
-/** The emulated account's root: the pipeline's own role may release the sample service only. */
-async function root() {
-  const { emulator } = await world.up()
-  const credentials = {
-    accessKeyId: recordOf(world.environment.ECS_RELEASE_STATE)?.rootKey ?? "",
-    secretAccessKey: "unused",
-  }
-  return { region: emulator.region, endpoint: `http://127.0.0.1:${emulator.port}`, credentials }
-}
-
 beforeAll(async () => {
   // A worker has no health check that a crash would fail: it has to run for a while.
   process.env.STEADY_SECONDS = "2"
@@ -33,7 +20,7 @@ beforeAll(async () => {
   await world.start()
   await world.pushCommit("feat: begin")
   await world.release()
-  const client = new ECS(await root())
+  const client = new ECS(await world.root())
   const { services } = await client.describeServices({ cluster: "hello", services: ["hello"] })
   const [service] = services ?? []
   const { taskDefinition } = await client.describeTaskDefinition({ taskDefinition: service?.taskDefinition })
@@ -59,31 +46,9 @@ beforeAll(async () => {
 }, 300_000)
 afterAll(() => world.remove(), 60_000)
 
-const schema = JSON.parse(readFileSync(join(project, "docs/schema/output.v1.json"), "utf8"))
-const isValid = new Ajv2020({ allErrors: true, strict: false }).compile(schema)
-
-/** JSON output, which has to be as its schema says. */
-function checked(output: string) {
-  const parsed = JSON.parse(output)
-  expect(isValid(parsed), JSON.stringify(isValid.errors)).toBe(true)
-  return parsed
-}
-
 /** Calls the module as the root, since the pipeline's role is for one service. */
 const run = <T>(call: Parameters<typeof world.run<T>>[0], settings = {}) =>
-  world.run<T>(
-    async module => {
-      const { credentials } = await root()
-      return call(
-        Object.assign(module, {
-          awsAccessKeyId: dag.setSecret("root", credentials.accessKeyId),
-          awsSecretAccessKey: dag.setSecret("unused", "unused"),
-          awsSessionToken: undefined,
-        }),
-      )
-    },
-    { ...set, ...settings },
-  )
+  world.runAsRoot<T>(call, { ...set, ...settings })
 
 describe("services that are released together", { timeout: 300_000 }, () => {
   test("get the same digest, and are reported one by one", async () => {
@@ -179,7 +144,10 @@ apps:
   const release = (app = "") => run(module => module.release(), { ...plain, app })
 
   beforeAll(async () => {
-    await new ECR(await root()).createRepository({ repositoryName: "jobs", imageTagMutability: "IMMUTABLE" })
+    await new ECR(await world.root()).createRepository({
+      repositoryName: "jobs",
+      imageTagMutability: "IMMUTABLE",
+    })
     for (const app of ["api", "jobs"]) {
       for (const name of ["app", "Dockerfile", ".dockerignore"]) {
         cpSync(join(world.source, name), join(world.source, app, name), { recursive: true })

@@ -1,34 +1,17 @@
-import { readFileSync } from "node:fs"
-import { join } from "node:path"
 import { ECS } from "@aws-sdk/client-ecs"
 import { IAM } from "@aws-sdk/client-iam"
 import { SecretsManager } from "@aws-sdk/client-secrets-manager"
 import { SSM } from "@aws-sdk/client-ssm"
-import { Ajv2020 } from "ajv/dist/2020.js"
 import { afterAll, beforeAll, expect, test } from "vitest"
-import { recordOf } from "../aws/emulator.js"
 import { ModuleWorld } from "./module.world.js"
-import { project } from "./release.world.js"
+import { checked } from "./output.schema.js"
 
 const world = new ModuleWorld()
 
-/** The emulated account's root, who makes what the pipeline's role may only look at. */
-async function root() {
-  const { emulator } = await world.up()
-  const credentials = {
-    accessKeyId: recordOf(world.environment.ECS_RELEASE_STATE)?.rootKey ?? "",
-    secretAccessKey: "unused",
-  }
-  return { region: emulator.region, endpoint: `http://127.0.0.1:${emulator.port}`, credentials }
-}
-
 type Check = { name: string; result: string; text: string }
-const schema = JSON.parse(readFileSync(join(project, "docs/schema/output.v1.json"), "utf8"))
-const isValid = new Ajv2020({ allErrors: true, strict: false }).compile(schema)
 const verify = async (settings = {}): Promise<Record<string, string>> => {
   const output = await world.run(module => module.verify("json"), settings)
-  expect(isValid(JSON.parse(output)), JSON.stringify(isValid.errors)).toBe(true)
-  const { checks } = JSON.parse(output) as { checks: Check[] }
+  const { checks } = checked(output) as { checks: Check[] }
   return Object.fromEntries(checks.map(({ name, result, text }) => [name, `${result}: ${text}`]))
 }
 
@@ -56,7 +39,7 @@ test("the sample service has what a deployment needs", { timeout: 120_000 }, asy
 test("what is missing is wrong, with what and what to do, and a release stops before it claims", {
   timeout: 120_000,
 }, async () => {
-  const own = await root()
+  const own = await world.root()
   const ecs = new ECS(own)
   const { services } = await ecs.describeServices({ cluster: "hello", services: ["hello"] })
   const [service] = services ?? []
@@ -125,12 +108,7 @@ test("what is missing is wrong, with what and what to do, and a release stops be
   expect((await verify({ service: "hello", cluster: "hello", template: "none" })).service).toMatch(
     /^wrong: There is no task definition none\./,
   )
-  const checks = await world.run(async module => {
-    const { dag } = await import("@dagger.io/dagger")
-    Object.assign(module, {
-      awsAccessKeyId: dag.setSecret("root", own.credentials.accessKeyId),
-      awsSessionToken: undefined,
-    })
+  const checks = await world.runAsRoot(async module => {
     await expect(module.verify()).rejects.toThrow(/^A deployment would fail\.\n✔ credentials: /)
     await expect(module.release()).rejects.toThrow(/platform|would fail/)
     return JSON.parse(await module.verify("json")).checks as Check[]
