@@ -52,13 +52,17 @@ async function run(loaded: Loaded, steps: Step[], globals: Globals, log: Log): P
     executor.kill()
     await (await opening).close()
   }
-  const removeHandler = onInterrupt(close)
+  const interrupt = onInterrupt(close)
   const sayOfReal = globals.silent ? () => {} : (await import("./realEngine.js")).lookForReal(kept)
   try {
     return await executor.execute(steps)
+  } catch (error) {
+    // What fails because it was canceled is no news.
+    if (interrupt.canceled) return await new Promise<never>(() => {})
+    throw error
   } finally {
     await close().catch(() => {})
-    removeHandler()
+    interrupt.remove()
     sayOfReal()
   }
 }
@@ -85,15 +89,19 @@ const PATIENCE = 700
 
 /**
  * On Ctrl-C (or SIGTERM): says `Canceled.`, ends what runs by `close` and exits with 1, within a second whatever `close` does.
- * Returns a function that removes these handlers.
  */
-function onInterrupt(close: () => Promise<void>): () => void {
+function onInterrupt(close: () => Promise<void>) {
   const exit = () => process.exit(1)
   const cancel = () => {
+    interrupt.canceled = true
     process.stderr.write("Canceled.\n")
-    setTimeout(exit, PATIENCE).unref()
+    setTimeout(exit, PATIENCE)
     close().then(exit, exit)
   }
+  const interrupt = {
+    canceled: false,
+    remove: () => process.off("SIGINT", cancel).off("SIGTERM", cancel),
+  }
   process.once("SIGINT", cancel).once("SIGTERM", cancel)
-  return () => process.off("SIGINT", cancel).off("SIGTERM", cancel)
+  return interrupt
 }
