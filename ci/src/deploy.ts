@@ -1,6 +1,6 @@
-import type { Deployment, Service } from "@aws-sdk/client-ecs"
 import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
+import type { Deployment, Service } from "./aws/types.js"
 import { assertInEcr } from "./ecr/image.js"
 import type { DeployResult } from "./ecs/result.js"
 import { describeRevision, note, type Registered, register } from "./ecs/revision.js"

@@ -1,7 +1,7 @@
-import type { ImageDetail } from "@aws-sdk/client-ecr"
 import semver from "semver"
 import { type Aws, ecr, pages } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
+import type { ImageDetail } from "./aws/types.js"
 import { commitOf } from "./ecr/image.js"
 import { table, when } from "./lib/table.js"
 

@@ -1,6 +1,6 @@
-import type { FilteredLogEvent } from "@aws-sdk/client-cloudwatch-logs"
 import { type Aws, pages } from "./aws/clients.js"
 import { explained, passing } from "./aws/errors.js"
+import type { FilteredLogEvent } from "./aws/types.js"
 import { type LogGroup, logGroupsOf, logsClient } from "./ecs/logs.js"
 import { describeRevision } from "./ecs/revision.js"
 import { describeService, errorContext, open, revisionOf } from "./ecs/service.js"

@@ -1,7 +1,7 @@
-import type { Service } from "@aws-sdk/client-ecs"
 import semver from "semver"
 import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
+import type { Service } from "./aws/types.js"
 import { deploy } from "./deploy.js"
 import { imageNamed, type NamedImage, parseImage } from "./ecr/image.js"
 import { DeployError, type DeployResult, deployError } from "./ecs/result.js"

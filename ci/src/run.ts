@@ -1,13 +1,6 @@
-import type {
-  ContainerDefinition,
-  RunTaskCommandInput,
-  RunTaskCommandOutput,
-  Service,
-  Tag,
-  Task,
-} from "@aws-sdk/client-ecs"
 import type { Aws } from "./aws/clients.js"
 import { explained, passing } from "./aws/errors.js"
+import type { ContainerDefinition, RunTaskRequest, RunTaskResponse, Service, Tag, Task } from "./aws/types.js"
 import { type DeployOptions, planDeploy } from "./deploy.js"
 import { logStream, logsClient, readLog } from "./ecs/logs.js"
 import { register } from "./ecs/revision.js"
@@ -70,7 +63,7 @@ export function runRequest(
   service: Service,
   taskDefinition: string,
   tags: Tag[] = [],
-): RunTaskCommandInput {
+): RunTaskRequest {
   const { capacityProviderStrategy = [], placementConstraints = [], placementStrategy = [] } = service
   const volumes = volumesOf(service)
   return {
@@ -94,7 +87,7 @@ export function runRequest(
 }
 
 /** The EBS volumes that ECS makes for each of the service's tasks, as RunTask takes them; ECS deletes a service's own. */
-function volumesOf(service: Service): NonNullable<RunTaskCommandInput["volumeConfigurations"]> {
+function volumesOf(service: Service): NonNullable<RunTaskRequest["volumeConfigurations"]> {
   return (primaryOf(service)?.volumeConfigurations ?? []).map(({ name, managedEBSVolume: volume }) => ({
     name,
     managedEBSVolume: volume && {
@@ -176,11 +169,7 @@ async function startedBy({ client, cluster }: Target, name: string): Promise<Tas
  *
  * @param tries the tasks that were started under the name before and failed
  */
-async function onlyOnce(
-  request: RunTaskCommandInput,
-  name: string,
-  tries: string[],
-): Promise<RunTaskCommandInput> {
+async function onlyOnce(request: RunTaskRequest, name: string, tries: string[]): Promise<RunTaskRequest> {
   const { createHash } = await import("node:crypto")
   const clientToken = createHash("sha256")
     .update([name, ...tries.sort()].join("\n"))
@@ -203,7 +192,7 @@ async function deregister({ client }: Target, revision: string, print: (line: st
   }
 }
 
-async function start({ client, cluster, service }: Target, request: RunTaskCommandInput): Promise<Task> {
+async function start({ client, cluster, service }: Target, request: RunTaskRequest): Promise<Task> {
   const { randomUUID } = await import("node:crypto")
   // The token makes a repeated request, such as the SDK's own retry, start no second task.
   const answer = await client
@@ -222,9 +211,9 @@ async function start({ client, cluster, service }: Target, request: RunTaskComma
 }
 
 /** The task that another request with the same client token has started (RunTask, `ConflictException`). */
-function theirs(error: Error & { resourceIds?: string[] }): RunTaskCommandOutput | undefined {
+function theirs(error: Error & { resourceIds?: string[] }): RunTaskResponse | undefined {
   if (error.name !== "ConflictException" || !error.resourceIds?.[0]) return undefined
-  return { tasks: [{ taskArn: error.resourceIds[0] }], $metadata: {} }
+  return { tasks: [{ taskArn: error.resourceIds[0] }] }
 }
 
 /** Waits for a task to end, printing its log as it comes. */

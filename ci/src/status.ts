@@ -1,6 +1,6 @@
-import type { Deployment, Service } from "@aws-sdk/client-ecs"
 import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
+import type { Deployment, Service } from "./aws/types.js"
 import { parseImage } from "./ecr/image.js"
 import { describePause, findPause, type Pause } from "./ecs/pause.js"
 import { describeRevision, type Revision, readRevision, recentRevisions } from "./ecs/revision.js"

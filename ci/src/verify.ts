@@ -1,6 +1,6 @@
-import type { Service } from "@aws-sdk/client-ecs"
 import { type Identity, identityOf } from "./aws/account.js"
 import type { Aws } from "./aws/clients.js"
+import type { Service } from "./aws/types.js"
 import { Registry } from "./ecr/registry.js"
 import { describeRevision } from "./ecs/revision.js"
 import { open, revisionOf, type Target } from "./ecs/service.js"

@@ -1,8 +1,5 @@
-import type { CloudWatchLogs } from "@aws-sdk/client-cloudwatch-logs"
-import type { ECR } from "@aws-sdk/client-ecr"
-import type { ECS } from "@aws-sdk/client-ecs"
-import type { STS } from "@aws-sdk/client-sts"
 import { UserError } from "../lib/errors.js"
+import type { CloudWatchLogs, ECR, ECS, EcsCommands, STS } from "./types.js"
 
 /** An access key. `sessionToken` and `expiration` go with temporary ones. */
 export type Credentials = {
@@ -127,36 +124,20 @@ export async function* pages<P extends { nextToken?: string }>(
   } while (true)
 }
 
-// The SDK is loaded here and nowhere else, by the first call that needs it: `version` starts without any of it.
+// The SDK is loaded here and nowhere else, by the first call that needs it: `version` starts without any of it. "as string" keeps
+// Dagger's SDK, which looks for literals, from following an import to all of the package's types.
 
-/** A client of any service, bounded as all others are. */
-export function clientOf<C extends object>(client: new (config: object) => C, aws: Aws): C {
-  return ending(new client(config(aws)) as C & Client, aws)
+/** A package's client, bounded as all others are. */
+export async function load<C extends object>(aws: Aws, name: string, from: Promise<object>): Promise<C> {
+  const sdk = (await from) as Record<string, new (config: object) => C & Client>
+  return ending(new (sdk[name] as new (config: object) => C & Client)(config(aws)), aws)
 }
 
-/** Amazon ECR's client. */
-export async function ecr(aws: Aws): Promise<ECR> {
-  const { ECR } = await import("@aws-sdk/client-ecr")
-  return clientOf(ECR, aws)
-}
-
-/** Amazon ECS's client. */
-export async function ecs(aws: Aws): Promise<ECS> {
-  const { ECS } = await import("@aws-sdk/client-ecs")
-  return clientOf(ECS, aws)
-}
+export const ecr = (aws: Aws) => load<ECR>(aws, "ECR", import("@aws-sdk/client-ecr" as string))
+export const ecs = (aws: Aws) => load<ECS>(aws, "ECS", import("@aws-sdk/client-ecs" as string))
+export const logs = (aws: Aws) =>
+  load<CloudWatchLogs>(aws, "CloudWatchLogs", import("@aws-sdk/client-cloudwatch-logs" as string))
+export const sts = (aws: Aws) => load<STS>(aws, "STS", import("@aws-sdk/client-sts" as string))
 
 /** Amazon ECS's calls one by one, for those that need their own middleware. */
-export const ecsCommands = () => import("@aws-sdk/client-ecs")
-
-/** Amazon CloudWatch Logs' client. */
-export async function logs(aws: Aws): Promise<CloudWatchLogs> {
-  const { CloudWatchLogs } = await import("@aws-sdk/client-cloudwatch-logs")
-  return clientOf(CloudWatchLogs, aws)
-}
-
-/** AWS STS's client. */
-export async function sts(aws: Aws): Promise<STS> {
-  const { STS } = await import("@aws-sdk/client-sts")
-  return clientOf(STS, aws)
-}
+export const ecsCommands = (): Promise<EcsCommands> => import("@aws-sdk/client-ecs" as string)

@@ -1,4 +1,4 @@
-import { type Aws, clientOf } from "./clients.js"
+import { type Aws, load } from "./clients.js"
 
 // What `verify` asks of services that nothing else here needs. Their packages are loaded when it does, and their types are not used:
 // the SDK reads all types in reach each time the module starts, and EC2's alone are larger than all of this module. A test compares
@@ -65,17 +65,17 @@ export type Quotas = {
   getServiceQuota(input: { ServiceCode: string; QuotaCode: string }): Promise<{ Quota?: { Value?: number } }>
 }
 
-export const iam = (aws: Aws) => load<Iam>(aws, "iam", "IAM")
-export const secretsManager = (aws: Aws) => load<SecretsManager>(aws, "secrets-manager", "SecretsManager")
-export const ssm = (aws: Aws) => load<Ssm>(aws, "ssm", "SSM")
-export const ec2 = (aws: Aws) => load<Ec2>(aws, "ec2", "EC2")
+export const iam = (aws: Aws) => load<Iam>(aws, "IAM", import("@aws-sdk/client-iam" as string))
+export const secretsManager = (aws: Aws) =>
+  load<SecretsManager>(aws, "SecretsManager", import("@aws-sdk/client-secrets-manager" as string))
+export const ssm = (aws: Aws) => load<Ssm>(aws, "SSM", import("@aws-sdk/client-ssm" as string))
+export const ec2 = (aws: Aws) => load<Ec2>(aws, "EC2", import("@aws-sdk/client-ec2" as string))
 export const loadBalancing = (aws: Aws) =>
-  load<LoadBalancing>(aws, "elastic-load-balancing-v2", "ElasticLoadBalancingV2")
-export const lambda = (aws: Aws) => load<Lambda>(aws, "lambda", "Lambda")
-export const quotas = (aws: Aws) => load<Quotas>(aws, "service-quotas", "ServiceQuotas")
-
-async function load<C extends object>(aws: Aws, name: string, client: string): Promise<C> {
-  const packageName: string = `@aws-sdk/client-${name}`
-  const sdk = (await import(packageName)) as Record<string, new (config: object) => C>
-  return clientOf(sdk[client] as new (config: object) => C, aws)
-}
+  load<LoadBalancing>(
+    aws,
+    "ElasticLoadBalancingV2",
+    import("@aws-sdk/client-elastic-load-balancing-v2" as string),
+  )
+export const lambda = (aws: Aws) => load<Lambda>(aws, "Lambda", import("@aws-sdk/client-lambda" as string))
+export const quotas = (aws: Aws) =>
+  load<Quotas>(aws, "ServiceQuotas", import("@aws-sdk/client-service-quotas" as string))

@@ -1,7 +1,7 @@
-import type { ImageDetail, ImageIdentifier } from "@aws-sdk/client-ecr"
 import semver from "semver"
 import { type Aws, ecr } from "../aws/clients.js"
 import { explained, noImage } from "../aws/errors.js"
+import type { ImageDetail, ImageIdentifier } from "../aws/types.js"
 import { UserError } from "../lib/errors.js"
 import { withoutV } from "../lib/semver.js"
 

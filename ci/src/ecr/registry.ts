@@ -1,7 +1,7 @@
-import type { ECR, ImageIdentifier } from "@aws-sdk/client-ecr"
 import { type Container, dag, type Service } from "@dagger.io/dagger"
 import semver from "semver"
 import { type Aws, ecr } from "../aws/clients.js"
+import type { ECR, ImageIdentifier } from "../aws/types.js"
 import { UserError } from "../lib/errors.js"
 
 /** An image in the registry. */

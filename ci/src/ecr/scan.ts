@@ -1,6 +1,6 @@
-import type { DescribeImageScanFindingsCommandOutput, ECR } from "@aws-sdk/client-ecr"
 import { type Aws, ecr, pages } from "../aws/clients.js"
 import { explained, passing } from "../aws/errors.js"
+import type { DescribeImageScanFindingsResponse, ECR } from "../aws/types.js"
 import { UserError } from "../lib/errors.js"
 import { table } from "../lib/table.js"
 
@@ -118,7 +118,7 @@ async function readScan(client: ECR, repository: string, digest: string): Promis
   try {
     const read = (nextToken?: string) => client.describeImageScanFindings({ ...input, nextToken })
     const findings: Finding[] = []
-    let last: DescribeImageScanFindingsCommandOutput["imageScanStatus"]
+    let last: DescribeImageScanFindingsResponse["imageScanStatus"]
     let counts: Record<string, number> | undefined
     for await (const page of pages(read)) {
       findings.push(...readFindings(page))
@@ -140,7 +140,7 @@ async function readScan(client: ECR, repository: string, digest: string): Promis
   }
 }
 
-function readFindings({ imageScanFindings }: DescribeImageScanFindingsCommandOutput): Finding[] {
+function readFindings({ imageScanFindings }: DescribeImageScanFindingsResponse): Finding[] {
   const basic = (imageScanFindings?.findings ?? []).map(
     ({ name = "?", severity = "UNDEFINED", uri, attributes = [] }) => {
       const attribute = (key: string) => attributes.find(it => it.key === key)?.value

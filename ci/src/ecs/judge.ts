@@ -1,4 +1,4 @@
-import type { Deployment, Service, ServiceDeployment } from "@aws-sdk/client-ecs"
+import type { Deployment, Service, ServiceDeployment } from "../aws/types.js"
 import { hasPauseHook } from "./pause.js"
 import { isCompleted, newDeployment, primaryOf, rollsBack, shiftsTraffic, shortName } from "./service.js"
 

@@ -1,6 +1,5 @@
-import type { CloudWatchLogs } from "@aws-sdk/client-cloudwatch-logs"
-import type { Container, ContainerDefinition } from "@aws-sdk/client-ecs"
 import { type Aws, logs } from "../aws/clients.js"
+import type { CloudWatchLogs, Container, ContainerDefinition } from "../aws/types.js"
 import { shortName } from "./service.js"
 
 /** Where a container's log is in CloudWatch Logs. */

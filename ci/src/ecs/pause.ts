@@ -4,7 +4,7 @@ import type {
   DeploymentLifecycleHookStage,
   Service,
   ServiceDeployment,
-} from "@aws-sdk/client-ecs"
+} from "../aws/types.js"
 import { when } from "../lib/table.js"
 import type { Target } from "./service.js"
 import { describeServiceDeployment, type RecordedDeployment, stageMeaning } from "./service-deployment.js"

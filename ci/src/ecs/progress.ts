@@ -1,4 +1,4 @@
-import type { Deployment, Service, ServiceDeployment } from "@aws-sdk/client-ecs"
+import type { Deployment, Service, ServiceDeployment } from "../aws/types.js"
 import { type Followed, find, type Observation } from "./judge.js"
 import { describePause, pauseOf } from "./pause.js"
 import { stageMeaning } from "./service-deployment.js"

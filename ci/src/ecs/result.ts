@@ -1,4 +1,4 @@
-import type { Service, TaskDefinition } from "@aws-sdk/client-ecs"
+import type { Service, TaskDefinition } from "../aws/types.js"
 import { UserError } from "../lib/errors.js"
 import type { Pause } from "./pause.js"
 import { tasks } from "./progress.js"

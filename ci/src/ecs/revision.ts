@@ -1,12 +1,7 @@
-import type {
-  DescribeTaskDefinitionCommandOutput,
-  RegisterTaskDefinitionCommandInput,
-  Tag,
-  TaskDefinition,
-} from "@aws-sdk/client-ecs"
 import type { Aws } from "../aws/clients.js"
 import { ecsCommands } from "../aws/clients.js"
 import { explained } from "../aws/errors.js"
+import type { RegisterTaskDefinitionRequest, Tag, TaskDefinition } from "../aws/types.js"
 import { describeService, errorContext, open, revisionOf, shortName, type Target } from "./service.js"
 import {
   approvedByTag,
@@ -77,7 +72,7 @@ export async function describeRevision({ client }: Target, reference: string): P
     },
     { step: "deserialize", name: "keepUnknownFields", priority: "low" },
   )
-  const answer: DescribeTaskDefinitionCommandOutput = await client.send(command)
+  const answer = await client.send(command)
   const definition = { ...answer.taskDefinition, ...withoutNull(raw?.taskDefinition) }
   return { arn: definition.taskDefinitionArn as string, definition, tags: answer.tags ?? [] }
 }
@@ -89,7 +84,7 @@ export async function describeRevision({ client }: Target, reference: string): P
  */
 export async function register({ client }: Target, registration: Registration): Promise<string> {
   const { RegisterTaskDefinitionCommand } = await ecsCommands()
-  const command = new RegisterTaskDefinitionCommand(registration as RegisterTaskDefinitionCommandInput)
+  const command = new RegisterTaskDefinitionCommand(registration as RegisterTaskDefinitionRequest)
   command.middlewareStack.add(
     next => args => {
       const request = args.request as { body?: unknown }

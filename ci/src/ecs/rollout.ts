@@ -1,4 +1,4 @@
-import type { Deployment, Service, TaskDefinition } from "@aws-sdk/client-ecs"
+import type { Deployment, Service, TaskDefinition } from "../aws/types.js"
 import { UserError } from "../lib/errors.js"
 import { isNewer } from "../lib/semver.js"
 import { withPauseHooks } from "./pause.js"

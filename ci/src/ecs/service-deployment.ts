@@ -1,5 +1,5 @@
-import type { ServiceDeployment, ServiceDeploymentBrief } from "@aws-sdk/client-ecs"
 import { passing } from "../aws/errors.js"
+import type { ServiceDeployment, ServiceDeploymentBrief } from "../aws/types.js"
 import type { Target } from "./service.js"
 
 /** A service deployment with the task definition that it brings. */

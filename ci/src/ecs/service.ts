@@ -1,6 +1,6 @@
-import type { Deployment, DeploymentConfiguration, ECS, Service } from "@aws-sdk/client-ecs"
 import { type Aws, ecs } from "../aws/clients.js"
 import { noService } from "../aws/errors.js"
+import type { Deployment, DeploymentConfiguration, ECS, Service } from "../aws/types.js"
 import { UserError } from "../lib/errors.js"
 
 /** A service, and the client to ask about it. */

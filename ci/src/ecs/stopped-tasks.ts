@@ -1,4 +1,4 @@
-import type { Container, Task, TaskDefinition } from "@aws-sdk/client-ecs"
+import type { Container, Task, TaskDefinition } from "../aws/types.js"
 import { logStream, logsClient, readLog } from "./logs.js"
 import { shortName, type Target } from "./service.js"
 

@@ -1,4 +1,4 @@
-import type { ContainerDefinition, Tag, TaskDefinition } from "@aws-sdk/client-ecs"
+import type { ContainerDefinition, Tag, TaskDefinition } from "../aws/types.js"
 import { UserError } from "../lib/errors.js"
 import { namesIn } from "../lib/list.js"
 

@@ -1,5 +1,5 @@
-import type { Service, ServiceDeployment, Task } from "@aws-sdk/client-ecs"
 import { explain, passing } from "../aws/errors.js"
+import type { Service, ServiceDeployment, Task } from "../aws/types.js"
 import { UserError } from "../lib/errors.js"
 import {
   type Followed,

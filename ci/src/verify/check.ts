@@ -1,7 +1,7 @@
-import type { Service, TaskDefinition } from "@aws-sdk/client-ecs"
 import type { Identity } from "../aws/account.js"
 import type { Aws } from "../aws/clients.js"
 import { explain, missingRight } from "../aws/errors.js"
+import type { Service, TaskDefinition } from "../aws/types.js"
 import { UserError } from "../lib/errors.js"
 import type { Settings, Where } from "../settings.js"
 

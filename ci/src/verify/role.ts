@@ -1,6 +1,6 @@
-import type { TaskDefinition } from "@aws-sdk/client-ecs"
 import type { Aws } from "../aws/clients.js"
 import { iam } from "../aws/inspect.js"
+import type { TaskDefinition } from "../aws/types.js"
 import { UserError } from "../lib/errors.js"
 import { type Look, named, type Scene, Wrong } from "./check.js"
 

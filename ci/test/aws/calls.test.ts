@@ -1,9 +1,6 @@
 import { createServer, type RequestListener, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
-import { DescribeLogGroupsCommand } from "@aws-sdk/client-cloudwatch-logs"
-import { GetAuthorizationTokenCommand } from "@aws-sdk/client-ecr"
 import { ListClustersCommand } from "@aws-sdk/client-ecs"
-import { GetCallerIdentityCommand } from "@aws-sdk/client-sts"
 import { afterEach, describe, expect, it } from "vitest"
 import { type Aws, ecr, ecs, logs, pages, sts } from "../../src/aws/clients.js"
 import { explained } from "../../src/aws/errors.js"
@@ -33,9 +30,9 @@ const json = { "content-type": "application/x-amz-json-1.1" }
 
 const clients: [string, (aws: Aws) => Promise<unknown>][] = [
   ["ECS", async aws => (await ecs(aws)).send(new ListClustersCommand({}))],
-  ["ECR", async aws => (await ecr(aws)).send(new GetAuthorizationTokenCommand({}))],
-  ["CloudWatch Logs", async aws => (await logs(aws)).send(new DescribeLogGroupsCommand({}))],
-  ["STS", async aws => (await sts(aws)).send(new GetCallerIdentityCommand({}))],
+  ["ECR", async aws => (await ecr(aws)).getAuthorizationToken({})],
+  ["CloudWatch Logs", async aws => (await logs(aws)).describeLogGroups({})],
+  ["STS", async aws => (await sts(aws)).getCallerIdentity({})],
 ]
 
 const hanging: [string, RequestListener][] = [

@@ -1,16 +1,27 @@
+import { CloudWatchLogs } from "@aws-sdk/client-cloudwatch-logs"
 import { EC2 } from "@aws-sdk/client-ec2"
+import { ECR } from "@aws-sdk/client-ecr"
+import * as ecsPackage from "@aws-sdk/client-ecs"
 import { ElasticLoadBalancingV2 } from "@aws-sdk/client-elastic-load-balancing-v2"
 import { IAM } from "@aws-sdk/client-iam"
 import { Lambda } from "@aws-sdk/client-lambda"
 import { SecretsManager } from "@aws-sdk/client-secrets-manager"
 import { ServiceQuotas } from "@aws-sdk/client-service-quotas"
 import { SSM } from "@aws-sdk/client-ssm"
+import { STS } from "@aws-sdk/client-sts"
 import { expect, it } from "vitest"
+import * as clients from "../../src/aws/clients.js"
 import * as inspect from "../../src/aws/inspect.js"
+import type * as types from "../../src/aws/types.js"
 import { aws } from "../ecs/mock.js"
 
 // That they compile is the test: the packages' own clients have to be what the shapes say.
 const own = { region: "eu-north-1" }
+const ecs: types.ECS = new ecsPackage.ECS(own)
+const commands: types.EcsCommands = ecsPackage
+const ecr: types.ECR = new ECR(own)
+const logs: types.CloudWatchLogs = new CloudWatchLogs(own)
+const sts: types.STS = new STS(own)
 const iam: inspect.Iam = new IAM(own)
 const secretsManager: inspect.SecretsManager = new SecretsManager(own)
 const ssm: inspect.Ssm = new SSM(own)
@@ -20,6 +31,10 @@ const lambda: inspect.Lambda = new Lambda(own)
 const quotas: inspect.Quotas = new ServiceQuotas(own)
 
 it.each([
+  [clients.ecs, ecs],
+  [clients.ecr, ecr],
+  [clients.logs, logs],
+  [clients.sts, sts],
   [inspect.iam, iam],
   [inspect.secretsManager, secretsManager],
   [inspect.ssm, ssm],
@@ -29,4 +44,8 @@ it.each([
   [inspect.quotas, quotas],
 ])("%o is the package's own client", async (make, client) => {
   expect(await make(aws)).toBeInstanceOf(client.constructor)
+})
+
+it("ECS's calls one by one are the package's own", async () => {
+  expect(await clients.ecsCommands()).toBe(commands)
 })

@@ -1,0 +1,113 @@
+// The types of AWS's answers, and of its clients as far as they are called here. Dagger's SDK reads every type in reach each time the
+// module starts. These come from the files that hold the shapes alone: the packages' own entry points lead to 700 more files, and to
+// about a second more for each start (docs/performance.md). A test compares the clients here with the packages' own.
+
+import type * as Logs from "@aws-sdk/client-cloudwatch-logs/dist-types/models/models_0.js"
+import type * as Ecr from "@aws-sdk/client-ecr/dist-types/models/models_0.js"
+import type * as Ecs from "@aws-sdk/client-ecs/dist-types/models/models_0.js"
+import type * as Ecs1 from "@aws-sdk/client-ecs/dist-types/models/models_1.js"
+
+export type { FilteredLogEvent } from "@aws-sdk/client-cloudwatch-logs/dist-types/models/models_0.js"
+export type {
+  DescribeImageScanFindingsResponse,
+  ImageDetail,
+  ImageIdentifier,
+} from "@aws-sdk/client-ecr/dist-types/models/models_0.js"
+export type { DeploymentLifecycleHookStage } from "@aws-sdk/client-ecs/dist-types/models/enums.js"
+export type {
+  ContainerDefinition,
+  DeploymentConfiguration,
+  DeploymentLifecycleHook,
+  ServiceDeployment,
+  Tag,
+  TaskDefinition,
+} from "@aws-sdk/client-ecs/dist-types/models/models_0.js"
+export type {
+  Container,
+  Deployment,
+  RegisterTaskDefinitionRequest,
+  RunTaskRequest,
+  RunTaskResponse,
+  Service,
+  ServiceDeploymentBrief,
+  Task,
+} from "@aws-sdk/client-ecs/dist-types/models/models_1.js"
+
+type Call<Input, Output> = (input: Input) => Promise<Output>
+
+/** Amazon ECS. */
+export type ECS = {
+  describeServices: Call<Ecs1.DescribeServicesRequest, Ecs1.DescribeServicesResponse>
+  updateService: Call<Ecs1.UpdateServiceRequest, Ecs1.UpdateServiceResponse>
+  listServiceDeployments: Call<Ecs1.ListServiceDeploymentsRequest, Ecs1.ListServiceDeploymentsResponse>
+  describeServiceDeployments: Call<
+    Ecs.DescribeServiceDeploymentsRequest,
+    Ecs.DescribeServiceDeploymentsResponse
+  >
+  describeServiceRevisions: Call<Ecs1.DescribeServiceRevisionsRequest, Ecs1.DescribeServiceRevisionsResponse>
+  continueServiceDeployment: Call<Ecs.ContinueServiceDeploymentRequest, Ecs.ContinueServiceDeploymentResponse>
+  stopServiceDeployment: Call<Ecs1.StopServiceDeploymentRequest, Ecs1.StopServiceDeploymentResponse>
+  listTaskDefinitions: Call<Ecs1.ListTaskDefinitionsRequest, Ecs1.ListTaskDefinitionsResponse>
+  deregisterTaskDefinition: Call<Ecs.DeregisterTaskDefinitionRequest, Ecs.DeregisterTaskDefinitionResponse>
+  tagResource: Call<Ecs1.TagResourceRequest, Ecs1.TagResourceResponse>
+  untagResource: Call<Ecs1.UntagResourceRequest, Ecs1.UntagResourceResponse>
+  listTasks: Call<Ecs.ListTasksRequest, Ecs.ListTasksResponse>
+  describeTasks: Call<Ecs1.DescribeTasksRequest, Ecs1.DescribeTasksResponse>
+  runTask: Call<Ecs1.RunTaskRequest, Ecs1.RunTaskResponse>
+  stopTask: Call<Ecs1.StopTaskRequest, Ecs1.StopTaskResponse>
+  send<Output>(command: Command<Output>): Promise<Output>
+}
+
+/** A call as an object, to which middleware of its own can be added. */
+export type Command<Output> = {
+  middlewareStack: { add(middleware: Middleware<Output>, options: object): void }
+}
+
+/** What sees a call's request before it is sent, and its response before it is read. */
+type Middleware<Output> = (next: Step<Output>) => Step<Output>
+// biome-ignore lint/suspicious/noExplicitAny: the SDK's own type for what a request and a response are
+type Step<Output> = (args: { input: any; request: any }) => Promise<{ output: Output; response: any }>
+
+/** Amazon ECS's calls one by one, for those that need their own middleware. */
+export type EcsCommands = {
+  DescribeTaskDefinitionCommand: new (
+    input: Ecs.DescribeTaskDefinitionRequest,
+  ) => Command<Ecs.DescribeTaskDefinitionResponse>
+  RegisterTaskDefinitionCommand: new (
+    input: Ecs1.RegisterTaskDefinitionRequest,
+  ) => Command<Ecs1.RegisterTaskDefinitionResponse>
+}
+
+/** Amazon ECR. */
+export type ECR = {
+  describeRepositories: Call<Ecr.DescribeRepositoriesRequest, Ecr.DescribeRepositoriesResponse>
+  describeImages: Call<Ecr.DescribeImagesRequest, Ecr.DescribeImagesResponse>
+  batchGetImage: Call<Ecr.BatchGetImageRequest, Ecr.BatchGetImageResponse>
+  putImage: Call<Ecr.PutImageRequest, Ecr.PutImageResponse>
+  getAuthorizationToken: Call<Ecr.GetAuthorizationTokenRequest, Ecr.GetAuthorizationTokenResponse>
+  startImageScan: Call<Ecr.StartImageScanRequest, Ecr.StartImageScanResponse>
+  describeImageScanFindings: Call<Ecr.DescribeImageScanFindingsRequest, Ecr.DescribeImageScanFindingsResponse>
+}
+
+/** Amazon CloudWatch Logs. */
+export type CloudWatchLogs = {
+  describeLogGroups: Call<Logs.DescribeLogGroupsRequest, Logs.DescribeLogGroupsResponse>
+  getLogEvents: Call<Logs.GetLogEventsRequest, Logs.GetLogEventsResponse>
+  filterLogEvents: Call<Logs.FilterLogEventsRequest, Logs.FilterLogEventsResponse>
+}
+
+/** AWS STS. */
+export type STS = {
+  getCallerIdentity: Call<object, { Account?: string; Arn?: string }>
+  assumeRole: Call<
+    { RoleArn: string; RoleSessionName: string },
+    {
+      Credentials?: {
+        AccessKeyId: string | undefined
+        SecretAccessKey: string | undefined
+        SessionToken: string | undefined
+        Expiration: Date | undefined
+      }
+    }
+  >
+}
