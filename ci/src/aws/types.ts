@@ -2,12 +2,10 @@
 // module starts. These come from the files that hold the shapes alone: the packages' own entry points lead to 700 more files, and to
 // about a second more for each start (docs/performance.md). A test compares the clients here with the packages' own.
 
-import type * as Logs from "@aws-sdk/client-cloudwatch-logs/dist-types/models/models_0.js"
 import type * as Ecr from "@aws-sdk/client-ecr/dist-types/models/models_0.js"
 import type * as Ecs from "@aws-sdk/client-ecs/dist-types/models/models_0.js"
 import type * as Ecs1 from "@aws-sdk/client-ecs/dist-types/models/models_1.js"
 
-export type { FilteredLogEvent } from "@aws-sdk/client-cloudwatch-logs/dist-types/models/models_0.js"
 export type {
   DescribeImageScanFindingsResponse,
   ImageDetail,
@@ -91,9 +89,33 @@ export type ECR = {
 
 /** Amazon CloudWatch Logs. */
 export type CloudWatchLogs = {
-  describeLogGroups: Call<Logs.DescribeLogGroupsRequest, Logs.DescribeLogGroupsResponse>
-  getLogEvents: Call<Logs.GetLogEventsRequest, Logs.GetLogEventsResponse>
-  filterLogEvents: Call<Logs.FilterLogEventsRequest, Logs.FilterLogEventsResponse>
+  describeLogGroups: Call<
+    { logGroupNamePrefix?: string },
+    { logGroups?: { logGroupName?: string; retentionInDays?: number }[] }
+  >
+  getLogEvents: Call<
+    {
+      logGroupName: string
+      logStreamName: string
+      startFromHead: boolean
+      limit: number
+      nextToken?: string
+    },
+    { events?: { timestamp?: number; message?: string }[]; nextForwardToken?: string }
+  >
+  filterLogEvents: Call<
+    { logGroupName: string; logStreamNamePrefix?: string; startTime: number; nextToken?: string },
+    { events?: FilteredLogEvent[]; nextToken?: string }
+  >
+}
+
+/** A line of a log. */
+export type FilteredLogEvent = {
+  eventId?: string
+  logStreamName?: string
+  timestamp?: number
+  ingestionTime?: number
+  message?: string
 }
 
 /** AWS STS. */
