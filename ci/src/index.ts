@@ -168,11 +168,9 @@ export class EcsRelease {
     awsEndpoint?: Service,
     /** The app of ecs-release.yaml that the call is about (all of them, or the only one, if left out) */
     app = "",
-    /** The repository that the call is made in; an engine passes it */
-    ws?: Workspace,
   ) {
     Object.assign(this, {
-      source: source ?? ws?.directory("/", { exclude: ["**/node_modules", "**/.venv"] }),
+      source,
       gitDir,
       path,
       tagPrefix,
@@ -218,10 +216,12 @@ export class EcsRelease {
    * are those of the one that is named, or of the first one.
    */
   private async apps(
+    ws: Workspace | undefined,
     { releases = false, ...options }: CallOptions & { releases?: boolean } = {},
     stage = this.stage,
   ): Promise<App[]> {
-    const found = await eachApp(await appsOf(this, new EcsRelease(), this.app), async app => {
+    const source = this.source ?? ws?.directory("/", { exclude: ["**/node_modules", "**/.venv"] })
+    const found = await eachApp(await appsOf({ ...this, source }, new EcsRelease(), this.app), async app => {
       if (releases) assertFirst(app.stages, stage)
       const chosen = stage === "" ? firstStage(app.stages) : stageNamed(app.stages, stage)
       const settings = chosen?.settings ?? app.settings
@@ -233,9 +233,10 @@ export class EcsRelease {
 
   /** The settings of the one app that the call is about; `--stage` has to be passed to change what runs in one of several. */
   private async one(
+    ws: Workspace | undefined,
     options: CallOptions & { changes?: boolean; releases?: boolean } = {},
   ): Promise<Settings> {
-    const [first, ...others] = await this.apps(options)
+    const [first, ...others] = await this.apps(ws, options)
     if (first && others.length === 0) {
       if (options.changes && this.stage === "" && first.stages.length > 1) throw unclear(first.stages)
       return first.settings
@@ -257,9 +258,9 @@ export class EcsRelease {
    * @returns X.Y.Z alone; with several apps in ecs-release.yaml a line for each, its name before the version
    */
   @func({ cache: "never" })
-  async version(): Promise<string> {
+  async version(ws?: Workspace): Promise<string> {
     const versions = await eachApp(
-      await this.apps(),
+      await this.apps(ws),
       async ({ settings }) => (await computeVersion(settings)).version,
     )
     const isOne = this.app !== "" || versions.length === 1
@@ -278,9 +279,9 @@ export class EcsRelease {
    * @param format text or json
    */
   @func({ cache: "never" })
-  async plan(table = false, format = "json"): Promise<string> {
+  async plan(table = false, format = "json", ws?: Workspace): Promise<string> {
     const written = table ? "text" : parseFormat(format)
-    const plans = await eachApp(await this.apps(), async ({ settings, stages }) => ({
+    const plans = await eachApp(await this.apps(ws), async ({ settings, stages }) => ({
       ...(await plan(settings)),
       ...(stages.length > 0 && { stages: stages.map(stageFacts) }),
       picture: picture(stages),
@@ -299,8 +300,8 @@ export class EcsRelease {
    * Example: dagger call changelog > notes.md
    */
   @func({ cache: "never" })
-  async changelog(): Promise<string> {
-    const settings = await this.one()
+  async changelog(ws?: Workspace): Promise<string> {
+    const settings = await this.one(ws)
     return printable(await changelogOf(await computeVersion(settings), settings))
   }
 
@@ -314,8 +315,8 @@ export class EcsRelease {
    */
   @func({ cache: "never" })
   @check()
-  async test(): Promise<string> {
-    const apps = await this.apps()
+  async test(ws?: Workspace): Promise<string> {
+    const apps = await this.apps(ws)
     const tested = await eachApp(apps, async ({ settings }) => {
       const target = required(settings.testTarget, "test stage", "--test-target")
       const found = await openCheckout(settings)
@@ -334,8 +335,8 @@ export class EcsRelease {
    * Example: dagger call test-report export --path reports
    */
   @func({ cache: "never" })
-  async testReport(): Promise<Directory> {
-    const settings = await this.one()
+  async testReport(ws?: Workspace): Promise<Directory> {
+    const settings = await this.one(ws)
     const target = required(settings.reportTarget, "report stage", "--report-target")
     const found = await openCheckout(settings)
     const context = await contextOf(found, settings)
@@ -356,8 +357,8 @@ export class EcsRelease {
    * Example: dagger call build with-exec --args python3,hello_world.py,--version stdout
    */
   @func({ cache: "never" })
-  async build(): Promise<Container> {
-    const settings = await this.one()
+  async build(ws?: Workspace): Promise<Container> {
+    const settings = await this.one(ws)
     const found = await openCheckout(settings)
     const context = await contextOf(found, settings)
     return buildImage(context, settings, found, unreleasedVersion(found, context))
@@ -374,8 +375,8 @@ export class EcsRelease {
    * @returns the image by digest
    */
   @func({ cache: "never" })
-  async push(): Promise<string> {
-    const settings = await this.one({ releases: true })
+  async push(ws?: Workspace): Promise<string> {
+    const settings = await this.one(ws, { releases: true })
     const found = await computeVersion(settings, { release: true })
     const refused = offBranch(found, settings)
     if (refused) throw refused
@@ -407,9 +408,15 @@ export class EcsRelease {
    * @returns how it ended
    */
   @func({ cache: "never" })
-  async deploy(image = "", timeout = 900, format = "text", waitForApproval = false): Promise<string> {
+  async deploy(
+    image = "",
+    timeout = 900,
+    format = "text",
+    waitForApproval = false,
+    ws?: Workspace,
+  ): Promise<string> {
     const written = parseFormat(format)
-    const settings = await this.one({ timeout, changes: true, releases: image === "" })
+    const settings = await this.one(ws, { timeout, changes: true, releases: image === "" })
     const aws = await openAws(settings)
     const named = await resolveImage(aws, settings, image, print)
     const keepNewer = image === ""
@@ -463,9 +470,10 @@ export class EcsRelease {
     waitForApproval = false,
     stage = "",
     smoke = "",
+    ws?: Workspace,
   ): Promise<string> {
     const written = parseFormat(format)
-    const apps = await this.apps({ timeout, severity, releases: true }, stage || this.stage)
+    const apps = await this.apps(ws, { timeout, severity, releases: true }, stage || this.stage)
     const options = { timeoutSeconds: timeout, severity, migrate, smoke, waitForApproval, print }
     const [only] = apps
     if (only && apps.length === 1) {
@@ -496,8 +504,8 @@ export class EcsRelease {
    * @param timeout Seconds to follow the deployment, from 1 to 86400
    */
   @func({ cache: "never" })
-  async rollback(to = "", timeout = 900): Promise<string> {
-    const settings = await this.one({ timeout, changes: true })
+  async rollback(to = "", timeout = 900, ws?: Workspace): Promise<string> {
+    const settings = await this.one(ws, { timeout, changes: true })
     const repository = required(settings.repository, "ECR repository", "--repository")
     const { tagPrefix } = settings
     const options = { repository, tagPrefix, to: to || undefined, timeoutSeconds: timeout, print }
@@ -537,9 +545,10 @@ export class EcsRelease {
     format = "text",
     waitForApproval = false,
     smoke = "",
+    ws?: Workspace,
   ): Promise<string> {
     const written = parseFormat(format)
-    const [app, ...others] = await this.apps({ timeout }, to)
+    const [app, ...others] = await this.apps(ws, { timeout }, to)
     if (!app || others.length > 0) throw severalApps([app, ...others])
     const stage = stageNamed(app.stages, to)
     const before = stageBefore(app.stages, stage)
@@ -581,8 +590,8 @@ export class EcsRelease {
    * @returns a line for each service whose deployment goes on
    */
   @func({ cache: "never" })
-  async approve(version = ""): Promise<string> {
-    return this.answer({ action: "CONTINUE", version: version || undefined })
+  async approve(version = "", ws?: Workspace): Promise<string> {
+    return this.answer(ws, { action: "CONTINUE", version: version || undefined })
   }
 
   /**
@@ -598,12 +607,12 @@ export class EcsRelease {
    * @returns a line for each service whose deployment goes back
    */
   @func({ cache: "never" })
-  async reject(why: string, version = ""): Promise<string> {
-    return this.answer({ action: "ROLLBACK", why, version: version || undefined })
+  async reject(why: string, version = "", ws?: Workspace): Promise<string> {
+    return this.answer(ws, { action: "ROLLBACK", why, version: version || undefined })
   }
 
-  private async answer(said: Parameters<typeof answer>[2]): Promise<string> {
-    const settings = await this.one({ changes: true })
+  private async answer(ws: Workspace | undefined, said: Parameters<typeof answer>[2]): Promise<string> {
+    const settings = await this.one(ws, { changes: true })
     const lines = await answer(await openAws(settings), targetsOf(settings), said, print)
     return printable(`${lines.join("\n")}\n`)
   }
@@ -619,9 +628,9 @@ export class EcsRelease {
    * @param format text or json
    */
   @func({ cache: "never" })
-  async status(format = "text"): Promise<string> {
+  async status(format = "text", ws?: Workspace): Promise<string> {
     const written = parseFormat(format)
-    const found = await eachApp(await this.apps(), async ({ settings, stages }) => {
+    const found = await eachApp(await this.apps(ws), async ({ settings, stages }) => {
       const places = this.stage === "" && stages.length > 0 ? stages : [{ name: this.stage, settings }]
       const all = await Promise.all(
         places.map(async place => {
@@ -652,9 +661,9 @@ export class EcsRelease {
    * @param format text or json
    */
   @func({ cache: "never" })
-  async history(format = "text"): Promise<string> {
+  async history(format = "text", ws?: Workspace): Promise<string> {
     const written = parseFormat(format)
-    const settings = await this.one()
+    const settings = await this.one(ws)
     const aws = await openAws(settings)
     const repository = required(settings.repository, "ECR repository", "--repository")
     const services = await Promise.all(targetsOf(settings).map(where => status(aws, where)))
@@ -676,8 +685,8 @@ export class EcsRelease {
    * @param timeout Seconds that the task may take, from 1 to 86400; then it is stopped
    */
   @func({ cache: "never" })
-  async run(command: string[], image = "", timeout = 900): Promise<string> {
-    const settings = await this.one({ timeout, changes: true })
+  async run(command: string[], image = "", timeout = 900, ws?: Workspace): Promise<string> {
+    const settings = await this.one(ws, { timeout, changes: true })
     const aws = await openAws(settings)
     const named = await resolveImage(aws, settings, image, print)
     const options = { ...targetsOf(settings)[0], ...named, command, timeoutSeconds: timeout, print }
@@ -699,9 +708,9 @@ export class EcsRelease {
    * @param format text or json
    */
   @func({ cache: "never" })
-  async verify(format = "text"): Promise<string> {
+  async verify(format = "text", ws?: Workspace): Promise<string> {
     const written = parseFormat(format)
-    const found = await eachApp(await this.apps(), async ({ settings }) =>
+    const found = await eachApp(await this.apps(ws), async ({ settings }) =>
       verify(await openAws(settings), settings),
     )
     const all = found.flatMap(([, checks]) => checks)
@@ -728,8 +737,8 @@ export class EcsRelease {
    * @returns how it ended, with the words that deploy has
    */
   @func({ cache: "never" })
-  async restart(timeout = 900): Promise<string> {
-    const settings = await this.one({ timeout, changes: true })
+  async restart(timeout = 900, ws?: Workspace): Promise<string> {
+    const settings = await this.one(ws, { timeout, changes: true })
     const aws = await openAws(settings)
     const ends = await onEach(targetsOf(settings), print, (where, print) =>
       restart(aws, where, { timeoutSeconds: timeout, print }),
@@ -748,8 +757,8 @@ export class EcsRelease {
    * @param timeout Seconds to wait for them, from 1 to 86400; ECS goes on after them
    */
   @func({ cache: "never" })
-  async scale(to: number, timeout = 900): Promise<string> {
-    const settings = await this.one({ timeout, to, changes: true })
+  async scale(to: number, timeout = 900, ws?: Workspace): Promise<string> {
+    const settings = await this.one(ws, { timeout, to, changes: true })
     const aws = await openAws(settings)
     const ends = await onEach(targetsOf(settings), print, (where, print) =>
       scale(aws, where, { to, timeoutSeconds: timeout, print }),
@@ -771,8 +780,8 @@ export class EcsRelease {
    * @param timeout Seconds to follow, from 1 to 86400
    */
   @func({ cache: "never" })
-  async logs(since = "10m", follow = false, timeout = 3600): Promise<string> {
-    const settings = await this.one({ timeout })
+  async logs(since = "10m", follow = false, timeout = 3600, ws?: Workspace): Promise<string> {
+    const settings = await this.one(ws, { timeout })
     const from = parseSince(since)
     const aws = await openAws(settings)
     const lines: string[] = []
@@ -792,8 +801,8 @@ export class EcsRelease {
    * @returns a line for each thing, with what to do about what is missing
    */
   @func({ cache: "never" })
-  async init(): Promise<string> {
-    return printable(await init(await this.apps()))
+  async init(ws?: Workspace): Promise<string> {
+    return printable(await init(await this.apps(ws)))
   }
 
   /**
@@ -808,8 +817,8 @@ export class EcsRelease {
    * @param module Address of this module, with its version
    */
   @func({ cache: "never" })
-  async ciConfig(system: string, module: string): Promise<Directory> {
-    const apps = await this.apps()
+  async ciConfig(system: string, module: string, ws?: Workspace): Promise<Directory> {
+    const apps = await this.apps(ws)
     const branch = apps[0]?.settings.branch ?? ""
     // What the repository's own file says need not be said again.
     const region = apps.every(({ settings }) => settings.region !== "") ? [] : ['--region "$AWS_REGION"']

@@ -37,7 +37,7 @@ export function sourceOf({ source }: Settings): Directory {
   throw new UserError(
     "There is no repository to look at.",
     "The caller passed none, and the engine passed no Workspace.",
-    "Pass --source . (from another module: pass ws, and source).",
+    "Pass --source . (from another module: source, and ws to the function).",
   )
 }
 

@@ -1,3 +1,4 @@
+import { scryptSync } from "node:crypto"
 import { connect, createServer } from "node:net"
 import type { Constructed } from "../session/module/kept.js"
 import { type Call, FunctionError } from "../session/module/protocol.js"
@@ -12,7 +13,7 @@ import { apiError, CliError } from "./errors.js"
 import type { Log } from "./module.js"
 import { ask, askFor, coreQuery, nodeQuery, type Selection, Shown } from "./queries.js"
 import type { Addresses } from "./userDefaults.js"
-import { loadAddress, loadDefaultPath } from "./values.js"
+import { cacheKeyOf, loadAddress, loadDefaultPath } from "./values.js"
 
 interface Context {
   api: Api
@@ -50,17 +51,45 @@ export class Executor {
     const calls = rest.filter(step => own.includes(step.fn)).length
     for (let count = constructs + calls; count > 0; count--) this.waiting.push(this.start())
     await session
-    const state = api.mainObject.create ? await this.construct(await this.arguments(create)) : {}
+    const state = api.mainObject.create ? await this.construct(create) : {}
     return this.follow({ kind: "OBJECT", name: api.mainObject.name }, state, rest)
   }
 
-  private async construct(args: Record<string, unknown>): Promise<unknown> {
+  private async construct(create: Step): Promise<unknown> {
     const { constructed, api } = this.context
-    const kept = constructed.find(args)
+    const args = await this.arguments(create)
+    const secrets = await this.secretKeys(create, args)
+    const kept = secrets && constructed.find({ args, secrets })
     if (kept !== undefined) return kept
     const state = await this.call({ object: api.mainObject.name, state: {}, name: "", args })
-    constructed.keep(args, state)
+    if (secrets) constructed.keep({ args, secrets }, state)
     return state
+  }
+
+  /**
+   * What an engine knows the constructor's secrets by: their cache keys, or a hash of their values. Undefined if it would never know
+   * the call again: a secret has neither, or the constructor takes a Workspace, which is another one each time.
+   */
+  private async secretKeys(create: Step, args: Record<string, unknown>): Promise<string[] | undefined> {
+    if (create.fn.args.some(isWorkspace)) return undefined
+    const keys: string[] = []
+    for (const arg of create.fn.args) {
+      const { name } = arg.type.element ?? arg.type
+      if (name !== "Secret" || args[arg.name] === undefined) continue
+      const addresses = [create.given.get(arg.name) ?? this.context.addresses.get(arg)].flat()
+      for (const [at, id] of [args[arg.name]].flat().entries()) {
+        const key = cacheKeyOf(String(addresses[at]))
+        const value = key ?? (await this.plaintext(id as string))
+        if (value === undefined) return undefined
+        keys.push(key === undefined ? scryptSync(value, arg.name, 32, { N: 4096 }).toString("hex") : value)
+      }
+    }
+    return keys
+  }
+
+  private async plaintext(secret: string): Promise<string | undefined> {
+    const session = await this.context.session
+    return askFor(session, nodeQuery("Secret", secret, "plaintext")).then(String, () => undefined)
   }
 
   /** Ends every process of the module at once; no handler in them runs. */
@@ -163,6 +192,7 @@ export class Executor {
     const { source, sdk, session, log } = this.context
     let give: (call: Call) => void = () => {}
     const given = new Promise<Call>(resolve => (give = resolve))
+    log(`module ${source.name}: a process starts`, true)
     const run = startRun(source, sdk, given, session, log)
     this.runs.add(run)
     return { run, call: give }

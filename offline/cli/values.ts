@@ -137,7 +137,13 @@ function localPath(type: string, address: string, cwd: string): string {
   return resolve(cwd, path.replace(/^~(?=\/|$)/, homedir()))
 }
 
-function secretUri(address: string): string {
+/** The `cacheKey` in a secret's address, such as `env://TOKEN?cacheKey=token`: engines then take it for the secret's value. */
+export function cacheKeyOf(address: string): string | undefined {
+  return new URLSearchParams(address.split("?")[1]).get("cacheKey") ?? undefined
+}
+
+function secretUri(given: string): string {
+  const address = cacheKeyOf(given) === undefined ? given : (given.split("?")[0] as string)
   const [, scheme] = /^([\w+]+):\/\//.exec(address) ?? []
   if (!scheme) return `env://${address.replace(/^env:/, "")}`
   if (["env", "file", "cmd"].includes(scheme)) return address

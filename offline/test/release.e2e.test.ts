@@ -5,8 +5,9 @@ import { dag } from "@dagger.io/dagger"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { EcsRelease } from "../../ci/src/index.js"
 import { dockerEnv } from "../machine/docker.js"
+import { daggerProcess } from "./cli.help.js"
 import { ModuleWorld } from "./module.world.js"
-import type { Ran } from "./release.world.js"
+import { project, type Ran } from "./release.world.js"
 
 // The command line from end to end; what does not need its own process is called in this one.
 
@@ -22,6 +23,14 @@ afterAll(() => world.remove(), 60_000)
 const docker = async (...args: string[]) => {
   const { docker } = await world.up()
   return execFileSync(docker.cli, args, { env: { ...process.env, ...dockerEnv(docker) } }).toString()
+}
+
+/** Makes a call in the repository, as a person does, and counts what it starts. */
+const started = async (...words: string[]) => {
+  const environment = world.environment as Record<string, string>
+  const ran = await daggerProcess(world.source, ["-v", "-m", project, "call", ...words], environment)
+  const count = (line: RegExp) => ran.stderr.match(line)?.length ?? 0
+  return { ...ran, processes: count(/: a process starts$/gm), containers: count(/^exec /gm) }
 }
 
 describe("a commit to a running service", { timeout: 300_000 }, () => {
@@ -83,12 +92,29 @@ describe("a commit to a running service", { timeout: 300_000 }, () => {
 
   test("releasing the same commit again changes nothing", async () => {
     const before = [await world.images(), await world.remoteTags(), (await world.service()).taskDefinition]
-    const { code, stdout } = await world.call("release")
-    expect(code).toBe(0)
+    await started("version") // the first call also runs the constructor, whose result is kept
+    const { exitCode, stdout, processes, containers } = await started("release")
+    expect(exitCode).toBe(0)
+    expect(processes).toBe(1)
+    expect(containers).toBeLessThanOrEqual(3)
     expect(stdout).toMatch(/^unchanged: hello\/hello already runs 0\.1\.0/)
     expect([await world.images(), await world.remoteTags(), (await world.service()).taskDefinition]).toEqual(
       before,
     )
+  })
+
+  test("a call starts one process of the module, and few containers", async () => {
+    const { processes, containers } = await started("version")
+    expect(processes).toBe(1)
+    expect(containers).toBeLessThanOrEqual(2)
+    expect((await started("status")).processes).toBe(1)
+    expect((await started("changelog")).processes).toBe(1)
+  })
+
+  test("a secret that has no value costs a second process each time, as on an engine", async () => {
+    await started("--build-secret", "env://NOWHERE", "version")
+    const again = await started("--build-secret", "env://NOWHERE", "version")
+    expect(again.processes).toBe(2)
   })
 
   test("a failing app test stops the release before anything is claimed or pushed", async () => {
