@@ -1,4 +1,3 @@
-import { fileURLToPath } from "node:url"
 import { type Flag, takeFlags, takeFlagsAnywhere } from "./commandLine.js"
 import { COMMANDS, defaultGlobals, globalFlags, moduleFlags, ownFlags, SANDBOX } from "./commands.js"
 import { CliError, errorText } from "./errors.js"
@@ -45,12 +44,4 @@ async function dispatch(words: readonly string[]): Promise<number> {
 function print(text: string): number {
   process.stdout.write(text)
   return 0
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  // The reader of the output may stop early (`| head`).
-  process.stdout.on("error", () => process.exit())
-  process.exitCode = await main(process.argv.slice(2))
-  // What is still open (a session's sockets) must not keep the command from exiting; but what was printed must be out.
-  process.stdout.write("", () => process.stderr.write("", () => process.exit()))
 }

@@ -1,6 +1,6 @@
 import { UserError } from "../lib/errors.js"
-import { type Head, unreadable } from "./head.js"
-import { asking, gitSays, preludeFailed, type Shell } from "./shell.js"
+import { type First, type Head, readHeadAfter } from "./head.js"
+import { asking, gitSays, type Shell } from "./shell.js"
 import { versionOf } from "./tags.js"
 
 // The remote's version tags, and no others: they are what other runs see.
@@ -20,28 +20,30 @@ git update-ref -d refs/ecs-release/branch
 if fetch "$1" "$tags" $more; then exit 2; else exit 1; fi
 `
 
-/** What came of a fetch: why it failed, and whether the remote has the release branch. */
-export type Fetched = { failed?: string; hasBranch: boolean }
+/** What came of a fetch: why it failed, whether the remote has the release branch, and HEAD as it is then. */
+export type Fetched = { failed?: string; hasBranch: boolean; head: Head }
 
 /**
- * Fetches what a version depends on from the remote into the private copy: its version tags, a shallow
+ * Fetches what a version depends on from the remote into the private copy, and looks at HEAD: the remote's version tags, a shallow
  * clone's missing commits, and for a release its branch.
  *
  * @param shell one that reaches the remote
  * @param prefix what comes before the `v` of a tag
+ * @param path which commits to read (readHead)
  * @param release the release branch to fetch, "" for the remote's default branch; none if left out
  */
-export async function fetchHistory(
+export async function fetchHead(
   shell: Shell,
   url: string,
   prefix: string,
+  path?: string,
   release?: { branch: string },
 ): Promise<Fetched> {
   const ref = release?.branch === "" ? "HEAD" : `refs/heads/${release?.branch}`
-  const { code, stderr } = await shell(fetchScript, url, prefix, release ? ref : "")
-  if (code === 0 || code === 2) return { hasBranch: code === 0 }
-  if (code === preludeFailed) throw unreadable(stderr)
-  return { failed: gitSays(stderr) || "The remote does not answer.", hasBranch: false }
+  const fetch: First = { script: fetchScript, args: [url, prefix, release ? ref : ""] }
+  const { head, first } = await readHeadAfter(fetch, shell, prefix, path)
+  if (first.code === 0 || first.code === 2) return { head, hasBranch: first.code === 0 }
+  return { head, failed: gitSays(first.stderr) || "The remote does not answer.", hasBranch: false }
 }
 
 const missingScript = `${asking}
@@ -54,16 +56,18 @@ rm -r "$folder"
 `
 
 /**
- * The remote's version tags that are on a commit of HEAD's history and are missing here.
+ * Looks at HEAD and, without a token, at the remote's version tags on HEAD's history: those that are missing here.
  *
- * @returns the tags, or undefined if the remote can't be asked without a token
+ * @returns with HEAD the tags, or undefined if the remote can't be asked without a token
  */
-export async function missingTags(shell: Shell, url: string, head: Head, prefix: string) {
-  const { code, stdout } = await shell(missingScript, url, prefix)
-  if (code !== 0) return undefined
+export async function headWithMissing(shell: Shell, url: string, prefix: string, path?: string) {
+  const list: First = { script: missingScript, args: [url, prefix] }
+  const { head, first } = await readHeadAfter(list, shell, prefix, path)
+  if (first.code !== 0) return { head, missing: undefined }
   const here = new Set(head.known.map(({ tag }) => tag))
-  const theirs = [...stdout.matchAll(/refs\/tags\/(.+?)(\^\{\})?$/gm)].map(([, tag = ""]) => tag)
-  return [...new Set(theirs)].filter(tag => versionOf(tag, prefix) !== undefined && !here.has(tag))
+  const theirs = [...first.stdout.matchAll(/refs\/tags\/(.+?)(\^\{\})?$/gm)].map(([, tag = ""]) => tag)
+  const missing = [...new Set(theirs)].filter(tag => versionOf(tag, prefix) !== undefined && !here.has(tag))
+  return { head, missing }
 }
 
 /** The error for a clone whose history is cut off. */

@@ -1,5 +1,6 @@
 import { UserError } from "../lib/errors.js"
-import { gitSays, type Shell } from "./shell.js"
+import { type Commits, logScript, readRecords } from "./log.js"
+import { gitSays, type Ran, type Shell } from "./shell.js"
 import { type VersionTag, versionTags } from "./tags.js"
 
 /** The commit that is checked out, and the version tags around it. */
@@ -21,8 +22,11 @@ export type Head = {
   ahead: VersionTag[]
   /** Whether the release branch, as it was fetched, contains HEAD; undefined if it was not fetched. */
   onBranch?: boolean
+  /** The commits since a tag ("" for all of them), if they were asked for: the tag that is likely the base. */
+  since?: { tag: string; commits: Commits }
 }
 
+// $2 is not empty if the commits are wanted, too: those since the highest vX.Y.Z, as git sorts them, that touch $3.
 const headScript = `
 shallow=$(git rev-parse --is-shallow-repository)
 echo "shallow $shallow"
@@ -30,23 +34,76 @@ git log -1 --no-show-signature --format='sha %H%ndate %cI%nseconds %ct' HEAD --
 git for-each-ref --format='known %(objectname) %(*objectname) %(refname:strip=2)' "refs/tags/$1v*"
 git for-each-ref --format='merged %(refname:strip=2)' --merged=HEAD "refs/tags/$1v*"
 git for-each-ref --format='ahead %(refname:strip=2)' --contains=HEAD --no-merged=HEAD "refs/tags/$1v*"
-git rev-parse --quiet --verify refs/ecs-release/branch > /dev/null || exit 0
-if git merge-base --is-ancestor HEAD refs/ecs-release/branch; then echo "branch yes"
-elif test $? = 1; then echo "branch no"
-else exit 1; fi
+if git rev-parse --quiet --verify refs/ecs-release/branch > /dev/null; then
+  if git merge-base --is-ancestor HEAD refs/ecs-release/branch; then echo "branch yes"
+  elif test $? = 1; then echo "branch no"
+  else exit 1; fi
+fi
+test -n "$2" || exit 0
+tags=$(git for-each-ref --sort=-v:refname --format='%(refname:strip=2)' --merged=HEAD "refs/tags/$1v[0-9]*")
+base=
+while read -r tag; do
+  case \${tag#"$1"} in
+    *[!v0-9.]*|*.*.*.*) ;;
+    v*.*.*) base=$tag; break ;;
+  esac
+done <<END
+$tags
+END
+printf 'since %s\\n\\0' "$base"
+set -- "$base" "$3"
+${logScript}
+`
+
+/** A script to run before the look at HEAD, in the same container run. */
+export type First = { script: string; args: string[] }
+
+// It may fail, and what it was given to ask the remote with does not outlive it.
+const before = (script: string) => `
+set +e
+( set -e
+shift 3
+${script}
+)
+printf '\\0%s\\0' "$?"
+set -e
+for name in $(env | sed -n 's/^\\(GIT_TOKEN[A-Z0-9_]*\\)=.*/\\1/p'); do unset "$name"; done
 `
 
 /**
  * Asks a repository for HEAD and its version tags.
  *
  * @param prefix what comes before the `v` of a tag
+ * @param path also read the commits since the last release that touch this path, "" for all; none if left out
  * @throws UserError if they cannot be read
  */
-export async function readHead(shell: Shell, prefix: string): Promise<Head> {
-  const { code, stdout, stderr } = await shell(headScript, prefix)
+export async function readHead(shell: Shell, prefix: string, path?: string): Promise<Head> {
+  const { code, stdout, stderr } = await shell(headScript, ...headArgs(prefix, path))
   if (code !== 0) throw unreadable(stderr)
+  return parse(stdout, prefix)
+}
+
+/** The same after another script, such as one that fetches; with what came of that. */
+export async function readHeadAfter(
+  first: First,
+  shell: Shell,
+  prefix: string,
+  path?: string,
+): Promise<{ head: Head; first: Ran }> {
+  const script = before(first.script) + headScript
+  const { code, stdout, stderr } = await shell(script, ...headArgs(prefix, path), ...first.args)
+  if (code !== 0) throw unreadable(stderr)
+  const [said = "", ended, ...rest] = stdout.split("\0")
+  const head = parse(rest.join("\0"), prefix)
+  return { head, first: { code: Number(ended), stdout: said, stderr } }
+}
+
+const headArgs = (prefix: string, path?: string) => [prefix, path === undefined ? "" : "commits", path ?? ""]
+
+function parse(stdout: string, prefix: string): Head {
+  const end = stdout.indexOf("\0")
   const values = new Map<string, string[]>()
-  for (const line of stdout.split("\n")) {
+  for (const line of (end < 0 ? stdout : stdout.slice(0, end)).split("\n")) {
     const [, key = "", value = ""] = /^(\S+) (.*)$/.exec(line) ?? []
     values.set(key, [...(values.get(key) ?? []), value])
   }
@@ -68,6 +125,7 @@ export async function readHead(shell: Shell, prefix: string): Promise<Head> {
     atHead: among(known.filter(({ commit }) => commit === sha).map(({ tag }) => tag)),
     ahead: among(values.get("ahead") ?? []),
     onBranch: values.has("branch") ? one("branch") === "yes" : undefined,
+    since: end < 0 ? undefined : { tag: one("since"), commits: readRecords(stdout.slice(end + 1)) },
   }
 }
 

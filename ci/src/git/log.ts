@@ -1,6 +1,10 @@
 import { must, type Shell } from "./shell.js"
 
-const logScript = `
+/** Commits as git has them, the newest first. */
+export type Commits = { sha: string; parents: string[]; message: string }[]
+
+/** Prints the commits since a tag, $1, or all; if $2 is not empty, those that touch it. */
+export const logScript = `
 range=HEAD; test -z "$1" || range="refs/tags/$1..HEAD"
 if test -n "$2"; then set -- "$range" -- "$2"; else set -- "$range" --; fi
 git log -z --no-show-signature --no-mailmap --no-notes --no-color --encoding=UTF-8 --format='%H%n%P%n%B' "$@"
@@ -14,7 +18,7 @@ git log -z --no-show-signature --no-mailmap --no-notes --no-color --encoding=UTF
  * @param path count only commits that touch it, or "" for all
  */
 export async function readCommits(shell: Shell, base: string, path: string) {
-  return records(await must(shell, "The commits cannot be read.", logScript, base, path))
+  return readRecords(await must(shell, "The commits cannot be read.", logScript, base, path))
 }
 
 const betweenScript = `
@@ -36,10 +40,11 @@ export async function commitsBetween(shell: Shell, since: string, until: string,
   const { code, stdout } = await shell(betweenScript, since, until, path)
   if (code !== 0) return undefined
   const end = stdout.indexOf("\n")
-  return { date: stdout.slice(0, end), commits: records(stdout.slice(end + 1)) }
+  return { date: stdout.slice(0, end), commits: readRecords(stdout.slice(end + 1)) }
 }
 
-function records(out: string) {
+/** What {@link logScript} prints. */
+export function readRecords(out: string): Commits {
   return out
     .split("\0")
     .filter(record => record !== "")

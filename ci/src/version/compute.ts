@@ -1,4 +1,4 @@
-import { fetchHistory, missingTags, missingTagsError, shallowError } from "../git/fetch.js"
+import { fetchHead, headWithMissing, missingTagsError, shallowError } from "../git/fetch.js"
 import { type Head, readHead } from "../git/head.js"
 import { readCommits } from "../git/log.js"
 import { findRemote, type Remote } from "../git/remote.js"
@@ -72,9 +72,9 @@ export async function recomputeVersion(
 ): Promise<ComputedVersion> {
   const { repository, remote, version } = found
   if (!remote) return found
-  const { failed } = await fetchHistory(repository.history.remote, remote.url, settings.tagPrefix)
+  const { tagPrefix, path } = settings
+  const { head, failed } = await fetchHead(repository.history.remote, remote.url, tagPrefix, path)
   if (failed !== undefined) throw notAsked(version, failed)
-  const head = await readHead(repository.history.run, settings.tagPrefix)
   return { ...found, ...(await decideAt(repository, head, settings, { release: true, lost })) }
 }
 
@@ -120,37 +120,43 @@ async function decideAt(
   options: { release: boolean; lost?: boolean },
 ) {
   const onHead = highestRelease(head.atHead)
-  const commits = onHead ? [] : await readCommits(history.run, chooseBase(head)?.tag ?? "", path)
+  const base = chooseBase(head)?.tag ?? ""
+  const read = async () =>
+    head.since?.tag === base ? head.since.commits : readCommits(history.run, base, path)
+  const commits = onHead ? [] : await read()
   const decision = decide({ ...head, commits }, options)
   return { head, decision, version: decision.next ?? decision.current ?? "" }
 }
 
+/** HEAD as it was found, and the remote's tags on its history that are missing here. */
+type Looked = Pick<ComputedVersion, "head" | "unasked" | "hasBranch"> & { missing?: string[] }
+
 /** HEAD with a complete history: fetched from the remote if there is a token, refused if parts are still missing. */
 async function wholeHead(
   { history, source }: Repository,
-  { tagPrefix: prefix, branch: name }: Settings,
+  { tagPrefix: prefix, branch: name, path }: Settings,
   { release, branch }: { release: boolean; branch: boolean },
   remote?: Remote,
-): Promise<Pick<ComputedVersion, "head" | "unasked" | "hasBranch">> {
-  let hasBranch = false
-  let unasked = remote ? undefined : "there is no remote that a container can reach"
-  if (remote && (remote.trusted || release)) {
-    const fetched = await fetchHistory(
-      history.remote,
-      remote.url,
-      prefix,
-      branch ? { branch: name } : undefined,
-    )
-    unasked = fetched.failed
-    hasBranch = fetched.hasBranch
+): Promise<Looked> {
+  const fetches = remote !== undefined && (remote.trusted || release)
+  const look = async (): Promise<Looked> => {
+    if (!remote) {
+      const unasked = "there is no remote that a container can reach"
+      return { head: await readHead(history.run, prefix, path), hasBranch: false, unasked }
+    }
+    if (fetches) {
+      const asked = branch ? { branch: name } : undefined
+      const { failed, ...found } = await fetchHead(history.remote, remote.url, prefix, path, asked)
+      return { ...found, unasked: failed }
+    }
+    const found = await headWithMissing(history.remote, remote.url, prefix, path)
+    const unasked = found.missing === undefined ? "the remote does not answer without a token" : undefined
+    return { ...found, hasBranch: false, unasked }
   }
-  const head = await readHead(history.run, prefix)
-  if (head.shallow && !highestRelease(head.atHead)) throw shallowError(unasked)
-  if (remote && !remote.trusted && !release) {
-    const missing = await missingTags(history.remote, remote.url, head, prefix)
-    if (missing === undefined) unasked = "the remote does not answer without a token"
-    else if (missing.length > 0) throw missingTagsError(missing)
-  }
+  const { head, hasBranch, missing = [], unasked } = await look()
+  if (head.shallow && !highestRelease(head.atHead))
+    throw shallowError(fetches || !remote ? unasked : undefined)
+  if (missing.length > 0) throw missingTagsError(missing)
   if (unasked !== undefined && source.noTags && head.known.length === 0) throw missingTagsError([])
   return { head, unasked, hasBranch }
 }

@@ -3,7 +3,7 @@ import { type AddressInfo, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, expect, test } from "vitest"
-import { fetchHistory, missingTags } from "../../src/git/fetch.js"
+import { fetchHead, headWithMissing } from "../../src/git/fetch.js"
 import { readHead } from "../../src/git/head.js"
 import { git } from "./histories.js"
 import { localHistory, versionOfClone } from "./local-shell.js"
@@ -78,9 +78,9 @@ test("tags that the remote has and the clone lacks are found, or fetched", async
   expect(source.noTags).toBe(true)
   const head = await readHead(shell, "")
   expect(head).toMatchObject({ known: [], shallow: false })
-  expect(await missingTags(shell, url, head, "")).toEqual(["v1.2.3", "v1.3.0"])
-  expect(await missingTags(shell, `${url}-gone`, head, "")).toBeUndefined()
-  expect(await fetchHistory(shell, url, "")).toEqual({ hasBranch: true })
+  expect((await headWithMissing(shell, url, "")).missing).toEqual(["v1.2.3", "v1.3.0"])
+  expect((await headWithMissing(shell, `${url}-gone`, "")).missing).toBeUndefined()
+  expect(await fetchHead(shell, url, "")).toEqual({ head: expect.anything(), hasBranch: true })
   const fetched = await readHead(shell, "")
   expect(fetched.merged.map(({ tag }) => tag)).toEqual(["v1.3.0", "v1.2.3"])
 })
@@ -88,7 +88,7 @@ test("tags that the remote has and the clone lacks are found, or fetched", async
 test("a shallow clone is known as one, and completed from the remote", async () => {
   const { shell } = await localHistory(clone("shallow", "--depth", "1", "--no-tags"))
   expect((await readHead(shell, "")).shallow).toBe(true)
-  expect((await fetchHistory(shell, url, "")).failed).toBeUndefined()
+  expect((await fetchHead(shell, url, "")).failed).toBeUndefined()
   expect(await readHead(shell, "")).toMatchObject({ shallow: false, merged: [{}, {}] })
 })
 
@@ -98,7 +98,7 @@ test("a clone's own tags that were never pushed, and stale locks, count for noth
   git(place, ["tag", "-d", "v1.3.0"])
   git(place, ["tag", "v1.3.0/x", "HEAD~1"])
   const { shell } = await localHistory(place)
-  expect((await fetchHistory(shell, url, "", { branch: "" })).failed).toBeUndefined()
+  expect((await fetchHead(shell, url, "", undefined, { branch: "" })).failed).toBeUndefined()
   expect(await readHead(shell, "")).toMatchObject({
     merged: [{ version: "1.3.0" }, { version: "1.2.3" }],
     known: [{}, {}],
@@ -109,15 +109,21 @@ test("a clone's own tags that were never pushed, and stale locks, count for noth
 test("the release branch is asked for by name, and one that does not exist is reported", async () => {
   const place = clone("branches")
   const { shell } = await localHistory(place)
-  expect(await fetchHistory(shell, url, "", { branch: "main" })).toEqual({ hasBranch: true })
+  expect(await fetchHead(shell, url, "", undefined, { branch: "main" })).toEqual({
+    head: expect.anything(),
+    hasBranch: true,
+  })
   expect((await readHead(shell, "")).onBranch).toBe(true)
-  expect(await fetchHistory(shell, url, "", { branch: "nope" })).toEqual({ hasBranch: false })
+  expect(await fetchHead(shell, url, "", undefined, { branch: "nope" })).toEqual({
+    head: expect.anything(),
+    hasBranch: false,
+  })
   expect((await readHead(shell, "")).onBranch).toBeUndefined()
 })
 
 test("a remote that is gone leaves git's words, without the credentials of its URL", async () => {
   const gone = "http://user:s3cret@127.0.0.1:1/x.git"
-  const { failed: words } = await fetchHistory((await localHistory(clone("words"))).shell, gone, "")
+  const { failed: words } = await fetchHead((await localHistory(clone("words"))).shell, gone, "")
   expect(words).toMatch(/127\.0\.0\.1/)
   expect(words).not.toMatch(/s3cret/)
 })
@@ -138,7 +144,7 @@ test("a fetch ends in time although a child of git outlives its time limit", asy
     const { shell } = await localHistory(clone("hanging"), { environment })
     const at = `http://127.0.0.1:${(silent.address() as AddressInfo).port}/r.git`
     let ended = false
-    const fetched = fetchHistory(shell, at, "").then(it => {
+    const fetched = fetchHead(shell, at, "").then(it => {
       ended = true
       return it
     })

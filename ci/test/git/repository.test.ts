@@ -13,7 +13,7 @@ import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { fetchHistory } from "../../src/git/fetch.js"
+import { fetchHead } from "../../src/git/fetch.js"
 import { readHead } from "../../src/git/head.js"
 import { readCommits } from "../../src/git/log.js"
 import { inspect } from "../../src/git/repository.js"
@@ -154,10 +154,10 @@ describe("nothing of the source's configuration is honoured", () => {
       git(path, ["config", ...(setting(url) as [string, string])])
       git(path, ["remote", "add", "origin", "http://remote.invalid/r.git"])
       const { shell } = await localHistory(path)
-      const { failed } = await fetchHistory(shell, "http://remote.invalid/r.git", "")
+      const { failed } = await fetchHead(shell, "http://remote.invalid/r.git", "")
       expect(failed).toMatch(/remote\.invalid/)
       expect(asked).toEqual([])
-      await fetchHistory(shell, `${url}/r.git`, "")
+      await fetchHead(shell, `${url}/r.git`, "")
       expect(asked.filter(it => /1$/.test(it))).toEqual([])
       expect(existsSync(marker)).toBe(false)
     } finally {

@@ -1,9 +1,11 @@
 import { dirname } from "node:path"
+import { createInterface } from "node:readline"
 import * as sdk from "@dagger.io/dagger"
 import type ts from "typescript"
+import { END } from "./end.js"
 
 /**
- * Runs in its own process: the module's code under the SDK's entrypoint, which asks the session what to do.
+ * Runs in its own process: the module's code under the SDK's entrypoint, which asks the session what to do, call after call.
  * Arguments: the SDK's generated client, then the files of the module. The working directory is the module's.
  */
 
@@ -14,19 +16,46 @@ const COMMENT = /\/\*\*[\s\S]*?\*\//g
 /** The library's parts that describe a browser; the scan's target asks for them by default. */
 const BROWSER = /\/lib\.(dom|webworker|scripthost)\b[^/]*\.d\.ts$/
 
-// The command that started this process holds the other end. When it is gone, however it ended, so is this.
-process.stdin.once("close", () => process.kill(process.pid, "SIGKILL")).resume()
+// The process that started this one holds the other end. When it is gone, however it ended, so is this.
+process.stdin.once("close", () => process.kill(process.pid, "SIGKILL"))
 
 const [client = "", ...files] = process.argv.slice(2)
 // The bundle that stands in for the SDK here has the compiler in it as well.
-narrowScan((sdk as unknown as { ts: typeof ts }).ts.sys, process.cwd(), dirname(client))
+const compiler = (sdk as unknown as { ts: typeof ts }).ts
+narrowScan(compiler.sys, process.cwd(), dirname(client))
+scanOnce(compiler)
 
-try {
-  await sdk.entrypoint([...files, client])
-  process.exit(0)
-} catch (error) {
-  console.error(error instanceof Error ? error.message : error)
-  process.exit(1)
+/** Thrown where the SDK would end the process, after an error that it has reported. */
+class Exit extends Error {}
+const { exit } = process
+process.exit = () => {
+  throw new Exit()
+}
+
+// A line is a call: the session to serve it in.
+for await (const line of createInterface(process.stdin)) {
+  Object.assign(process.env, JSON.parse(line))
+  try {
+    await sdk.entrypoint([...files, client])
+  } catch (error) {
+    if (!(error instanceof Exit)) {
+      console.error(error instanceof Error ? error.message : error)
+      exit(1)
+    }
+  }
+  process.stdout.write(END)
+  process.stderr.write(END)
+}
+
+/** Has the compiler read the sources at the first call only: they are the same as long as this process lives. */
+function scanOnce(compiler: typeof ts): void {
+  const { createProgram } = compiler
+  let program: ts.Program | undefined
+  const once = (...args: unknown[]) => {
+    program ??= createProgram(...(args as Parameters<typeof createProgram>))
+    return program
+  }
+  compiler.createProgram = once as typeof createProgram
 }
 
 /**

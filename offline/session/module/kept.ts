@@ -1,14 +1,11 @@
 import { createHash } from "node:crypto"
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs"
+import { existsSync, mkdirSync, rmSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { readKept, writeKept } from "../../machine/kept.js"
 import { decodeId } from "../recipe.js"
-import type { ModuleFiles } from "./run.js"
+import { type ModuleFiles, sourcesHash } from "./files.js"
 import type { SdkFiles } from "./sdk.js"
 import type { ModuleDef } from "./types.js"
-
-/** Increased when the format of what is kept changes. */
-const FORM = 2
 
 /**
  * A module's types. Asking the module takes seconds, so the answer is kept under the hash of its sources. `log` is called before
@@ -32,14 +29,6 @@ export async function moduleTypes(
   mkdirSync(folder, { recursive: true })
   writeKept(path, types)
   return types
-}
-
-/** Equal as long as the module's sources and the SDK are. */
-export function sourcesHash(module: ModuleFiles, sdk: SdkFiles): string {
-  const hash = createHash("sha256").update(JSON.stringify([FORM, sdk.version, module.name]))
-  for (const file of module.files)
-    hash.update(`\0${file.slice(module.sourceDir.length)}\0`).update(readFileSync(file))
-  return hash.digest("hex")
 }
 
 /**

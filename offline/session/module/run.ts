@@ -1,8 +1,11 @@
-import { spawn } from "node:child_process"
+import { type ChildProcessByStdio, spawn } from "node:child_process"
 import { once } from "node:events"
 import { createInterface } from "node:readline"
+import type { Readable, Writable } from "node:stream"
 import { fileURLToPath } from "node:url"
+import { END } from "./end.js"
 import { Endpoint, type SessionAddress } from "./endpoint.js"
+import { type ModuleFiles, sourcesHash } from "./files.js"
 import { type Call, callFields, type FunctionError, registrationFields } from "./protocol.js"
 import type { SdkFiles } from "./sdk.js"
 import type { ModuleDef } from "./types.js"
@@ -54,21 +57,11 @@ export async function describe(module: ModuleFiles, sdk: SdkFiles): Promise<Modu
   }
 }
 
-/** A module as its process needs to know it. */
-export interface ModuleFiles {
-  /** As in dagger.json. */
-  name: string
-  /** The folder that holds `src`; the process works in it. */
-  sourceDir: string
-  /** Absolute, sorted. */
-  files: string[]
-}
-
 const CHILD = fileURLToPath(new URL("./child.ts", import.meta.url))
 const TSX = import.meta.resolve("tsx")
 
 /**
- * Runs the module's code in a process, with its own session, until it ends or `stop` says so. What it prints goes line by
+ * Runs the module's code in a process, with its own session, until the call ends or `stop` says so. What it prints goes line by
  * line to `log`. Gives the error to show if it ended without a result, once all its lines are out.
  */
 async function runModule(
@@ -79,43 +72,106 @@ async function runModule(
   log: (line: string) => void,
 ): Promise<Error> {
   const { port, token } = await endpoint.open()
-  const child = spawn(
-    process.execPath,
-    ["--no-deprecation", "--import", sdk.bundle, "--import", TSX, CHILD, sdk.client, ...module.files],
-    {
-      cwd: module.sourceDir,
-      stdio: ["pipe", "pipe", "pipe"],
-      // As in an engine's container, nothing of the user's environment is passed, above all no credentials.
-      env: {
-        PATH: process.env.PATH,
-        TMPDIR: process.env.TMPDIR,
-        NODE_EXTRA_CA_CERTS: process.env.NODE_EXTRA_CA_CERTS,
-        HOME: sdk.home,
-        DAGGER_SESSION_PORT: `${port}`,
-        DAGGER_SESSION_TOKEN: token,
-        TSX_TSCONFIG_PATH: sdk.tsconfig,
-        // An engine's Node.js is newer than the one that the AWS SDK warns about.
-        AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
-      },
-    },
-  )
-  const kill = () => child.kill("SIGKILL")
+  const host = Host.take(module, sdk)
+  const kill = () => host.kill()
   stop.addEventListener("abort", kill)
   if (stop.aborted) kill()
-  child.stdin.on("error", () => {})
   const lastLines: string[] = []
-  createInterface({ input: child.stdout }).on("line", log)
-  createInterface({ input: child.stderr }).on("line", line => {
-    log(line)
-    lastLines.push(line)
-    if (lastLines.length > 30) lastLines.shift()
-  })
   try {
-    const [code] = await once(child, "close")
-    return new Error(
-      ["the module's process ended without a result", `(code ${code})`, ...lastLines].join("\n"),
+    const how = await host.call(
+      { DAGGER_SESSION_PORT: `${port}`, DAGGER_SESSION_TOKEN: token },
+      (line, isError) => {
+        log(line)
+        if (isError) lastLines.push(line)
+        if (lastLines.length > 30) lastLines.shift()
+      },
     )
+    return new Error(["the module's process ended without a result", `(${how})`, ...lastLines].join("\n"))
   } finally {
+    stop.removeEventListener("abort", kill)
     endpoint.close()
   }
 }
+
+type Print = (line: string, isError: boolean) => void
+
+/**
+ * A process that has loaded a module and read its types, which takes most of a call's time. It serves one call at a time and is kept
+ * for the next ones: unlike on an engine, a module here sees what an earlier call left in its own variables.
+ */
+class Host {
+  private static idle: Host[] = []
+  private print: Print = () => {}
+  private ended = () => {}
+  private readonly closed: Promise<string>
+
+  /** One that has served a call of the same sources and is free, or a new one. */
+  static take(module: ModuleFiles, sdk: SdkFiles): Host {
+    const key = `${module.sourceDir} ${sourcesHash(module, sdk)}`
+    const found = Host.idle.find(host => host.key === key)
+    Host.idle = Host.idle.filter(host => host !== found)
+    return found ?? new Host(key, module, sdk)
+  }
+
+  private readonly child: ChildProcessByStdio<Writable, Readable, Readable>
+
+  private constructor(
+    private readonly key: string,
+    module: ModuleFiles,
+    sdk: SdkFiles,
+  ) {
+    this.child = spawn(
+      process.execPath,
+      ["--no-deprecation", "--import", sdk.bundle, "--import", TSX, CHILD, sdk.client, ...module.files],
+      {
+        cwd: module.sourceDir,
+        stdio: ["pipe", "pipe", "pipe"],
+        // As in an engine's container, nothing of the user's environment is passed, above all no credentials.
+        env: {
+          PATH: process.env.PATH,
+          TMPDIR: process.env.TMPDIR,
+          NODE_EXTRA_CA_CERTS: process.env.NODE_EXTRA_CA_CERTS,
+          HOME: sdk.home,
+          TSX_TSCONFIG_PATH: sdk.tsconfig,
+          // An engine's Node.js is newer than the one that the AWS SDK warns about.
+          AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
+        },
+      },
+    )
+    this.child.stdin.on("error", () => {})
+    this.closed = once(this.child, "close").then(([code]) => `code ${code}`)
+    this.closed.then(() => (Host.idle = Host.idle.filter(host => host !== this)))
+    let open = 0
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      createInterface({ input: stream }).on("line", line => {
+        const isEnd = `${line}\n`.endsWith(END)
+        const text = isEnd ? line.slice(0, 1 - END.length) : line
+        if (text !== "" || !isEnd) this.print(text, stream === this.child.stderr)
+        if (isEnd) open = (open + 1) % 2
+        if (isEnd && open === 0) this.ended()
+      })
+    }
+  }
+
+  /** Serves a call to its end, and says how it ended. */
+  async call(environment: Record<string, string>, print: Print): Promise<string> {
+    this.print = print
+    const ended = new Promise<string>(resolve => (this.ended = () => resolve("exit")))
+    this.child.stdin.write(`${JSON.stringify(environment)}\n`)
+    const how = await Promise.race([ended, this.closed])
+    if (how === "exit") this.keep()
+    return how
+  }
+
+  kill(): void {
+    this.child.kill("SIGKILL")
+  }
+
+  private keep(): void {
+    Host.idle.push(this)
+    if (Host.idle.length > MOST_IDLE) Host.idle.shift()?.kill()
+  }
+}
+
+/** How many processes are kept: calls of a chain run at once. */
+const MOST_IDLE = 2

@@ -17,7 +17,7 @@ export interface SdkFiles {
 }
 
 /** Increased when the files' format changes. */
-const FORM = 5
+const FORM = 6
 
 /** Finds or makes the files under `stateDir`; making them takes a few seconds. */
 export async function sdkFiles(stateDir: string): Promise<SdkFiles> {
@@ -70,7 +70,8 @@ async function bundle(compiler: string, folder: string): Promise<void> {
     'import { fileURLToPath } from "node:url"',
     `import { loadCompiled } from ${JSON.stringify(new URL("loadCompiled.mjs", import.meta.url).href)}`,
     'const kept = fileURLToPath(new URL("compiler", import.meta.url))',
-    `export default loadCompiled(${JSON.stringify(join(compiler, "typescript.js"))}, kept)`,
+    // A copy: its functions may be replaced.
+    `export default { ...loadCompiled(${JSON.stringify(join(compiler, "typescript.js"))}, kept) }`,
   ]
   writeFileSync(join(folder, "compiler.mjs"), `${lines.join("\n")}\n`)
 }

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
-import type { ModuleFiles } from "./run.js"
+import type { ModuleFiles } from "./files.js"
 
 /** A module on this machine's disk. */
 export interface ModuleSource extends ModuleFiles {

@@ -1,0 +1,114 @@
+import { readdirSync, rmSync, statSync } from "node:fs"
+import { createServer, type Socket } from "node:net"
+import { join } from "node:path"
+import { createInterface } from "node:readline"
+import { CHECKOUT } from "./module.js"
+
+/** Minutes without a call after which the process ends. */
+const IDLE = 15
+
+const exit = process.exit.bind(process)
+
+/** What dagger.mjs passes on of a command. */
+interface Request {
+  words: string[]
+  cwd: string
+  env: Record<string, string>
+  isTerminal: { stdout: boolean; stderr: boolean }
+}
+
+/** Where a frame goes (dagger.mjs reads them). */
+const FRAME = { exit: 0, stdout: 1, stderr: 2 }
+
+/**
+ * Runs one command after the other for dagger.mjs, at a socket in `dir`: what they load is loaded once, and the module's process stays.
+ * Ends by itself if it is not used, or if its own sources have changed.
+ */
+export function serve(dir: string): void {
+  const path = join(dir, `${process.pid}.sock`)
+  const end = () => {
+    rmSync(path, { force: true })
+    exit(0)
+  }
+  const sources = state()
+  let busy = false
+  let idle = setTimeout(end, IDLE * 60_000)
+  const server = createServer(async socket => {
+    if (busy) return socket.destroy()
+    if (state() !== sources) return end()
+    busy = true
+    clearTimeout(idle)
+    await answer(socket)
+    busy = false
+    idle = setTimeout(end, IDLE * 60_000)
+  })
+  process.on("SIGTERM", () => busy || end())
+  server.listen(path, () => {
+    process.send?.(path)
+    // What a call needs, before it comes.
+    import("./execute.js")
+    import("./session.js")
+    import("./sandbox.js")
+  })
+}
+
+/** Ends what serves this checkout's calls. */
+export function endServing(dir: string): void {
+  for (const name of readdirSync(dir)) {
+    const pid = Number(/^(\d+)\.sock$/.exec(name)?.[1])
+    rmSync(join(dir, name), { force: true })
+    if (pid > 0 && pid !== process.pid) process.kill(pid)
+  }
+}
+
+/** Differs once the command line's own sources have changed. */
+function state(): string {
+  const files = readdirSync(join(CHECKOUT, "offline"), { recursive: true, withFileTypes: true })
+  const own = files.filter(file => file.isFile() && /\.(ts|mjs|graphql)$/.test(file.name))
+  const paths = own.map(file => join(file.parentPath ?? file.path, file.name))
+  return [...paths, join(CHECKOUT, "package-lock.json")].map(path => statSync(path).mtimeMs).join()
+}
+
+/** Runs a command in this process as if it were one of its own: its folder, its environment, its output, its signals. */
+async function answer(socket: Socket): Promise<void> {
+  const lines = createInterface({ input: socket })[Symbol.asyncIterator]()
+  const { words, cwd, env, isTerminal } = JSON.parse((await lines.next()).value) as Request
+  const send = (kind: number, text: string | Uint8Array, done: () => void = () => {}) => {
+    const head = Buffer.alloc(5)
+    head.writeUInt8(kind)
+    head.writeUInt32BE(Buffer.byteLength(text), 1)
+    socket.write(Buffer.concat([head, Buffer.from(text as string)]), done)
+    return true
+  }
+  let over = false
+  // The caller was killed: with it goes what it ran, at once.
+  socket.on("error", () => {}).once("close", () => over || process.kill(process.pid, "SIGKILL"))
+  const signals = (async () => {
+    for (;;) {
+      const { value, done } = await lines.next()
+      if (done) return
+      if (!process.emit(value as NodeJS.Signals)) process.exit(1)
+    }
+  })()
+  signals.catch(() => {})
+  for (const name of Object.keys(process.env)) delete process.env[name]
+  Object.assign(process.env, env)
+  process.chdir(cwd)
+  for (const stream of ["stdout", "stderr"] as const) {
+    process[stream].isTTY = isTerminal[stream]
+    const write = (text: string | Uint8Array, encoding?: unknown, done?: unknown) =>
+      send(FRAME[stream], text, [encoding, done].find(it => typeof it === "function") as () => void)
+    process[stream].write = write as typeof process.stdout.write
+  }
+  const finish = (code: number) =>
+    new Promise<void>(resolve => {
+      over = true
+      send(FRAME.exit, String(code), () => socket.end(resolve))
+    })
+  process.exit = ((code = 0) => {
+    finish(Number(code)).then(() => exit(Number(code)))
+  }) as typeof process.exit
+  const { main } = await import("./main.js")
+  await finish(await main(words))
+  process.chdir(CHECKOUT)
+}
