@@ -4,6 +4,7 @@ import { explained } from "./aws/errors.js"
 import { Registry } from "./ecr/registry.js"
 import { describeRevision } from "./ecs/revision.js"
 import { describeService, errorContext, open } from "./ecs/service.js"
+import { listServiceDeployments } from "./ecs/service-deployment.js"
 import { patch } from "./ecs/task-definition.js"
 import { UserError } from "./lib/errors.js"
 import { table } from "./lib/table.js"
@@ -145,8 +146,9 @@ async function effectsOnAws(
     const changes = await Promise.all(
       targets.map(where => changesTo(aws, where, { image: reference, version, commit })),
     )
+    const took = await Promise.all(targets.map(where => lastSeconds(aws, where)))
     return {
-      release: steps(found, settings, image !== undefined),
+      release: steps(found, settings, image !== undefined, Math.max(...took)),
       service: changes.flatMap((lines, at) =>
         targets.length > 1 ? [`${lives[at]?.name}:`, ...lines.map(line => `  ${line}`)] : lines,
       ),
@@ -175,13 +177,22 @@ async function changesTo(
   })
 }
 
-function steps({ version, head }: ComputedVersion, settings: Settings, built: boolean): string[] {
+/** How long the service's last deployment that succeeded took, in seconds; 0 if ECS has no record of one. */
+async function lastSeconds(aws: Aws, where: Where): Promise<number> {
+  const recorded = await listServiceDeployments(await open(aws, where))
+  const last = recorded.find(({ status }) => status === "SUCCESSFUL")
+  return ((last?.finishedAt?.getTime() ?? 0) - (last?.createdAt?.getTime() ?? 0)) / 1000
+}
+
+/** @param took seconds of the last deployment, which most of a release waits for; 0 if that is not known */
+function steps({ version, head }: ComputedVersion, settings: Settings, built: boolean, took = 0): string[] {
   const { tagPrefix, repository, cluster, service, testTarget, runtimeTarget, dockerfile } = settings
-  const test = testTarget === "" ? "" : `test (stage ${testTarget}) and `
+  const build = `build ${dockerfile} (stage ${runtimeTarget || "last"})`
   const before = [
-    `${test}build ${dockerfile} (stage ${runtimeTarget || "last"})`,
+    testTarget === "" ? build : `test (stage ${testTarget}) and, beside it, ${build}`,
     `claim ${version}: push the tag ${tagPrefix}v${version} to the remote`,
     `push ${version} and ${head.sha} to the repository ${repository}`,
   ]
-  return [...(built ? [] : before), `deploy ${version} to ${cluster}/${service} by digest`]
+  const last = took > 0 ? `; the last deployment took ${Math.round(took)} s` : ""
+  return [...(built ? [] : before), `deploy ${version} to ${cluster}/${service} by digest${last}`]
 }

@@ -37,7 +37,7 @@ export type Preflight = {
 /**
  * Looks at the service before a release: what would otherwise fail later fails here.
  *
- * @param version the version that is to be released
+ * @param version the version that is to be released; all else is asked before it is known
  * @throws UserError for unknown credentials, if there is no service to deploy to, no such template or container, and if the image is
  *   built for another platform than the tasks run on
  */
@@ -45,7 +45,7 @@ export async function preflight(
   aws: Aws,
   settings: Settings,
   where: Where,
-  version: string,
+  version: string | Promise<string>,
 ): Promise<Preflight> {
   const account = await accountOf(aws)
   const target = await open(aws, where)
@@ -58,7 +58,7 @@ export async function preflight(
       describeRevision(target, arn),
       where.template && describeRevision(target, where.template),
       urlOf(aws, settings.url, where),
-      wasRolledBack(aws, { ...where, version }),
+      (async () => wasRolledBack(aws, { ...where, version: await version }))(),
     ])
     const { definition } = template || running
     const containers = chooseContainers(definition, where).map(({ name = "" }) => name)

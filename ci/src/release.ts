@@ -61,6 +61,8 @@ export type Deployment = {
   account: string
   /** Seconds that each step took. */
   seconds: { [step: string]: number }
+  /** The steps that followed each other, and so decided how long it took. */
+  criticalPath: string[]
 }
 
 /** How one service's deployment ended. */
@@ -92,8 +94,16 @@ function nothingDeployed({ version }: ComputedVersion, text: string): Released {
   return { outcome: text.startsWith("superseded") ? "superseded" : "nothing", text, version }
 }
 
-/** A release under way. */
-type Run = { aws: Aws; settings: Settings; steps: StepTimer; options: ReleaseOptions }
+/** A release under way. What AWS answers is awaited once the version is known to need it. */
+type Run = { settings: Settings; steps: StepTimer; options: ReleaseOptions; looking: Promise<Seen> }
+
+/** AWS, and what the services run. */
+type Seen = { aws: Aws; lives: Preflight[] }
+
+async function look(settings: Settings, version: Promise<string>): Promise<Seen> {
+  const aws = await openAws(settings)
+  return { aws, lives: await preflights(aws, settings, version) }
+}
 
 /**
  * Takes a commit to a running service: version, test and build, claim, push, deploy. Each step is safe to repeat: what an
@@ -104,20 +114,25 @@ type Run = { aws: Aws; settings: Settings; steps: StepTimer; options: ReleaseOpt
  */
 export async function release(settings: Settings, options: ReleaseOptions): Promise<Released> {
   const steps = new StepTimer(options.print)
-  const found = await steps.run("version", () => computeVersion(settings, { release: true }))
+  const computing = steps.run("version", () => computeVersion(settings, { release: true }))
+  const looking = look(
+    settings,
+    computing.then(({ version }) => version),
+  )
+  looking.catch(() => {})
+  const found = await computing
   const refused = offBranch(found, settings)
   if (refused) throw refused
   options.print(`${found.version || "no version"}: ${found.decision.reason}`)
   if (found.decision.supersededBy !== null) {
     return nothingDeployed(found, superseded(found, found.decision.supersededBy))
   }
+  const run = { settings, steps, options, looking }
   try {
-    if (nothingToRelease(found)) {
-      return await settle({ aws: await openAws(settings), settings, steps, options }, found)
-    }
+    if (nothingToRelease(found)) return await settle(run, found)
     const context = await contextOf(found, settings)
     refuseChanges(context)
-    return await releaseHead({ aws: await openAws(settings), settings, steps, options }, found, context)
+    return await releaseHead(run, found, context)
   } catch (error) {
     if (error instanceof Overtaken) return nothingDeployed(found, `${error.message}\n`)
     throw error
@@ -174,7 +189,11 @@ function named(lives: Preflight[]): string {
  *
  * @throws UserError as {@link preflight}, and for a container that none of them has
  */
-export async function preflights(aws: Aws, settings: Settings, version: string): Promise<Preflight[]> {
+export async function preflights(
+  aws: Aws,
+  settings: Settings,
+  version: string | Promise<string>,
+): Promise<Preflight[]> {
   const lives = await Promise.all(targetsOf(settings).map(where => preflight(aws, settings, where, version)))
   const there = lives.flatMap(({ containers }) => containers)
   const missing = namesIn(settings.container).find(name => !there.includes(name))
@@ -188,8 +207,8 @@ export async function preflights(aws: Aws, settings: Settings, version: string):
 
 /** Tests, builds, claims, pushes and deploys HEAD. */
 async function releaseHead(run: Run, found: ComputedVersion, context: Context): Promise<Released> {
-  const { aws, settings, steps, options } = run
-  const live = await steps.run("check", () => preflights(aws, settings, found.version))
+  const { settings, steps, options, looking } = run
+  const { aws, lives: live } = await steps.run("check", () => looking)
   const nothing = deploysNothing(found, live)
   if (nothing) return nothingDeployed(found, nothing)
   const pushed = await pushRelease(aws, settings, found, context, steps, options.print, () =>
@@ -203,15 +222,15 @@ async function releaseHead(run: Run, found: ComputedVersion, context: Context): 
     return settle(run, pushed.overtaken)
   }
   const { version, head } = pushed.found
-  return bring(run, pushed.found, live, { image: pushed.image, version, commit: head.sha })
+  return bring(run, pushed.found, { aws, lives: live }, { image: pushed.image, version, commit: head.sha })
 }
 
 /** Ends a release that brings nothing new: the service runs the version, or gets it now if it was claimed and never got there. */
 async function settle(run: Run, found: ComputedVersion): Promise<Released> {
-  const { aws, settings, steps, options } = run
+  const { settings, steps, options, looking } = run
   const { version, decision } = found
   const repository = required(settings.repository, "ECR repository", "--repository")
-  const live = await steps.run("check", () => preflights(aws, settings, version))
+  const { aws, lives: live } = await steps.run("check", () => looking)
   const nothing = deploysNothing(found, live)
   if (nothing) return nothingDeployed(found, nothing)
   // The image is that of the commit that claimed the version, not whatever has its number as a tag.
@@ -227,7 +246,7 @@ async function settle(run: Run, found: ComputedVersion): Promise<Released> {
   options.print(
     `${decision.reason}, but ${named(live)} ${live.length > 1 ? "do not all run" : "does not run"} ${version}: finishing its release`,
   )
-  return bring(run, found, live, { image, version, commit })
+  return bring(run, found, { aws, lives: live }, { image, version, commit })
 }
 
 /** The commit whose image a release deploys: HEAD, or if it brings nothing new, the one that has the version's tag. */
@@ -239,9 +258,9 @@ export function commitToDeploy(found: ComputedVersion): string {
 
 /** Scan, migration and deployment of an image that is in the registry. */
 async function bring(
-  { aws, settings, steps, options }: Run,
+  { settings, steps, options }: Run,
   found: ComputedVersion,
-  lives: Preflight[],
+  { aws, lives }: Seen,
   { image, version, commit }: Pushed,
 ): Promise<Released> {
   const { repository } = settings
@@ -299,9 +318,10 @@ async function bring(
     `service   ${named(lives)} (${settings.region}, account ${account})`,
     `url       ${urls.join(", ") || "not known: set --url, or tag the service ecs-release:url"}`,
     `time      ${steps.summary()}`,
+    `longest   ${steps.longest()}`,
   ].join("\n")}\n`
   const services = ends.map((end, at) => serviceEnd(deployments[at] as Where, end, lives[at]?.url))
-  const deployed = { commit, image, services, region: settings.region, account, seconds: steps.seconds }
+  const deployed = { commit, image, services, region: settings.region, account, ...steps.times }
   return { outcome: outcomeOf(ends), text, version, deployed }
 }
 
@@ -391,11 +411,11 @@ export async function pushRelease(
       )
     }
     if (!remote) throw noRemote(tagOf(settings, found), found.unasked ?? "")
-    await refuseWithoutRight(found.repository.history.remote, remote.url, sha, tagOf(settings, found))
     const checks = check?.()
     // What it finds is looked at once test and build are over.
     checks?.catch(() => {})
     await Promise.all([
+      refuseWithoutRight(found.repository.history.remote, remote.url, sha, tagOf(settings, found)),
       settings.testTarget && steps.run("test", () => runTests(context, settings, version)),
       steps.run("build", async () => {
         const images = await buildImages(context, settings, found, version)

@@ -1,32 +1,67 @@
+/** A step that is over: when it began and ended, in seconds since the first one began. */
+export type Step = { name: string; start: number; end: number }
+
+/**
+ * The steps that decided how long the whole took: the one that ended last, the one that it had waited for, and so on back to the
+ * first. A shorter step beside them, made quicker, would change nothing. Pure.
+ */
+export function criticalPath(steps: Step[]): Step[] {
+  const latest = (among: Step[]) =>
+    among.reduce<Step | undefined>((a, b) => (a && a.end >= b.end ? a : b), undefined)
+  const path: Step[] = []
+  for (let step = latest(steps); step; ) {
+    path.unshift(step)
+    const { start } = step
+    step = latest(steps.filter(it => it.end <= start && !path.includes(it)))
+  }
+  return path
+}
+
 /** Runs the steps of a release: says when each begins and ends, and keeps how long it took. */
 export class StepTimer {
-  private readonly done: { name: string; seconds: number }[] = []
+  private readonly done: Step[] = []
+  private readonly began = performance.now()
 
   constructor(private readonly print: (line: string) => void) {}
 
   /** Runs one step. An error passes through, after a line that says which step it ended. */
   async run<T>(name: string, step: () => Promise<T>): Promise<T> {
-    const start = performance.now()
-    const seconds = () => (performance.now() - start) / 1000
+    const now = () => (performance.now() - this.began) / 1000
+    const start = now()
+    const took = () => `${(now() - start).toFixed(1)} s`
     this.print(`${name}: started`)
     try {
       const result = await step()
-      this.done.push({ name, seconds: seconds() })
-      this.print(`${name}: done in ${seconds().toFixed(1)} s`)
+      this.print(`${name}: done in ${took()}`)
+      this.done.push({ name, start, end: now() })
       return result
     } catch (error) {
-      this.print(`${name}: failed after ${seconds().toFixed(1)} s`)
+      this.print(`${name}: failed after ${took()}`)
       throw error
     }
   }
 
-  /** The seconds per step. */
-  get seconds(): { [step: string]: number } {
-    return Object.fromEntries(this.done.map(({ name, seconds }) => [name, Math.round(seconds * 10) / 10]))
+  /** The seconds per step, and the names of those on the critical path. */
+  get times(): { seconds: { [step: string]: number }; criticalPath: string[] } {
+    const rounded = this.done.map(({ name, start, end }) => [name, Math.round((end - start) * 10) / 10])
+    return {
+      seconds: Object.fromEntries(rounded),
+      criticalPath: criticalPath(this.done).map(({ name }) => name),
+    }
   }
 
   /** The time per step in one line: `version 0.4 s, test 2.1 s`. */
   summary(): string {
-    return this.done.map(({ name, seconds }) => `${name} ${seconds.toFixed(1)} s`).join(", ")
+    return this.done.map(({ name, start, end }) => `${name} ${(end - start).toFixed(1)} s`).join(", ")
+  }
+
+  /** Which step the time went to: `deploy, 61.0 of 75.2 s (version → test → claim → push → deploy)`. */
+  longest(): string {
+    const path = criticalPath(this.done)
+    const took = ({ start, end }: Step) => end - start
+    const [most] = [...path].sort((a, b) => took(b) - took(a))
+    const total = (path.at(-1)?.end ?? 0) - (path[0]?.start ?? 0)
+    if (!most) return ""
+    return `${most.name}, ${took(most).toFixed(1)} of ${total.toFixed(1)} s (${path.map(({ name }) => name).join(" → ")})`
   }
 }

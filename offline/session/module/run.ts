@@ -108,7 +108,7 @@ class Host {
   /** One that has served a call of the same sources and is free, or a new one. */
   static take(module: ModuleFiles, sdk: SdkFiles): Host {
     const key = `${module.sourceDir} ${sourcesHash(module, sdk)}`
-    const found = Host.idle.find(host => host.key === key)
+    const found = Host.idle.findLast(host => host.key === key)
     Host.idle = Host.idle.filter(host => host !== found)
     return found ?? new Host(key, module, sdk)
   }
