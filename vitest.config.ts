@@ -27,6 +27,7 @@ export default defineConfig({
       // Seconds a task of the emulator has to run before it counts.
       STEADY_SECONDS: "0.2",
     },
+    globalSetup: "./vitest.setup.ts",
     reporters: ["default", "./vitest.slowest.ts"],
     coverage: {
       include: ["ci/src/**/*.ts"],

@@ -1,38 +1,14 @@
-import { createHash } from "node:crypto"
-import { lstatSync, mkdirSync, readdirSync, rmSync } from "node:fs"
+import { rmSync } from "node:fs"
 import { connect } from "node:net"
-import { tmpdir } from "node:os"
-import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { endServing, ROOT, serving, socketsDir } from "./sockets.mjs"
 
 // The entry of ./offline/dagger. A call goes to a process that has everything loaded already, as the real command line's does to its
 // engine; it is started if there is none (serve.ts). All else, and a call that needs this terminal, runs right here. Plain JavaScript:
 // this process is there within a tenth of a second.
 
-const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
-
 /** How many processes are kept: two calls at once are served by two. A third one at that time runs by itself. */
 const MOST = 2
-
-/**
- * The folder of the sockets of a checkout's processes, for its user alone; undefined if there is none to be had.
- */
-export function socketsDir() {
-  const user = process.getuid?.()
-  if (user === undefined) return undefined
-  const own = join(tmpdir(), `ecs-release-${user}`)
-  const dir = join(own, createHash("sha256").update(ROOT).digest("hex").slice(0, 8))
-  try {
-    mkdirSync(dir, { recursive: true, mode: 0o700 })
-    // Calls pass their environment on: nobody else may have made the folder.
-    const safe = [own, dir]
-      .map(path => lstatSync(path))
-      .every(it => it.isDirectory() && it.uid === user && (it.mode & 0o77) === 0)
-    return safe ? dir : undefined
-  } catch {
-    return undefined
-  }
-}
 
 /** Whether a process that is kept can run the command. */
 function isServed(words) {
@@ -84,9 +60,8 @@ async function served(words, dir) {
     env: process.env,
     isTerminal: { stdout: process.stdout.isTTY === true, stderr: process.stderr.isTTY === true },
   }
-  const sockets = readdirSync(dir).filter(name => name.endsWith(".sock"))
-  for (const name of sockets) if (await askedOf(join(dir, name), request)) return true
-  if (readdirSync(dir).filter(name => name.endsWith(".sock")).length >= MOST) return false
+  for (const path of serving(dir)) if (await askedOf(path, request)) return true
+  if (serving(dir).length >= MOST) return false
   const started = await start(dir)
   return started !== undefined && askedOf(started, request)
 }
@@ -123,6 +98,7 @@ async function run() {
     await load()
     return (await import("./serve.ts")).serve(dir)
   }
+  if (words.includes("down") || words.includes("reset")) await endServing()
   // The reader of the output may stop early (`| head`).
   process.stdout.on("error", () => process.exit())
   const sockets = isServed(words) ? socketsDir() : undefined

@@ -58,7 +58,7 @@ export class Executor {
   private async construct(create: Step): Promise<unknown> {
     const { constructed, api } = this.context
     const args = await this.arguments(create)
-    const secrets = await this.secretKeys(create, args)
+    const secrets = await this.secretsHash(create, args)
     const kept = secrets && constructed.find({ args, secrets })
     if (kept !== undefined) return kept
     const state = await this.call({ object: api.mainObject.name, state: {}, name: "", args })
@@ -67,24 +67,20 @@ export class Executor {
   }
 
   /**
-   * What an engine knows the constructor's secrets by: their cache keys, or a hash of their values. Undefined if it would never know
-   * the call again: a secret has neither, or the constructor takes a Workspace, which is another one each time.
+   * What the constructor's secrets are known by: a hash of their cache keys, or of their values. Undefined if an engine would never
+   * know the call again: a secret has neither, or the constructor takes a Workspace, which is another one each time.
    */
-  private async secretKeys(create: Step, args: Record<string, unknown>): Promise<string[] | undefined> {
+  private async secretsHash(create: Step, args: Record<string, unknown>): Promise<string | undefined> {
     if (create.fn.args.some(isWorkspace)) return undefined
-    const keys: string[] = []
-    for (const arg of create.fn.args) {
-      const { name } = arg.type.element ?? arg.type
-      if (name !== "Secret" || args[arg.name] === undefined) continue
+    const secrets = create.fn.args.filter(({ type }) => (type.element ?? type).name === "Secret")
+    const keys = secrets.flatMap(arg => {
       const addresses = [create.given.get(arg.name) ?? this.context.addresses.get(arg)].flat()
-      for (const [at, id] of [args[arg.name]].flat().entries()) {
-        const key = cacheKeyOf(String(addresses[at]))
-        const value = key ?? (await this.plaintext(id as string))
-        if (value === undefined) return undefined
-        keys.push(key === undefined ? scryptSync(value, arg.name, 32, { N: 4096 }).toString("hex") : value)
-      }
-    }
-    return keys
+      const ids = args[arg.name] === undefined ? [] : [args[arg.name]].flat()
+      return ids.map(async (id, at) => cacheKeyOf(String(addresses[at])) ?? this.plaintext(id as string))
+    })
+    const values = await Promise.all(keys)
+    if (values.includes(undefined)) return undefined
+    return scryptSync(JSON.stringify(values), "constructor", 32, { N: 4096 }).toString("hex")
   }
 
   private async plaintext(secret: string): Promise<string | undefined> {

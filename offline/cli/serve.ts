@@ -11,7 +11,8 @@ const exit = process.exit.bind(process)
 
 /** What dagger.mjs passes on of a command. */
 interface Request {
-  words: string[]
+  /** None: it is asked to end. */
+  words?: string[]
   cwd: string
   env: Record<string, string>
   isTerminal: { stdout: boolean; stderr: boolean }
@@ -26,10 +27,7 @@ const FRAME = { exit: 0, stdout: 1, stderr: 2 }
  */
 export function serve(dir: string): void {
   const path = join(dir, `${process.pid}.sock`)
-  const end = () => {
-    rmSync(path, { force: true })
-    exit(0)
-  }
+  const end = () => exit(0)
   const sources = state()
   let busy = false
   let idle = setTimeout(end, IDLE * 60_000)
@@ -42,7 +40,7 @@ export function serve(dir: string): void {
     busy = false
     idle = setTimeout(end, IDLE * 60_000)
   })
-  process.on("SIGTERM", () => busy || end())
+  process.once("exit", () => rmSync(path, { force: true }))
   server.listen(path, () => {
     process.send?.(path)
     // What a call needs, before it comes.
@@ -50,15 +48,6 @@ export function serve(dir: string): void {
     import("./session.js")
     import("./sandbox.js")
   })
-}
-
-/** Ends what serves this checkout's calls. */
-export function endServing(dir: string): void {
-  for (const name of readdirSync(dir)) {
-    const pid = Number(/^(\d+)\.sock$/.exec(name)?.[1])
-    rmSync(join(dir, name), { force: true })
-    if (pid > 0 && pid !== process.pid) process.kill(pid)
-  }
 }
 
 /** Differs once the command line's own sources have changed. */
@@ -73,6 +62,7 @@ function state(): string {
 async function answer(socket: Socket): Promise<void> {
   const lines = createInterface({ input: socket })[Symbol.asyncIterator]()
   const { words, cwd, env, isTerminal } = JSON.parse((await lines.next()).value) as Request
+  if (words === undefined) return exit(0)
   const send = (kind: number, text: string | Uint8Array, done: () => void = () => {}) => {
     const head = Buffer.alloc(5)
     head.writeUInt8(kind)
@@ -110,5 +100,6 @@ async function answer(socket: Socket): Promise<void> {
   }) as typeof process.exit
   const { main } = await import("./main.js")
   await finish(await main(words))
+  process.exit = exit
   process.chdir(CHECKOUT)
 }
