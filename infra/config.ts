@@ -71,6 +71,10 @@ export type Config = {
     failedTasks?: number
     /** Rolling: percent of the tasks that have to be healthy to complete a deployment; old tasks are stopped after that. */
     earlySuccessPercent?: number
+    /** Seconds that a task which is replaced still gets to answer what it was asked: as long as the longest answer takes. */
+    drainSeconds: number
+    /** Seconds between SIGTERM and SIGKILL. */
+    stopSeconds: number
     /** A stage at which ECS waits until a person approves, and for how many minutes; then it rolls back. */
     approval?: { stage: string; minutes: number }
   }
@@ -107,6 +111,12 @@ export type Config = {
     fleet?: { machines: number; computeType: string }
     /** A Docker daemon for releases that outlives a build, and so keeps all layers. Billed while it runs. */
     dockerServer?: { computeType: string }
+    /**
+     * A Dagger engine for releases that stays, on an EC2 instance of its own: its cache is there for the next build, which needs no
+     * privileges. It needs network.egress "nat". `version` is the engine's, which may be newer than the CLI's in buildspec.yml, never
+     * older. Billed around the clock.
+     */
+    engine?: { version: string; instanceType: string; cacheGiB: number }
   }
   logs: { retentionDays: number }
 }
@@ -141,7 +151,14 @@ export const config: Config = {
   network: { cidr: "10.0.0.0/16", egress: "public-ip", flowLogs: false },
   access: { allowedCidrs: ["0.0.0.0/0"], internal: false, accessLogs: true },
   tasks: { min: 1, max: 4, cpuPercent: 60, containerInsights: false },
-  deployment: { strategy: "ROLLING", bakeMinutes: 5, step: { percent: 10, minutes: 5 } },
+  deployment: {
+    strategy: "ROLLING",
+    bakeMinutes: 5,
+    step: { percent: 10, minutes: 5 },
+    failedTasks: 2,
+    drainSeconds: 10,
+    stopSeconds: 15,
+  },
   alarms: { serverErrors: 5 },
   registry: { untaggedDays: 7, encryption: "AES256" },
   build: {

@@ -115,11 +115,10 @@ async function look(settings: Settings, version: Promise<string>): Promise<Seen>
 export async function release(settings: Settings, options: ReleaseOptions): Promise<Released> {
   const steps = new StepTimer(options.print)
   const computing = steps.run("version", () => computeVersion(settings, { release: true }))
-  const looking = look(
-    settings,
-    computing.then(({ version }) => version),
-  )
-  looking.catch(() => {})
+  const version = computing.then(found => found.version)
+  const looking = look(settings, version)
+  // They are awaited where they are needed, which may be never.
+  for (const promise of [version, looking]) promise.catch(() => {})
   const found = await computing
   const refused = offBranch(found, settings)
   if (refused) throw refused

@@ -98,17 +98,22 @@ export class Balancer extends Construct {
     ])
   }
 
-  private targetGroup(id: string, { container }: Config, { vpc }: Network): ApplicationTargetGroup {
+  private targetGroup(
+    id: string,
+    { container, deployment }: Config,
+    { vpc }: Network,
+  ): ApplicationTargetGroup {
     return new ApplicationTargetGroup(this, id, {
       vpc,
       port: container.port,
       protocol: ApplicationProtocol.HTTP,
       targetType: TargetType.IP,
-      deregistrationDelay: Duration.seconds(30),
+      deregistrationDelay: Duration.seconds(deployment.drainSeconds),
       healthCheck: {
         path: container.healthPath,
-        interval: Duration.seconds(10),
-        timeout: Duration.seconds(5),
+        // The shortest that there is, and how AWS would have it. A new task is in service after the first answer.
+        interval: Duration.seconds(5),
+        timeout: Duration.seconds(4),
         healthyThresholdCount: 2,
         unhealthyThresholdCount: 3,
       },

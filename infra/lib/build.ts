@@ -1,9 +1,12 @@
+import { Stack } from "aws-cdk-lib"
 import { CfnFleet } from "aws-cdk-lib/aws-codebuild"
 import type { ManagedPolicy } from "aws-cdk-lib/aws-iam"
 import { Construct } from "constructs"
 import type { Config } from "../config.js"
+import { Engine } from "./engine.js"
 import type { Names } from "./names.js"
-import { buildPermissions, gitTokenPermission } from "./permissions.js"
+import type { Network } from "./network.js"
+import { buildPermissions, gitTokenPermission, vpcPermissions } from "./permissions.js"
 import { Project } from "./project.js"
 
 /**
@@ -18,13 +21,15 @@ export class Build extends Construct {
   constructor(
     scope: Construct,
     id: string,
-    props: { config: Config; names: Names; policies: ManagedPolicy[] },
+    props: { config: Config; names: Names; policies: ManagedPolicy[]; network: Network },
   ) {
     super(scope, id)
-    const { config, names, policies } = props
+    const { config, names, policies, network } = props
     const { source, build } = config
     const branch = `^refs/heads/${source.branch.replaceAll(/[.+?*^$()[\]{}|\\]/g, "\\$&")}$`
     const { arns } = names
+    const engine = build.engine && new Engine(this, "Engine", config, build.engine, network)
+    const { subnetIds } = network.vpc.selectSubnets(network.taskSubnets)
 
     new Project(this, "Release", {
       config,
@@ -34,7 +39,16 @@ export class Build extends Construct {
       permissions: [
         ...buildPermissions(names, arns.buildLogStreams, arns.reportGroups),
         gitTokenPermission(names),
+        ...(engine ? vpcPermissions(Stack.of(this), subnetIds) : []),
       ],
+      engine: engine && {
+        address: engine.address,
+        vpc: {
+          vpcId: network.vpc.vpcId,
+          subnets: subnetIds,
+          securityGroupIds: [engine.clients.securityGroupId],
+        },
+      },
       managedPolicies: policies,
       triggers: {
         webhook: true,

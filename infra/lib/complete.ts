@@ -15,7 +15,7 @@ const pauseStages = [
 ]
 
 /** What config.ts lacks before it can be deployed, a sentence each. */
-export function missing({ source, network, access, tasks, container, deployment }: Config): string[] {
+export function missing({ source, network, access, tasks, container, deployment, build }: Config): string[] {
   const checks: [boolean, string][] = [
     [
       repository.test(source.repository) && source.repository !== "OWNER/REPOSITORY",
@@ -28,6 +28,19 @@ export function missing({ source, network, access, tasks, container, deployment 
     [network.cidr.endsWith("/16"), "network.cidr: a /16, such as 10.0.0.0/16"],
     [access.allowedCidrs.length > 0, "access.allowedCidrs: at least one range"],
     [tasks.min >= 1 && tasks.max >= tasks.min, "tasks: min at least 1, and max not below min"],
+    [
+      build.engine === undefined || network.egress === "nat",
+      'build.engine: network.egress "nat", since the engine and its builds are in private subnets',
+    ],
+    [
+      build.engine === undefined || (build.fleet ?? build.dockerServer) === undefined,
+      "build.engine: without build.fleet and build.dockerServer, which keep a cache of their own",
+    ],
+    [
+      deployment.drainSeconds >= 0 && deployment.drainSeconds <= 3600,
+      "deployment.drainSeconds: from 0 to 3600",
+    ],
+    [deployment.stopSeconds >= 2 && deployment.stopSeconds <= 120, "deployment.stopSeconds: from 2 to 120"],
     [container.healthPath.startsWith("/"), "container.healthPath: a path, such as /healthz"],
     [
       deployment.earlySuccessPercent === undefined || deployment.strategy === "ROLLING",

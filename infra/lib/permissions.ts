@@ -1,3 +1,4 @@
+import { Arn, type Stack } from "aws-cdk-lib"
 import type { Names } from "./names.js"
 
 /** One statement of a policy, and why it is there. */
@@ -5,7 +6,7 @@ export type Permission = {
   sid: string
   actions: string[]
   resources: string[]
-  conditions?: Record<string, Record<string, string>>
+  conditions?: Record<string, Record<string, string | string[]>>
   /** Who needs it: a call in ci/src, or what the called service needs on top of that. */
   neededBy: "call" | "docker push" | "ECR" | "ECS" | "CodeBuild"
   because: string
@@ -299,6 +300,74 @@ export function buildPermissions({ arns }: Names, logStreams: string, reportGrou
       resources: [reportGroups],
       neededBy: "CodeBuild",
       because: "Stores the test report; CodeBuild names the group after project and buildspec.",
+    },
+  ]
+}
+
+/** What CodeBuild needs to run a build in a VPC's subnets (CodeBuild user guide, "Allow CodeBuild access to AWS services in a VPC"). */
+export function vpcPermissions(stack: Stack, subnetIds: string[]): Permission[] {
+  const arn = (resource: string) => Arn.format({ service: "ec2", resource }, stack)
+  return [
+    {
+      sid: "NetworkInterface",
+      actions: [
+        "ec2:CreateNetworkInterface",
+        "ec2:DeleteNetworkInterface",
+        "ec2:DescribeDhcpOptions",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSecurityGroups",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeVpcs",
+      ],
+      resources: ["*"],
+      neededBy: "CodeBuild",
+      because: "A build in a VPC has a network interface there; AWS takes no resource for most of these.",
+    },
+    {
+      sid: "NetworkInterfacePermission",
+      actions: ["ec2:CreateNetworkInterfacePermission"],
+      resources: [arn("network-interface/*")],
+      conditions: {
+        StringEquals: {
+          "ec2:AuthorizedService": "codebuild.amazonaws.com",
+          "ec2:Subnet": subnetIds.map(id => arn(`subnet/${id}`)),
+        },
+      },
+      neededBy: "CodeBuild",
+      because: "Lets CodeBuild use that interface, in the builds' subnets only.",
+    },
+  ]
+}
+
+/** What the ECS agent on an instance of a cluster needs (ECS developer guide, "Amazon ECS container instance IAM role"). */
+export function instancePermissions(stack: Stack, cluster: string): Permission[] {
+  const arn = (resource: string) => Arn.format({ service: "ecs", resource }, stack)
+  const needed = { neededBy: "ECS", because: "The agent reports for the instances of this cluster." } as const
+  return [
+    {
+      sid: "Cluster",
+      actions: [
+        "ecs:DeregisterContainerInstance",
+        "ecs:RegisterContainerInstance",
+        "ecs:SubmitAttachmentStateChanges",
+        "ecs:SubmitContainerStateChange",
+        "ecs:SubmitTaskStateChange",
+      ],
+      resources: [arn(`cluster/${cluster}`)],
+      ...needed,
+    },
+    {
+      sid: "Instances",
+      actions: ["ecs:Poll", "ecs:StartTelemetrySession"],
+      resources: [arn(`container-instance/${cluster}/*`)],
+      ...needed,
+    },
+    {
+      sid: "Endpoint",
+      actions: ["ecs:DiscoverPollEndpoint"],
+      resources: ["*"],
+      neededBy: "ECS",
+      because: "The agent asks where to report: AWS takes no resource here.",
     },
   ]
 }

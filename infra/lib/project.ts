@@ -9,7 +9,10 @@ import type { Permission } from "./permissions.js"
 import { roleOf } from "./roles.js"
 import { trust } from "./trust.js"
 
-/** A CodeBuild project: a privileged Linux container that clones the whole repository and runs its buildspec.yml. */
+/** Where the Dagger CLI finds an engine that runs already. */
+const runnerHost = "_EXPERIMENTAL_DAGGER_RUNNER_HOST"
+
+/** A CodeBuild project: a Linux container, privileged unless there is an engine for it, that clones the whole repository and runs its buildspec.yml. */
 export class Project extends Construct {
   constructor(
     scope: Construct,
@@ -23,12 +26,14 @@ export class Project extends Construct {
       managedPolicies?: ManagedPolicy[]
       triggers: CfnProject.ProjectTriggersProperty
       environmentVariables?: CfnProject.EnvironmentVariableProperty[]
+      /** The engine that builds use, in place of one on a Docker daemon of their own. */
+      engine?: { address: string; vpc: CfnProject.VpcConfigProperty }
       /** What outlives a build and is there for the project's next one. If left out, nothing is. */
       kept?: { fleetArn?: string; dockerServer?: CfnProject.DockerServerProperty }
     },
   ) {
     super(scope, id)
-    const { name, description, triggers, environmentVariables, kept } = props
+    const { name, description, triggers, environmentVariables, kept, engine } = props
     const { source, build, logs } = props.config
     const logGroup = new LogGroup(this, "Log", {
       logGroupName: props.logGroup,
@@ -63,13 +68,16 @@ export class Project extends Construct {
         type: "LINUX_CONTAINER",
         image: build.image,
         computeType: build.computeType,
-        privilegedMode: true,
-        environmentVariables,
+        privilegedMode: engine === undefined,
+        environmentVariables: engine
+          ? [...(environmentVariables ?? []), { name: runnerHost, value: engine.address }]
+          : environmentVariables,
         ...(kept?.fleetArn !== undefined && { fleet: { fleetArn: kept.fleetArn } }),
         ...(kept?.dockerServer !== undefined && { dockerServer: kept.dockerServer }),
       },
+      vpcConfig: engine?.vpc,
       cache:
-        kept === undefined
+        kept === undefined || engine !== undefined
           ? { type: "NO_CACHE" }
           : { type: "LOCAL", modes: ["LOCAL_SOURCE_CACHE", "LOCAL_DOCKER_LAYER_CACHE"] },
       logsConfig: { cloudWatchLogs: { status: "ENABLED", groupName: logGroup.logGroupName } },
@@ -77,11 +85,13 @@ export class Project extends Construct {
       queuedTimeoutInMinutes: build.queuedMinutes,
       badgeEnabled: true,
     })
-    acknowledge(
-      project,
-      "CB3",
-      "The build runs containers: without privileged mode there is no Docker daemon.",
-    )
+    if (engine === undefined) {
+      acknowledge(
+        project,
+        "CB3",
+        "The build runs containers: without privileged mode there is no Docker daemon.",
+      )
+    }
     acknowledge(project, "CB4", "The build stores no artifact, so there is nothing that a key would encrypt.")
   }
 }

@@ -33,7 +33,7 @@ export class ReleaseStack extends Stack {
     const tasks = new Tasks(this, "Tasks", { config, names, roles, repositoryUri: repository.repositoryUri })
     const service = new Service(this, "Service", { config, names, network, balancer, alarms, tasks })
     const forReleases = [roles.release, roles.verify]
-    new Build(this, "Build", { config, names, policies: forReleases })
+    new Build(this, "Build", { config, names, policies: forReleases, network })
     if (config.source.githubActions) {
       const { role } = new GithubActions(this, "GithubActions", config, forReleases)
       new CfnOutput(this, "GithubActionsRole", { value: role.roleArn })

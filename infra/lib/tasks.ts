@@ -1,4 +1,4 @@
-import { RemovalPolicy } from "aws-cdk-lib"
+import { Duration, RemovalPolicy } from "aws-cdk-lib"
 import {
   ContainerImage,
   CpuArchitecture,
@@ -69,6 +69,7 @@ export class Tasks extends Construct {
     this.template.addContainer("Container", {
       ...common,
       image: ContainerImage.fromRegistry(`${repositoryUri}:set-by-release`),
+      stopTimeout: Duration.seconds(config.deployment.stopSeconds),
       readonlyRootFilesystem: container.readonlyRootFilesystem,
       ...(Object.keys(container.environment).length > 0 && { environment: container.environment }),
     })

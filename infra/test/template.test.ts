@@ -88,7 +88,8 @@ describe("service", () => {
 
   it("rolls back by itself, on failing tasks and on alarms", () => {
     const { DeploymentCircuitBreaker, Alarms } = service.DeploymentConfiguration
-    expect(DeploymentCircuitBreaker).toEqual({ Enable: true, Rollback: true })
+    const ThresholdConfiguration = { Type: "COUNT", Value: 2 }
+    expect(DeploymentCircuitBreaker).toEqual({ Enable: true, Rollback: true, ThresholdConfiguration })
     expect(Alarms).toMatchObject({ Enable: true, Rollback: true })
     expect(Alarms.AlarmNames).toHaveLength(Object.keys(all(template, "AWS::CloudWatch::Alarm")).length)
   })
@@ -306,9 +307,72 @@ describe("GitHub Actions", () => {
   })
 })
 
+describe("an engine that stays", () => {
+  const engine = variant("engine")
+  const task = only(engine, "AWS::ECS::TaskDefinition", { Family: "hello-engine" })
+  const [container] = task.ContainerDefinitions
+  const ofEngine = (type: string) =>
+    Object.entries(all(engine, type)).find(([id]) => id.startsWith("BuildEngine"))?.[1]
+
+  it("is one privileged task at a time, with its cache on the instance's volume", () => {
+    expect(container).toMatchObject({
+      Image: "registry.dagger.io/engine:v0.21.8",
+      Command: ["--addr", "tcp://0.0.0.0:1234"],
+      Privileged: true,
+      HealthCheck: { Command: ["CMD", "dagger", "core", "version"] },
+    })
+    expect(container.MountPoints).toContainEqual(
+      expect.objectContaining({ ContainerPath: "/var/lib/dagger", ReadOnly: false }),
+    )
+    expect(task.Volumes).toContainEqual({ Name: "cache", Host: { SourcePath: "/var/lib/dagger" } })
+    const service = only(engine, "AWS::ECS::Service", { ServiceName: "hello-engine" })
+    expect(service).toMatchObject({
+      DesiredCount: 1,
+      DeploymentConfiguration: { MinimumHealthyPercent: 0, MaximumPercent: 100 },
+    })
+    const { LaunchTemplateData } = only(engine, "AWS::EC2::LaunchTemplate")
+    expect(LaunchTemplateData).toMatchObject({
+      InstanceType: "m7i.xlarge",
+      BlockDeviceMappings: [{ DeviceName: "/dev/xvda", Ebs: { Encrypted: true, VolumeSize: 200 } }],
+      MetadataOptions: { HttpTokens: "required", HttpPutResponseHopLimit: 1 },
+    })
+  })
+
+  it("is reached by the releasing builds alone, which need no privileges then", () => {
+    const groups = Object.entries(all(engine, "AWS::EC2::SecurityGroup"))
+    const id = (part: string) => groups.find(([id]) => id.startsWith(`BuildEngine${part}`))?.[0]
+    const rules = Object.values(all(engine, "AWS::EC2::SecurityGroupIngress")).filter(
+      it => it.GroupId["Fn::GetAtt"][0] === id("Group"),
+    )
+    expect(rules).toEqual([
+      expect.objectContaining({
+        ...{ FromPort: 1234, ToPort: 1234 },
+        SourceSecurityGroupId: { "Fn::GetAtt": [id("Clients"), "GroupId"] },
+      }),
+    ])
+    const release = only(engine, "AWS::CodeBuild::Project", { Name: "hello" })
+    expect(release.Environment.PrivilegedMode).toBe(false)
+    expect(release.Environment.EnvironmentVariables).toContainEqual({
+      ...{ Name: "_EXPERIMENTAL_DAGGER_RUNNER_HOST", Value: "tcp://engine.hello.internal:1234" },
+    })
+    expect(release.VpcConfig.SecurityGroupIds).toEqual([{ "Fn::GetAtt": [id("Clients"), "GroupId"] }])
+    // What a pull request builds must not end up in a release's cache.
+    const pullRequest = only(engine, "AWS::CodeBuild::Project", { Name: "hello-pull-request" })
+    expect(pullRequest.VpcConfig).toBeUndefined()
+    expect(pullRequest.Environment.PrivilegedMode).toBe(true)
+    expect(ofEngine("AWS::AutoScaling::AutoScalingGroup")).toMatchObject({ MinSize: "1", MaxSize: "1" })
+  })
+
+  it("takes an image for its processor", () => {
+    const image = (name: string) => JSON.stringify(variant(name).Parameters)
+    expect(image("engine, arm")).toContain("arm64")
+    expect(image("engine")).not.toContain("arm64")
+  })
+})
+
 describe("every role that a service of AWS assumes", () => {
   /** Services whose documents show a trust policy without these keys: whether they send them is not known. */
-  const keysNotDocumented = ["ecs.amazonaws.com"]
+  const keysNotDocumented = ["ecs.amazonaws.com", "ec2.amazonaws.com"]
   const account = { "aws:SourceAccount": { Ref: "AWS::AccountId" } }
 
   it.each(Object.keys(variants))("is assumed for this account only: %s", name => {

@@ -35,6 +35,15 @@ export const variants: Record<string, Config> = {
     "network.flowLogs=true",
     "tasks.containerInsights=true",
   ]),
+  engine: changed(complete, [
+    "network.egress=nat",
+    'build.engine={"version":"0.21.8","instanceType":"m7i.xlarge","cacheGiB":200}',
+  ]),
+  "engine, arm": changed(complete, [
+    "network.egress=nat",
+    'build.engine={"version":"0.20.8","instanceType":"m7g.xlarge","cacheGiB":100}',
+    "build.pullRequests=false",
+  ]),
   "github actions": changed(complete, ["source.githubActions={}"]),
   "github actions, known provider": changed(complete, [
     'source.githubActions={"providerArn":"arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com"}',
