@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs"
 import { connect } from "node:net"
 import { fileURLToPath } from "node:url"
-import { endServing, ROOT, serving, socketsDir } from "./sockets.mjs"
+import { endServing, FRAME, ROOT, serving, socketsDir } from "./sockets.mjs"
 
 // The entry of ./offline/dagger. A call goes to a process that has everything loaded already, as the real command line's does to its
 // engine; it is started if there is none (serve.ts). All else, and a call that needs this terminal, runs right here. Plain JavaScript:
@@ -10,45 +10,59 @@ import { endServing, ROOT, serving, socketsDir } from "./sockets.mjs"
 /** How many processes are kept: two calls at once are served by two. A third one at that time runs by itself. */
 const MOST = 2
 
-/** Whether a process that is kept can run the command. */
+const COMMANDS = ["call", "functions", "check", "run", "version", "up", "down", "reset", "logs", "help"]
+
+/** The command among the words. What comes before it are flags of all commands. */
+function commandOf(words) {
+  return words.find(word => COMMANDS.includes(word))
+}
+
+/** Whether a process that is kept can run it: it has no terminal. */
 function isServed(words) {
-  if (!words.includes("call") || words.includes("terminal") || process.env.ECS_RELEASE_ALONE) return false
+  if (commandOf(words) !== "call" || words.includes("terminal") || process.env.ECS_RELEASE_ALONE) return false
   return !words.some(word => /^--engine(=|$)/.test(word))
 }
 
 /**
  * Has one of the processes run the command, and passes on what it prints, signals and its exit code.
  *
- * @returns {Promise<boolean>} false if it does not: it is busy, gone, or older than the sources
+ * @returns {Promise<boolean>} false if it does not take it: it is busy, gone, or older than the sources
  */
 function askedOf(socketPath, request) {
   return new Promise(resolve => {
     const socket = connect(socketPath)
-    const cancel = signal => socket.write(signal)
-    const [interrupt, terminate] = ["SIGINT", "SIGTERM"].map(signal => () => cancel(`${signal}\n`))
-    let taken = false
+    const [interrupt, terminate] = ["SIGINT", "SIGTERM"].map(signal => () => socket.write(`${signal}\n`))
+    process.on("SIGINT", interrupt).on("SIGTERM", terminate)
+    let isTaken = false
+    let isOver = false
     let rest = Buffer.alloc(0)
     socket.once("connect", () => socket.write(`${JSON.stringify(request)}\n`))
     socket.on("data", data => {
-      if (!taken) process.on("SIGINT", interrupt).on("SIGTERM", terminate)
-      taken = true
+      isTaken = true
       rest = Buffer.concat([rest, data])
-      // A frame: where it goes, its length, its text; or the exit code.
+      // A frame: its kind, its length, its text.
       while (rest.length >= 5 && rest.length >= 5 + rest.readUInt32BE(1)) {
         const size = rest.readUInt32BE(1)
         const text = rest.subarray(5, 5 + size)
-        if (rest[0] === 1) process.stdout.write(text)
-        if (rest[0] === 2) process.stderr.write(text)
-        if (rest[0] === 0) process.exitCode = Number(text)
+        if (rest[0] === FRAME.stdout) process.stdout.write(text)
+        if (rest[0] === FRAME.stderr) process.stderr.write(text)
+        if (rest[0] === FRAME.exit) {
+          process.exitCode = Number(text)
+          isOver = true
+        }
         rest = rest.subarray(5 + size)
       }
     })
-    socket.on("error", () => {
-      if (!taken) rmSync(socketPath, { force: true })
+    socket.on("error", error => {
+      if (error.code === "ECONNREFUSED") rmSync(socketPath, { force: true })
     })
     socket.once("close", () => {
       process.off("SIGINT", interrupt).off("SIGTERM", terminate)
-      resolve(taken)
+      if (isTaken && !isOver) {
+        process.stderr.write("Error: the process that served the call is gone. Run the same command again.\n")
+        process.exitCode = 1
+      }
+      resolve(isTaken)
     })
   })
 }
@@ -72,16 +86,21 @@ async function start(dir) {
   const entry = fileURLToPath(import.meta.url)
   const child = spawn(process.execPath, ["--no-deprecation", entry], {
     ...{ cwd: ROOT, detached: true, stdio: ["ignore", "ignore", "ignore", "ipc"] },
-    env: { ...process.env, ECS_RELEASE_SERVE: dir },
+    // Each call brings its own environment; nothing of this one's stays.
+    env: { ...pick(process.env, ["PATH", "HOME", "TMPDIR", "NODE_EXTRA_CA_CERTS"]), ECS_RELEASE_SERVE: dir },
   })
-  child.unref()
   return new Promise(resolve => {
     child.once("message", path => {
       child.disconnect()
+      child.unref()
       resolve(path)
     })
     child.once("error", () => resolve(undefined)).once("exit", () => resolve(undefined))
   })
+}
+
+function pick(all, names) {
+  return Object.fromEntries(Object.entries(all).filter(([name]) => names.includes(name)))
 }
 
 /** The command line itself, in this process. */
@@ -98,7 +117,7 @@ async function run() {
     await load()
     return (await import("./serve.ts")).serve(dir)
   }
-  if (words.includes("down") || words.includes("reset")) await endServing()
+  if (["down", "reset"].includes(commandOf(words))) await endServing()
   // The reader of the output may stop early (`| head`).
   process.stdout.on("error", () => process.exit())
   const sockets = isServed(words) ? socketsDir() : undefined

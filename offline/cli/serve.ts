@@ -3,6 +3,7 @@ import { createServer, type Socket } from "node:net"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { CHECKOUT } from "./module.js"
+import { FRAME } from "./sockets.mjs"
 
 /** Minutes without a call after which the process ends. */
 const IDLE = 15
@@ -17,9 +18,6 @@ interface Request {
   env: Record<string, string>
   isTerminal: { stdout: boolean; stderr: boolean }
 }
-
-/** Where a frame goes (dagger.mjs reads them). */
-const FRAME = { exit: 0, stdout: 1, stderr: 2 }
 
 /**
  * Runs one command after the other for dagger.mjs, at a socket in `dir`: what they load is loaded once, and the module's process stays.
@@ -70,36 +68,49 @@ async function answer(socket: Socket): Promise<void> {
     socket.write(Buffer.concat([head, Buffer.from(text as string)]), done)
     return true
   }
+  send(FRAME.taken, "")
   let over = false
+  const finish = (code: number) =>
+    new Promise<void>(resolve => {
+      over = true
+      send(FRAME.exit, String(code), () => socket.end(resolve))
+    })
   // The caller was killed: with it goes what it ran, at once.
   socket.on("error", () => {}).once("close", () => over || process.kill(process.pid, "SIGKILL"))
-  const signals = (async () => {
+  const signals = async () => {
     for (;;) {
       const { value, done } = await lines.next()
       if (done) return
-      if (!process.emit(value as NodeJS.Signals)) process.exit(1)
+      if (!process.emit(value as NodeJS.Signals)) process.exit(130)
     }
-  })()
-  signals.catch(() => {})
-  for (const name of Object.keys(process.env)) delete process.env[name]
-  Object.assign(process.env, env)
-  process.chdir(cwd)
+  }
+  signals().catch(() => {})
+  const failed = (error: unknown) => {
+    send(FRAME.stderr, `${(error as Error)?.stack ?? error}\n`)
+    process.exit(1)
+  }
+  process.on("uncaughtException", failed).on("unhandledRejection", failed)
+  process.exit = ((code = 0) => {
+    finish(Number(code)).then(() => exit(Number(code)))
+  }) as typeof process.exit
   for (const stream of ["stdout", "stderr"] as const) {
     process[stream].isTTY = isTerminal[stream]
     const write = (text: string | Uint8Array, encoding?: unknown, done?: unknown) =>
       send(FRAME[stream], text, [encoding, done].find(it => typeof it === "function") as () => void)
     process[stream].write = write as typeof process.stdout.write
   }
-  const finish = (code: number) =>
-    new Promise<void>(resolve => {
-      over = true
-      send(FRAME.exit, String(code), () => socket.end(resolve))
-    })
-  process.exit = ((code = 0) => {
-    finish(Number(code)).then(() => exit(Number(code)))
-  }) as typeof process.exit
+  setEnvironment(env)
+  process.chdir(cwd)
   const { main } = await import("./main.js")
   await finish(await main(words))
+  process.off("uncaughtException", failed).off("unhandledRejection", failed)
   process.exit = exit
   process.chdir(CHECKOUT)
+  // No call's secrets stay.
+  setEnvironment({})
+}
+
+function setEnvironment(env: Record<string, string>): void {
+  for (const name of Object.keys(process.env)) delete process.env[name]
+  Object.assign(process.env, env)
 }

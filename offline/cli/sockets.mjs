@@ -10,12 +10,19 @@ import { fileURLToPath } from "node:url"
 /** The checkout's folder. */
 export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 
+/** What their answers are made of: that they take a command, what it prints, and its exit code. */
+export const FRAME = { exit: 0, stdout: 1, stderr: 2, taken: 3 }
+
+/** The longest path that a socket can have everywhere. */
+const LONGEST = 100
+
 /** The folder of their sockets, for the user alone; undefined if there is none to be had. */
 export function socketsDir() {
   const user = process.getuid?.()
   if (user === undefined) return undefined
   const own = join(tmpdir(), `ecs-release-${user}`)
   const dir = join(own, createHash("sha256").update(ROOT).digest("hex").slice(0, 8))
+  if (join(dir, "1234567890.sock").length > LONGEST) return undefined
   try {
     mkdirSync(dir, { recursive: true, mode: 0o700 })
     // Calls pass their environment on: nobody else may have made the folder.
@@ -38,7 +45,10 @@ export async function endServing(dir = socketsDir()) {
     new Promise(done => {
       const socket = connect(path)
       socket.once("connect", () => socket.end("{}\n"))
-      socket.once("error", () => rmSync(path, { force: true })).once("close", done)
+      socket.once("error", error => {
+        if ("code" in error && error.code === "ECONNREFUSED") rmSync(path, { force: true })
+      })
+      socket.once("close", done)
     })
   await Promise.all(dir ? serving(dir).map(end) : [])
 }

@@ -5,7 +5,8 @@ import { type DockerTarget, dockerEnv, hasImage } from "./docker.js"
 import { type Log, machineHome } from "./home.js"
 import { buildStandIn, standInFor, standInNames } from "./standins.js"
 
-const resolved = new Map<string, Promise<string>>()
+/** What images were resolved to, for as long as a call has the daemon: images and registries come and go. */
+const resolved = new WeakMap<DockerTarget, Map<string, Promise<string>>>()
 
 /**
  * Makes an image usable by the Docker daemon: one that is there is used as is; else it is pulled; else, if the
@@ -13,13 +14,11 @@ const resolved = new Map<string, Promise<string>>()
  * Returns the reference to use. Throws when a registry refused the image, or none answered and it has no stand-in.
  */
 export function resolveImage(docker: DockerTarget, reference: string, log: Log): Promise<string> {
-  const key = `${docker.host} ${reference}`
-  let known = resolved.get(key)
-  if (!known) {
-    known = resolve(docker, reference, log)
-    resolved.set(key, known)
-    known.catch(() => resolved.delete(key))
-  }
+  const images = resolved.get(docker) ?? new Map<string, Promise<string>>()
+  resolved.set(docker, images)
+  const known = images.get(reference) ?? resolve(docker, reference, log)
+  images.set(reference, known)
+  known.catch(() => images.delete(reference))
   return known
 }
 

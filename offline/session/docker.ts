@@ -1,6 +1,6 @@
 import { Agent, request as httpRequest, type IncomingMessage } from "node:http"
 import type { Duplex, Readable } from "node:stream"
-import type { DockerTarget } from "../machine/docker.js"
+import { addressOf, type DockerTarget } from "../machine/docker.js"
 
 /** An error response from the Docker daemon. */
 export class DockerError extends Error {
@@ -23,17 +23,11 @@ interface Call {
 
 /** The part of the Docker Engine API (1.41, that of 20.10) that sessions use, over a socket or plain TCP. */
 export class DockerApi {
-  private readonly where: { socketPath: string } | { host: string; port: string }
+  private readonly where: ReturnType<typeof addressOf>
   private readonly agent = new Agent({ keepAlive: true })
 
   constructor(readonly target: DockerTarget) {
-    const url = new URL(target.host)
-    if (url.protocol === "unix:") this.where = { socketPath: url.pathname }
-    else if (url.protocol === "tcp:") this.where = { host: url.hostname, port: url.port || "2375" }
-    else
-      throw new Error(
-        `DOCKER_HOST is ${target.host}: only unix:// and tcp:// are supported here. Use one of these.`,
-      )
+    this.where = addressOf(target)
   }
 
   /** Sends a request; gives the response once its head is there. Throws DockerError on a status of 400 or more. */

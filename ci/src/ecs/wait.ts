@@ -74,6 +74,8 @@ type State = {
   /** Running, pending and failed tasks at the last look, and when stopped tasks were last asked for. */
   counts?: { alive: number; failed: number }
   askedAt: number
+  /** When ECS last said something new. */
+  changedAt: number
   /** Where ECS waits for a person, as of the last look, and how many seconds it has. */
   pause?: Pause
   paused: number
@@ -87,14 +89,17 @@ const recordTries = 15
 /** Seconds past the timeout after which a look that is still in progress is given up. */
 const grace = 60
 /** Seconds between looks at stopped tasks if no count shows one. */
-const stoppedInterval = 20
+const stoppedInterval = 60
 /** Seconds between looks while ECS waits for a person. */
 const pausedInterval = 10
 
-/** Seconds to wait after a look: short at first, when most is going on, then easy on the API. */
-export function pause(elapsed: number): number {
-  if (elapsed < 10) return 1
-  return elapsed < 40 ? 2 : 5
+/**
+ * Seconds to wait after a look, by how many have passed since ECS last said something new: a task that started, an event, a stage. What
+ * moves goes on moving soon, as in the end, when old tasks stop; what has been still for a while is waiting for something that takes
+ * long, and is asked about rarely: 18 times in five minutes. The next change is seen within 60 % of that time, and within 30 seconds.
+ */
+export function pause(still: number): number {
+  return still < 6 ? 1 : Math.min(30, still * 0.6)
 }
 
 /**
@@ -117,6 +122,7 @@ export async function follow(target: Target, followed: Followed, options: Follow
     told: new Set(),
     stopped: [],
     askedAt: 0,
+    changedAt: 0,
     paused: 0,
     checked: new Set(),
     answered: new Set(),
@@ -156,7 +162,7 @@ export async function follow(target: Target, followed: Followed, options: Follow
       throw goesOn(new UserError(`AWS did not answer for ${Math.round(elapsed())} s.`), target)
     }
     const left = Math.max(0.2, options.timeoutSeconds - active())
-    const seconds = state.pause ? pausedInterval : Math.min(pause(elapsed()), left)
+    const seconds = state.pause ? pausedInterval : Math.min(pause(elapsed() - state.changedAt), left)
     await new Promise(resolve => setTimeout(resolve, seconds * 1000))
   }
 }
@@ -211,6 +217,7 @@ async function look(
   const update = progress(followed, state.printed, observation)
   state.printed = update.printed
   for (const line of update.lines) print(line)
+  if (update.lines.length > 0) state.changedAt = elapsed
   const judged = judge(followed, state.state, observation)
   if (record === undefined && judged.state.failedAt !== undefined && state.state.failedAt === undefined) {
     const why = judged.state.reason ? `: ${judged.state.reason.replace(/\.$/, "")}` : ""

@@ -251,6 +251,6 @@ describe("one look", () => {
   })
 })
 
-it("looks every second at first and every 5 s later", () => {
-  expect([0, 9, 10, 39, 40, 1000].map(pause)).toEqual([1, 1, 2, 2, 5, 5])
+it("looks every second at first, and ever less often while nothing new is said", () => {
+  expect([0, 5.9, 10, 20, 50, 1000].map(pause)).toEqual([1, 1, 6, 12, 30, 30])
 })

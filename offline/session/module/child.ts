@@ -25,23 +25,14 @@ const compiler = (sdk as unknown as { ts: typeof ts }).ts
 narrowScan(compiler.sys, process.cwd(), dirname(client))
 scanOnce(compiler)
 
-/** Thrown where the SDK would end the process, after an error that it has reported. */
-class Exit extends Error {}
-const { exit } = process
-process.exit = () => {
-  throw new Exit()
-}
-
-// A line is a call: the session to serve it in.
+// A line is a call: the session to serve it in. After an error the SDK ends the process: what that call has left is not the next one's.
 for await (const line of createInterface(process.stdin)) {
   Object.assign(process.env, JSON.parse(line))
   try {
     await sdk.entrypoint([...files, client])
   } catch (error) {
-    if (!(error instanceof Exit)) {
-      console.error(error instanceof Error ? error.message : error)
-      exit(1)
-    }
+    console.error(error instanceof Error ? error.message : error)
+    process.exit(1)
   }
   process.stdout.write(END)
   process.stderr.write(END)

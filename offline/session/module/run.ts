@@ -107,10 +107,11 @@ class Host {
 
   /** One that has served a call of the same sources and is free, or a new one. */
   static take(module: ModuleFiles, sdk: SdkFiles): Host {
-    const key = `${module.sourceDir} ${sourcesHash(module, sdk)}`
+    const environment = environmentFor(sdk)
+    const key = JSON.stringify([module.sourceDir, sourcesHash(module, sdk), environment])
     const found = Host.idle.find(host => host.key === key)
     Host.idle = Host.idle.filter(host => host !== found)
-    return found ?? new Host(key, module, sdk)
+    return found ?? new Host(key, module, sdk, environment)
   }
 
   private readonly child: ChildProcessByStdio<Writable, Readable, Readable>
@@ -119,24 +120,12 @@ class Host {
     private readonly key: string,
     module: ModuleFiles,
     sdk: SdkFiles,
+    environment: NodeJS.ProcessEnv,
   ) {
     this.child = spawn(
       process.execPath,
       ["--no-deprecation", "--import", sdk.bundle, "--import", TSX, CHILD, sdk.client, ...module.files],
-      {
-        cwd: module.sourceDir,
-        stdio: ["pipe", "pipe", "pipe"],
-        // As in an engine's container, nothing of the user's environment is passed, above all no credentials.
-        env: {
-          PATH: process.env.PATH,
-          TMPDIR: process.env.TMPDIR,
-          NODE_EXTRA_CA_CERTS: process.env.NODE_EXTRA_CA_CERTS,
-          HOME: sdk.home,
-          TSX_TSCONFIG_PATH: sdk.tsconfig,
-          // An engine's Node.js is newer than the one that the AWS SDK warns about.
-          AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
-        },
-      },
+      { cwd: module.sourceDir, stdio: ["pipe", "pipe", "pipe"], env: environment },
     )
     this.child.stdin.on("error", () => {})
     this.closed = once(this.child, "close").then(([code]) => `code ${code}`)
@@ -171,6 +160,18 @@ class Host {
     // The one that served last is the quickest: it is taken first.
     Host.idle.unshift(this)
     if (Host.idle.length > MOST_IDLE) Host.idle.pop()?.kill()
+  }
+}
+
+/** As in an engine's container, nothing of the user's environment is passed, above all no credentials. */
+function environmentFor(sdk: SdkFiles): NodeJS.ProcessEnv {
+  const { PATH, TMPDIR, NODE_EXTRA_CA_CERTS } = process.env
+  return {
+    ...{ PATH, TMPDIR, NODE_EXTRA_CA_CERTS },
+    HOME: sdk.home,
+    TSX_TSCONFIG_PATH: sdk.tsconfig,
+    // An engine's Node.js is newer than the one that the AWS SDK warns about.
+    AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
   }
 }
 
