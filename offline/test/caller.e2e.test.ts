@@ -62,7 +62,7 @@ describe("from another repository", { timeout: 300_000 }, () => {
     const { stdout, stderr } = await call(["call", "plan", "--table"])
     expect(stdout).toMatch(/^version {2}4\.6\.0 .*now 4\.5\.0\)/)
     expect(stdout).toContain("No ECS cluster is set.")
-    expect(stdout).toContain("test (stage check) and build Dockerfile (stage serve)")
+    expect(stdout).toContain("test (stage check) and, beside it, build Dockerfile (stage serve)")
     expect(stdout).toMatch(/to the repository shop$/m)
     expect(stderr).toContain('user default: ecs-release(testTarget="check")')
   })

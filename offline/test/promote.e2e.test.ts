@@ -159,7 +159,7 @@ const settled = (text: string) =>
     .replace(/ \([0-9a-f]{7}\)/g, "")
     .replace(/127\.0\.0\.1:\d+|localhost:\d+/g, "registry.example")
     .replace(/after \d+ s/g, "after … s")
-    .replace(/^time .*$/m, "time      …")
+    .replace(/^(time|longest)( +).*$/gm, "$1$2…")
     .replace(/\b(hello|prod):\d+/g, "$1:…")
     .replace(/task [0-9a-f-]{36}/g, "task …")
     .replace(/ecs-svc\/\w+/g, "ecs-svc/…")

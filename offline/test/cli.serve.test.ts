@@ -1,0 +1,83 @@
+import { spawn } from "node:child_process"
+import { readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { socketsDir } from "../cli/sockets.mjs"
+import { copyOf, DAGGER, daggerProcess, until } from "./cli.help.js"
+
+// A call is served by a process that stays. Others' tests use such processes too: each of these looks at its own.
+
+let module: ReturnType<typeof copyOf>
+const dir = socketsDir() as string
+
+/** The processes that serve, by id. */
+const serving = () => readdirSync(dir).flatMap(name => Number(/^(\d+)\.sock$/.exec(name)?.[1]) || [])
+
+/** The process that runs what another one does: the parent of the module's process. */
+function parentOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8")
+  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1])
+}
+
+/** Starts a call that waits inside the module. */
+async function startWaiting() {
+  const cli = spawn(DAGGER, ["call", "wait", `--marker=${join(module.dir, "marker")}`], {
+    cwd: module.dir,
+    stdio: ["ignore", "pipe", "pipe"],
+  })
+  let stderr = ""
+  cli.stderr.on("data", part => (stderr += part))
+  const ended = new Promise<number | null>(resolve => cli.once("close", resolve))
+  const [, pid] = await until(() => /^waiting (\d+)$/m.exec(stderr) ?? undefined, 120)
+  return { cli, ended, server: parentOf(Number(pid)), stderr: () => stderr }
+}
+
+describe("a call", { timeout: 240_000 }, () => {
+  beforeAll(() => {
+    module = copyOf("hello")
+  })
+  afterAll(() => module.remove())
+
+  it("is served by a process that is there, and by another one if that is busy", async () => {
+    await daggerProcess(module.dir, ["-s", "call", "greet"])
+    const one = await startWaiting()
+    expect(serving()).toContain(one.server)
+    const { stdout, exitCode } = await daggerProcess(module.dir, ["-s", "call", "greet"])
+    expect({ stdout, exitCode }).toEqual({ stdout: "hello world from xx (low)", exitCode: 0 })
+    one.cli.kill("SIGINT")
+    expect(await one.ended).toBe(1)
+    expect(one.stderr()).toMatch(/Canceled\.\n$/)
+  })
+
+  it("is an error if the process that serves it dies, and does not run twice", async () => {
+    const one = await startWaiting()
+    process.kill(one.server, "SIGKILL")
+    expect(await one.ended).toBe(1)
+    expect(one.stderr()).toMatch(/the process that served the call is gone/)
+    expect(one.stderr().match(/^waiting /gm)).toHaveLength(1)
+  })
+
+  it("leaves nothing of its environment with the process", async () => {
+    const secret = { HELLO_TOKEN: "s3cr3t-of-one-call", AWS_PROFILE: "s3cr3t-profile" }
+    await daggerProcess(module.dir, ["-s", "call", "greet"], secret)
+    const one = await startWaiting()
+    expect(readFileSync(`/proc/${one.server}/environ`, "utf8")).not.toContain("s3cr3t")
+    one.cli.kill("SIGINT")
+    await one.ended
+    const { stdout } = await daggerProcess(module.dir, ["-s", "call", "secret-length"], {
+      HELLO_TOKEN: "four",
+    })
+    expect(stdout).toBe("4")
+  })
+
+  it("is not what another command has among its words", async () => {
+    const { stdout, exitCode } = await daggerProcess(module.dir, [
+      "run",
+      "sh",
+      "-c",
+      "echo said; exit 3",
+      "call",
+    ])
+    expect({ stdout, exitCode }).toEqual({ stdout: "said\n", exitCode: 3 })
+  })
+})
