@@ -16,12 +16,13 @@ import { ensurePython } from "../offline/machine/packages.js"
 import { worldReset } from "../offline/sandbox.js"
 import { push, deploy as register } from "../offline/test/aws.deploy.js"
 import { TestWorld } from "../offline/test/release.world.js"
+import { ratios } from "./measure.js"
 
 const log = (line: string) => void process.stderr.write(`${line}\n`)
 const target = { cluster: "hello", service: "hello", container: "app", template: "template-hello" }
 
 /** @param waitSeconds how long the long wait is; 300 by default */
-export async function benchDeploy(waitSeconds = Number(process.env.BENCH_WAIT ?? 300)): Promise<void> {
+export async function benchDeploy(waitSeconds = Number(process.env.BENCH_WAIT ?? 300)): Promise<string[]> {
   const world = new TestWorld()
   try {
     const docker = await ensureDocker(log)
@@ -58,9 +59,17 @@ export async function benchDeploy(waitSeconds = Number(process.env.BENCH_WAIT ??
       await register(emulator, digests[1]) // the CLI's update-service, with the revision that it takes
       await cli(direct, "wait", "services-stable", "--cluster", "hello", "--services", "hello")
     })
-    console.log("\ndeploy: from ECS's own completion to the command's return")
-    console.log(`  ecs-release                   ${own.toFixed(1)} s  1.00×`)
-    console.log(`  aws ecs wait services-stable  ${theirs.toFixed(1)} s  ${(theirs / own).toFixed(2)}×`)
+    const waiter = "aws ecs wait services-stable"
+    const lags = [
+      "deploy: from ECS's own completion to the command's return",
+      ...ratios(
+        [
+          { name: "ecs-release", milliseconds: own * 1000, answer: "" },
+          { name: waiter, milliseconds: theirs * 1000, answer: "" },
+        ],
+        waiter,
+      ),
+    ]
 
     const [counted, countedCli] = [await counting(emulator.port), await counting(emulator.port)]
     const ends = Promise.allSettled([
@@ -81,11 +90,12 @@ export async function benchDeploy(waitSeconds = Number(process.env.BENCH_WAIT ??
     await ends
     counted.close()
     countedCli.close()
-    console.log(`\ndeploy: API calls in a wait of ${waitSeconds} s`)
-    console.log(
-      `  ecs-release                   ${a}  1.00×  (preparing and starting the deployment included)`,
-    )
-    console.log(`  aws ecs wait services-stable  ${b}  ${(b / a).toFixed(2)}×  (the wait alone)`)
+    return [
+      ...lags,
+      `deploy: API calls in a wait of ${waitSeconds} s`,
+      `  ecs-release                   ${(a / b).toFixed(2)}×  ${a}  (preparing and starting the deployment included)`,
+      `  ${waiter}  1.00×  ${b}  (the wait alone)`,
+    ]
   } finally {
     await worldReset(world.environment.ECS_RELEASE_STATE, log)
   }

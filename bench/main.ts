@@ -1,11 +1,22 @@
-/** Runs the benchmarks: `npm run bench` for all, `npm run bench -- version` for one. */
+/**
+ * Runs the benchmarks, ratios first, and writes what they print into docs/performance.md: `npm run bench` for all, `npm run bench --
+ * version` for one.
+ */
 import { execFileSync } from "node:child_process"
+import { readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { endServing } from "../offline/cli/sockets.mjs"
 import { benchDeploy } from "./deploy.js"
+import { benchRelease } from "./release.js"
+import { benchStart } from "./start.js"
 import { benchVersion } from "./version.js"
 
 const folder = import.meta.dirname
-const benchmarks: Record<string, () => Promise<void>> = {
+const page = join(folder, "../docs/performance.md")
+const benchmarks: Record<string, () => Promise<string[]>> = {
+  release: () => benchRelease(),
   version: () => benchVersion(folder),
+  start: () => benchStart(),
   deploy: () => benchDeploy(),
 }
 
@@ -22,5 +33,20 @@ execFileSync("npm", ["install", "--prefix", folder, "--no-audit", "--no-fund", "
   stdio: "inherit",
 })
 for (const [name, run] of Object.entries(benchmarks)) {
-  if (wanted.length === 0 || wanted.includes(name)) await run()
+  if (wanted.length > 0 && !wanted.includes(name)) continue
+  const lines = await run()
+  console.log(`\n${lines.join("\n")}`)
+  write(name, lines)
+}
+await endServing()
+
+/** Puts the lines in the page's block of that name. */
+function write(name: string, lines: string[]): void {
+  const text = readFileSync(page, "utf8")
+  const block = new RegExp(`(<!-- bench ${name} -->\n\`\`\`\n)[^\`]*(\`\`\`)`)
+  if (!block.test(text)) throw new Error(`${page} has no block for the benchmark ${name}`)
+  writeFileSync(
+    page,
+    text.replace(block, (_, start, end) => `${start}${lines.join("\n")}\n${end}`),
+  )
 }

@@ -16,24 +16,29 @@ export async function timed(name: string, runs: number, work: () => string | Pro
     answer = await work()
     times.push(performance.now() - start)
   }
-  return { name, milliseconds: times.sort((a, b) => a - b)[Math.floor(runs / 2)] as number, answer }
+  return { name, milliseconds: median(times), answer }
 }
 
-/** Prints the rows, the quickest first, each with its ratio to the row of that name. */
-export function report(rows: Row[], reference: string): void {
+/** The middle one of some numbers. */
+export function median(numbers: number[]): number {
+  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN
+}
+
+/** The rows as lines, the quickest first: what it is, how often it takes the time of the row of that name, and its time. */
+export function ratios(rows: Row[], reference: string): string[] {
   const base = rows.find(({ name }) => name === reference)?.milliseconds ?? Number.NaN
   const cells = rows
     .toSorted((a, b) => a.milliseconds - b.milliseconds)
     .map(({ name, milliseconds, answer }) => [
       name,
-      `${milliseconds.toFixed(milliseconds < 100 ? 1 : 0)} ms`,
       `${(milliseconds / base).toFixed(2)}×`,
+      milliseconds < 10_000
+        ? `${milliseconds.toFixed(milliseconds < 100 ? 1 : 0)} ms`
+        : `${(milliseconds / 1000).toFixed(1)} s`,
       answer,
     ])
   const widths = [0, 1, 2].map(column => Math.max(...cells.map(row => (row[column] as string).length)))
-  for (const [name = "", time = "", ratio = "", answer = ""] of cells) {
-    console.log(
-      `  ${name.padEnd(widths[0] ?? 0)}  ${time.padStart(widths[1] ?? 0)}  ${ratio.padStart(widths[2] ?? 0)}  ${answer}`,
-    )
-  }
+  return cells.map(([name = "", ratio = "", time = "", answer = ""]) =>
+    `  ${name.padEnd(widths[0] ?? 0)}  ${ratio.padStart(widths[1] ?? 0)}  ${time.padStart(widths[2] ?? 0)}  ${answer}`.trimEnd(),
+  )
 }

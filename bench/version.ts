@@ -1,20 +1,19 @@
 /**
- * Times the version of a commit, on 10,000 commits with 5,000 since the last tag, beside tools that compute one too. Each
- * runs in the same clone, in turn, and the median counts.
+ * Times the version of a commit, on 10,000 commits with 5,000 since the last tag, beside tools that compute one too; each
+ * runs in the same clone, in turn, and the median counts. And how it grows with the history, from 1,000 commits to 100,000.
  */
 import { execFileSync } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { gitEnvironment } from "../ci/src/git/config.js"
 import { versionOfClone } from "../ci/test/git/local-shell.js"
-import { type Row, report, timed } from "./measure.js"
+import { type Row, ratios, timed } from "./measure.js"
 
-const commits = 10_000
-const sinceTag = 5_000
+/** Half of the commits come after the last tag. */
+const sizes = [1_000, 10_000, 100_000]
 
 /** Writes the history with one `git fast-import`. */
-function makeHistory(folder: string): void {
+function makeHistory(folder: string, commits: number): void {
   execFileSync("git", ["init", "-q", "-b", "main", folder])
   const types = ["fix", "feat", "docs", "chore", "test"]
   const stream: string[] = []
@@ -24,8 +23,8 @@ function makeHistory(folder: string): void {
     stream.push(`data ${message.length}\n${message}`)
     const content = JSON.stringify({ name: "app", version: "1.0.0", build: i })
     stream.push(`M 100644 inline package.json\ndata ${content.length}\n${content}\n`)
-    if (i % 500 === 0 && i <= commits - sinceTag) {
-      stream.push(`reset refs/tags/v1.${i / 500}.0\nfrom :${i}\n`)
+    if (i % (commits / 20) === 0 && i <= commits / 2) {
+      stream.push(`reset refs/tags/v1.${i / (commits / 20)}.0\nfrom :${i}\n`)
     }
   }
   execFileSync("git", ["fast-import", "--quiet"], { cwd: folder, input: stream.join("\n") })
@@ -36,11 +35,11 @@ function makeHistory(folder: string): void {
 }
 
 /** The rows of the table: what is timed, and the version that it gives. */
-export async function benchVersion(peers: string): Promise<void> {
+export async function benchVersion(peers: string): Promise<string[]> {
   const folder = mkdtempSync(join(tmpdir(), "bench-version-"))
   try {
-    makeHistory(folder)
-    const env = { ...process.env, ...gitEnvironment }
+    makeHistory(folder, 10_000)
+    const env = { ...process.env, GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_NOSYSTEM: "1" }
     const run = (command: string, ...args: string[]) =>
       execFileSync(command, args, {
         cwd: folder,
@@ -66,9 +65,28 @@ export async function benchVersion(peers: string): Promise<void> {
         ),
       ),
     ]
-    console.log(`\nversion: ${commits} commits, ${sinceTag} since the tag v1.10.0`)
-    report(rows, "git log v1.10.0..HEAD")
+    return [
+      "version: 10,000 commits, 5,000 since the tag v1.10.0",
+      ...ratios(rows, "git log v1.10.0..HEAD"),
+      "version: growth with the history, half of it since the last tag",
+      ...ratios(await growth(), "10,000 commits"),
+    ]
   } finally {
     rmSync(folder, { recursive: true })
   }
+}
+
+async function growth(): Promise<Row[]> {
+  const rows: Row[] = []
+  for (const size of sizes) {
+    const folder = mkdtempSync(join(tmpdir(), "bench-version-"))
+    try {
+      makeHistory(folder, size)
+      const name = `${size.toLocaleString("en")} commits`
+      rows.push(await timed(name, 5, async () => (await versionOfClone(folder)).next ?? "none"))
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  }
+  return rows
 }

@@ -70,6 +70,7 @@ export class EcsRelease {
   reportPath!: string
   runtimeTarget!: string
   platform!: string
+  compression!: string
   buildArgs!: string[]
   buildSecret!: Secret[]
   buildSecretId!: string[]
@@ -126,6 +127,8 @@ export class EcsRelease {
     runtimeTarget = "runtime",
     /** Platform to build for, such as linux/arm64, or several for one image: linux/amd64,linux/arm64 */
     platform = "linux/amd64",
+    /** Compression of the image's layers: zstd (AWS Fargate starts such an image sooner) or gzip (as they were built, if left out) */
+    compression = "",
     /** Build arguments, KEY=VALUE each, in .env as '["KEY=VALUE"]'; VERSION is always passed */
     buildArgs: string[] = [],
     /** Secrets for RUN --mount=type=secret: env://NPM_TOKEN has the id NPM_TOKEN, file://dir/npmrc the id npmrc; in .env from Dagger 0.20.4 */
@@ -187,6 +190,7 @@ export class EcsRelease {
       reportPath,
       runtimeTarget,
       platform,
+      compression,
       buildArgs,
       buildSecret,
       buildSecretId,

@@ -3,6 +3,7 @@ import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
 import { describeRevision, readRevision } from "./ecs/revision.js"
 import {
+  assertCompression,
   assertDeployable,
   describeService,
   errorContext,
@@ -52,6 +53,7 @@ export async function preflight(
   return explained(errorContext(target), async () => {
     const service = await describeService(target)
     assertDeployable(service, target)
+    assertCompression(service, settings.compression)
     const primary = primaryOf(service)
     const arn = revisionOf(service)
     const [running, template, url, rolledBack] = await Promise.all([

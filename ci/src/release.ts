@@ -425,7 +425,9 @@ export async function pushRelease(
     const claimed = await steps.run("claim", () => claimVersion(settings, found, remote.url, print))
     if (nothingToDo(claimed)) return { overtaken: claimed }
     const build = () => buildImages(context, settings, claimed, claimed.version)
-    const image = await steps.run("push", () => registry.push(build, claimed.version, sha))
+    const image = await steps.run("push", () =>
+      registry.push(build, claimed.version, sha, settings.compression),
+    )
     print(`${claimed.version} and ${sha} are ${image.digest}`)
     return { image, found: claimed }
   })

@@ -80,6 +80,7 @@ function rules(it: Settings): Rule[] {
       each(matches(/^(linux|windows)\/[a-z0-9]+(\/v[0-9]+)?$/)),
       "an operating system and an architecture, such as linux/arm64, or several with commas",
     ],
+    ["--compression", it.compression, matches(/^(zstd|gzip)$/), "zstd or gzip"],
     ["--account", it.account, matches(/^[0-9]{12}$/), "an AWS account's number: 12 digits"],
     ["--region", it.region, matches(/^[a-z]{2,5}(-[a-z]+)+-[0-9]+$/), "an AWS region, such as eu-north-1"],
     [

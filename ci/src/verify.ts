@@ -10,7 +10,14 @@ import { logLooks } from "./verify/log.js"
 import { balancerLooks, networkLooks, quotaLooks } from "./verify/network.js"
 import { roleLooks } from "./verify/role.js"
 import { secretLooks } from "./verify/secret.js"
-import { checkContainers, checkPlatform, checkRollback, checkService, hookLooks } from "./verify/service.js"
+import {
+  checkContainers,
+  checkPlatform,
+  checkRollback,
+  checkService,
+  compressionLooks,
+  hookLooks,
+} from "./verify/service.js"
 
 /**
  * Looks at everything that a deployment needs and that can be seen before it: nothing is changed, and no secret's value is read.
@@ -78,6 +85,7 @@ async function verifyScene(scene: Scene, prefix: string): Promise<Check[]> {
   const looks: Look[] = [
     { name: "containers", blocks: true, work: async () => checkContainers(scene) },
     { name: "platform", blocks: true, work: async () => checkPlatform(scene) },
+    ...compressionLooks(scene),
     ...balancerLooks(scene),
     ...roleLooks(scene),
     ...secretLooks(scene),

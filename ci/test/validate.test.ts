@@ -34,6 +34,7 @@ test.each([
   [{ dockerfile: "a/../../b" }, {}, /--dockerfile/],
   [{ gitUsername: "x\nhost=evil" }, {}, /--git-username/],
   [{ platform: "arm64" }, {}, /--platform/],
+  [{ compression: "lz4" }, {}, /--compression/],
   [{ region: "stockholm" }, {}, /--region/],
   [{ repository: "Team/API" }, {}, /--repository/],
   [{ service: "web;rm" }, {}, /--service/],

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest"
+import { assertCompression } from "../src/ecs/service.js"
 import { type Check, countOf, refuseWrong, writeChecks } from "../src/verify/check.js"
 import { trusts } from "../src/verify/role.js"
 
@@ -32,6 +33,22 @@ describe("a trust policy", () => {
     ["no JSON", "{"],
   ])("does not: %s", (_, text) => {
     expect(trusts(text, service)).toBe(false)
+  })
+})
+
+describe("zstd", () => {
+  it("is refused on a Fargate that cannot unpack it", () => {
+    const old = { launchType: "FARGATE" as const, platformVersion: "1.3.0" }
+    expect(() => assertCompression(old, "zstd")).toThrow(/1\.3\.0, which cannot unpack zstd[\s\S]*→ .*LATEST/)
+    expect(assertCompression(old, "gzip")).toBeUndefined()
+    expect(assertCompression(old, "")).toBeUndefined()
+  })
+
+  it("is taken by today's Fargate, and on instances it depends on them", () => {
+    expect(assertCompression({ launchType: "FARGATE", platformVersion: "1.4.0" }, "zstd")).toBeUndefined()
+    expect(assertCompression({ launchType: "FARGATE" }, "zstd")).toBeUndefined()
+    expect(assertCompression({ platformVersion: "LATEST" }, "zstd")).toBeUndefined()
+    expect(assertCompression({ launchType: "EC2" }, "zstd")).toMatch(/Docker 23/)
   })
 })
 

@@ -79,9 +79,15 @@ async function image(session: Session, parent: ContainerValue): Promise<string> 
  * Container.publish: pushes the image; gives the address with the digest that the registry has it under. A registryService
  * needs nothing more here: the Docker daemon shares the host's loopback, where such a service's address leads to it.
  */
-const publish: Field = async (session, parent: ContainerValue, { address, platformVariants }) => {
+const publish: Field = async (
+  session,
+  parent: ContainerValue,
+  { address, platformVariants, forcedCompression },
+) => {
   const name = await image(session, parent)
   session.log(`publish ${address}`)
+  if (forcedCompression && forcedCompression !== "Gzip")
+    session.log(`offline: Docker pushes gzip; an engine would push ${forcedCompression}`)
   const others = platformVariants as ContainerValue[]
   if (others.length > 0) return publishIndex(session, [parent, ...others], address)
   const digest = await session.once(`push ${address} ${name}`, () => push(session, parent, name, address))

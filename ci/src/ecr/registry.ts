@@ -1,4 +1,4 @@
-import { type Container, dag, type Service } from "@dagger.io/dagger"
+import { type Container, dag, ImageLayerCompression, type Service } from "@dagger.io/dagger"
 import semver from "semver"
 import { type Aws, ecr } from "../aws/clients.js"
 import type { ECR, ImageIdentifier } from "../aws/types.js"
@@ -97,14 +97,20 @@ export class Registry {
    * on either tag.
    *
    * @param build makes the image, one container per platform; called only if the registry does not have the commit's
+   * @param compression zstd or gzip for all its layers, those of its base too; "" for the layers as they are
    * @throws UserError if the version's tag is on another image
    */
-  async push(build: () => Promise<Container[]>, version: string, commit: string): Promise<Image> {
+  async push(
+    build: () => Promise<Container[]>,
+    version: string,
+    commit: string,
+    compression = "",
+  ): Promise<Image> {
     // In this order: a run that pushes at the same time sets the commit's tag first.
     const ofVersion = await this.find(version)
     const ofCommit = await this.find(commit)
     if (ofVersion && ofVersion.digest !== ofCommit?.digest) throw taken(version, commit, ofVersion)
-    const image = ofCommit ?? (await this.publish(await build(), commit))
+    const image = ofCommit ?? (await this.publish(await build(), commit, compression))
     if (!ofVersion) await this.addTag(image.digest, version)
     const released = ofVersion ?? (await this.find(version)) ?? image
     if (released.digest !== image.digest) throw taken(version, commit, released)
@@ -135,7 +141,7 @@ export class Registry {
     return found
   }
 
-  private async publish([image, ...others]: Container[], tag: string): Promise<Image> {
+  private async publish([image, ...others]: Container[], tag: string, compression: string): Promise<Image> {
     if (!image) throw new Error("no image was built")
     const { authorizationData } = await this.client.getAuthorizationToken({})
     const token = Buffer.from(authorizationData?.[0]?.authorizationToken ?? "", "base64").toString()
@@ -147,6 +153,8 @@ export class Registry {
         .publish(`${this.uri}:${tag}`, {
           ...(await this.way(host)),
           ...(others.length > 0 && { platformVariants: others }),
+          ...(compression === "zstd" && { forcedCompression: ImageLayerCompression.Zstd }),
+          ...(compression === "gzip" && { forcedCompression: ImageLayerCompression.Gzip }),
         })
     } catch (error) {
       // Another run of the same commit was quicker: the registry refuses a second image under an immutable tag.

@@ -33,6 +33,28 @@ export async function describeService(target: Target): Promise<Service> {
 }
 
 /**
+ * Refuses a compression that the service's tasks cannot unpack. AWS Fargate can since platform version 1.4.0, for Linux.
+ *
+ * @returns what else it takes, if ECS does not know
+ * @throws UserError for zstd on an older platform version
+ */
+export function assertCompression(
+  { launchType, platformVersion = "" }: Service,
+  compression: string,
+): string | undefined {
+  if (compression !== "zstd") return undefined
+  if (/^1\.[0-3]\./.test(platformVersion)) {
+    throw new UserError(
+      `The tasks run on AWS Fargate ${platformVersion}, which cannot unpack zstd.`,
+      "It can since 1.4.0.",
+      "Set the service's platform version to LATEST, or leave out --compression.",
+    )
+  }
+  if (launchType === "FARGATE" || platformVersion !== "") return undefined
+  return "the instances need Docker 23 or containerd 1.5"
+}
+
+/**
  * Refuses a service that cannot be deployed to.
  *
  * @throws UserError if it is being deleted or is gone, or if something other than ECS deploys it

@@ -82,9 +82,9 @@ export async function run(aws: Aws, { name, blocks = false, work }: Look): Promi
 export class Wrong extends UserError {}
 
 /** Turns a refusal of the deployment's own checks into what is wrong. */
-export function refused(check: () => void): void {
+export function refused<T>(check: () => T): T {
   try {
-    check()
+    return check()
   } catch (error) {
     throw error instanceof UserError ? new Wrong(error.message) : error
   }

@@ -1,6 +1,6 @@
 import { lambda } from "../aws/inspect.js"
 import { pauseStages } from "../ecs/pause.js"
-import { assertDeployable, rollsBack } from "../ecs/service.js"
+import { assertCompression, assertDeployable, rollsBack } from "../ecs/service.js"
 import { assertPlatform, chooseContainers } from "../ecs/task-definition.js"
 import { namesIn } from "../lib/list.js"
 import { type Look, named, refused, type Scene, Wrong } from "./check.js"
@@ -24,6 +24,16 @@ export function checkContainers({ definition, where }: Scene): string {
 export function checkPlatform({ definition, settings }: Scene): string {
   refused(() => assertPlatform(definition, settings.platform))
   return namesIn(settings.platform).join(" and ")
+}
+
+/** Whether the tasks can unpack the image. */
+export function compressionLooks({ service, settings: { compression } }: Scene): Look[] {
+  if (compression === "") return []
+  const work = async () => {
+    const also = refused(() => assertCompression(service, compression))
+    return also === undefined ? compression : `${compression}: ${also}`
+  }
+  return [{ name: "compression", blocks: true, work }]
 }
 
 export function checkRollback({ service }: Scene): string {

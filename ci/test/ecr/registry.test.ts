@@ -51,10 +51,11 @@ function repository() {
     return {}
   })
   /** What an engine's push does to it; each push gets a new digest, as no two builds are the same. */
-  return (own: string): Container => {
+  return (own: string, asked: object[] = []): Container => {
     const image = {
       withRegistryAuth: () => image,
-      publish: async (address: string) => {
+      publish: async (address: string, options: object) => {
+        asked.push(options)
         await turns()
         set(address.slice(address.lastIndexOf(":") + 1), own)
         await turns()
@@ -93,6 +94,18 @@ test("a version's tag on an image that this commit did not make is refused, befo
   await expect(registry.push(build, "1.2.3", commit)).rejects.toThrow(
     /1\.2\.3 is already in the registry, with another image[\s\S]*→ .*Release-As/,
   )
+})
+
+test.each([
+  ["", {}],
+  ["zstd", { forcedCompression: "Zstd" }],
+  ["gzip", { forcedCompression: "Gzip" }],
+])("layers are compressed as asked: %s", async (compression, options) => {
+  const image = repository()
+  const asked: object[] = []
+  const registry = await Registry.open(aws, "web")
+  await registry.push(async () => [image(digest("a"), asked)], "1.2.3", commit, compression)
+  expect(asked).toEqual([options])
 })
 
 test("a push that fails for another reason is that error", async () => {
