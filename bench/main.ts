@@ -44,6 +44,7 @@ await endServing()
 function write(name: string, lines: string[]): void {
   const text = readFileSync(page, "utf8")
   const block = new RegExp(`(<!-- bench ${name} -->\n\`\`\`\n)[^\`]*(\`\`\`)`)
+  if (lines.length === 0) throw new Error(`the benchmark ${name} printed nothing`)
   if (!block.test(text)) throw new Error(`${page} has no block for the benchmark ${name}`)
   writeFileSync(
     page,

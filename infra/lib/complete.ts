@@ -37,6 +37,14 @@ export function missing({ source, network, access, tasks, container, deployment,
       "build.engine: without build.fleet and build.dockerServer, which keep a cache of their own",
     ],
     [
+      build.engine === undefined || /^\d+\.\d+\.\d+$/.test(build.engine.version),
+      "build.engine.version: a version of Dagger without v, such as 0.21.8",
+    ],
+    [
+      build.engine === undefined || build.engine.cacheGiB >= 50,
+      "build.engine.cacheGiB: at least 50; the instance's system needs 30",
+    ],
+    [
       deployment.drainSeconds >= 0 && deployment.drainSeconds <= 3600,
       "deployment.drainSeconds: from 0 to 3600",
     ],

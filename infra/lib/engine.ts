@@ -1,5 +1,10 @@
 import { Duration, RemovalPolicy, Stack } from "aws-cdk-lib"
-import { AutoScalingGroup, BlockDeviceVolume, EbsDeviceVolumeType } from "aws-cdk-lib/aws-autoscaling"
+import {
+  AutoScalingGroup,
+  BlockDeviceVolume,
+  EbsDeviceVolumeType,
+  UpdatePolicy,
+} from "aws-cdk-lib/aws-autoscaling"
 import {
   InstanceArchitecture,
   InstanceType,
@@ -32,7 +37,10 @@ import { instancePermissions } from "./permissions.js"
 import { roleOf } from "./roles.js"
 import { trust, trustIfNamed } from "./trust.js"
 
-/** Where the engine listens. Whoever reaches it may do anything in it: it knows no users, so the security group decides. */
+/**
+ * Where the engine listens. Whoever reaches it may do anything in it, as it knows no users: the security group lets the releasing builds
+ * in. What those build reaches it as well, by the bridge of the engine's own containers.
+ */
 const port = 1234
 
 /**
@@ -72,6 +80,7 @@ export class Engine extends Construct {
       "ECS4",
       "One task, whose health ECS watches: its metrics would cost more than they say.",
     )
+    // It registers the instance. The service names no provider, so that neither has to wait for the other to be made or deleted.
     const provider = new AsgCapacityProvider(this, "Capacity", {
       autoScalingGroup: this.instance(name, engine, vpc, vpcSubnets),
       enableManagedScaling: false,
@@ -84,7 +93,6 @@ export class Engine extends Construct {
       cluster,
       serviceName: name,
       taskDefinition: this.task(name, engine, config.logs.retentionDays),
-      capacityProviderStrategies: [{ capacityProvider: provider.capacityProviderName, weight: 1 }],
       desiredCount: 1,
       minHealthyPercent: 0,
       maxHealthyPercent: 100,
@@ -142,6 +150,8 @@ export class Engine extends Construct {
       launchTemplate,
       minCapacity: 1,
       maxCapacity: 1,
+      // Another type, volume or image of the instance takes effect: the old one goes first.
+      updatePolicy: UpdatePolicy.rollingUpdate({ minInstancesInService: 0, maxBatchSize: 1 }),
     })
     acknowledge(instances, "AS3", "One instance, which is replaced if it fails: builds that need it say so.")
     return instances
@@ -168,12 +178,12 @@ export class Engine extends Construct {
       command: ["--addr", `tcp://0.0.0.0:${port}`],
       privileged: true,
       memoryReservationMiB: 1024,
-      // As the Helm chart of Dagger asks it.
+      // What Dagger's Helm chart asks, and as patient as ECS can be: a busy engine answers late, and with it go the builds on it.
       healthCheck: {
         command: ["CMD", "dagger", "core", "version"],
         interval: Duration.seconds(30),
-        timeout: Duration.seconds(20),
-        retries: 5,
+        timeout: Duration.seconds(29),
+        retries: 10,
         startPeriod: Duration.seconds(120),
       },
       stopTimeout: Duration.seconds(120),

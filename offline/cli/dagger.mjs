@@ -31,15 +31,26 @@ function isServed(words) {
 function askedOf(socketPath, request) {
   return new Promise(resolve => {
     const socket = connect(socketPath)
-    const [interrupt, terminate] = ["SIGINT", "SIGTERM"].map(signal => () => socket.write(`${signal}\n`))
+    // One that comes before the request must not overtake it.
+    let send = signal => socket.once("connect", () => socket.write(`${signal}\n`))
+    const [interrupt, terminate] = ["SIGINT", "SIGTERM"].map(signal => () => send(signal))
     process.on("SIGINT", interrupt).on("SIGTERM", terminate)
     let isTaken = false
     let isOver = false
     let rest = Buffer.alloc(0)
-    socket.once("connect", () => socket.write(`${JSON.stringify(request)}\n`))
+    let parts = []
+    let wanted = 5
+    socket.once("connect", () => {
+      socket.write(`${JSON.stringify(request)}\n`)
+      send = signal => socket.write(`${signal}\n`)
+    })
     socket.on("data", data => {
       isTaken = true
-      rest = Buffer.concat([rest, data])
+      parts.push(data)
+      wanted -= data.length
+      if (wanted > 0) return
+      rest = Buffer.concat([rest, ...parts])
+      parts = []
       // A frame: its kind, its length, its text.
       while (rest.length >= 5 && rest.length >= 5 + rest.readUInt32BE(1)) {
         const size = rest.readUInt32BE(1)
@@ -52,6 +63,7 @@ function askedOf(socketPath, request) {
         }
         rest = rest.subarray(5 + size)
       }
+      wanted = (rest.length < 5 ? 5 : 5 + rest.readUInt32BE(1)) - rest.length
     })
     socket.on("error", error => {
       if (error.code === "ECONNREFUSED") rmSync(socketPath, { force: true })

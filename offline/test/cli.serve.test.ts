@@ -57,17 +57,23 @@ describe("a call", { timeout: 240_000 }, () => {
     expect(one.stderr().match(/^waiting /gm)).toHaveLength(1)
   })
 
-  it("leaves nothing of its environment with the process", async () => {
-    const secret = { HELLO_TOKEN: "s3cr3t-of-one-call", AWS_PROFILE: "s3cr3t-profile" }
-    await daggerProcess(module.dir, ["-s", "call", "greet"], secret)
+  it("does not see what another call had in its environment", async () => {
+    const secret = (env: Record<string, string>) =>
+      daggerProcess(module.dir, ["-s", "call", "secret-length"], env)
+    expect((await secret({ HELLO_TOKEN: "s3cr3t-of-one-call" })).stdout).toBe("18")
+    expect((await secret({ HELLO_TOKEN: "four" })).stdout).toBe("4")
+    expect((await secret({})).stdout).toContain("secret env var not found")
     const one = await startWaiting()
-    expect(readFileSync(`/proc/${one.server}/environ`, "utf8")).not.toContain("s3cr3t")
+    const { stdout } = await daggerProcess(module.dir, [
+      "run",
+      "sh",
+      "-c",
+      `tr '\\0' '\\n' < /proc/${one.server}/environ`,
+    ])
+    expect(stdout).toContain("PATH=")
+    expect(stdout).not.toContain("HELLO_TOKEN")
     one.cli.kill("SIGINT")
     await one.ended
-    const { stdout } = await daggerProcess(module.dir, ["-s", "call", "secret-length"], {
-      HELLO_TOKEN: "four",
-    })
-    expect(stdout).toBe("4")
   })
 
   it("is not what another command has among its words", async () => {
