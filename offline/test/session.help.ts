@@ -41,8 +41,13 @@ export async function removeStates(): Promise<void> {
   }
 }
 
-/** The Docker daemon that tests use. */
-export const dockerTarget = () => ensureDocker(() => {})
+let docker: ReturnType<typeof ensureDocker> | undefined
+
+/** The Docker daemon that tests use: found once, so that what stands in for an image is said once. */
+export function dockerTarget() {
+  docker ??= ensureDocker(() => {})
+  return docker
+}
 
 /** A name that the daemon knows that image by. */
 export async function base(): Promise<string> {
