@@ -3,6 +3,7 @@
  * containers: how long after ECS's own completion the command returns, and how many API calls a long wait takes.
  */
 import { execFile } from "node:child_process"
+import { subscribe, unsubscribe } from "node:diagnostics_channel"
 import { createServer, request } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
@@ -37,12 +38,14 @@ export async function benchDeploy(waitSeconds = Number(process.env.BENCH_WAIT ??
     }
     const direct = `http://127.0.0.1:${emulator.port}`
     const ours: Aws = { region: emulator.region, credentials, endpoint: direct }
-    const cli = (endpoint: string, ...args: string[]) =>
+    const stop = new AbortController()
+    const cli = (proxy: string, ...args: string[]) =>
       promisify(execFile)(
         python,
-        ["-m", "awscli", "--region", emulator.region, "--endpoint-url", endpoint, "ecs", ...args],
+        ["-m", "awscli", "--region", emulator.region, "--endpoint-url", direct, "ecs", ...args],
         {
-          env: { ...process.env, ...emulator.env },
+          env: { ...process.env, ...emulator.env, HTTP_PROXY: proxy, NO_PROXY: "" },
+          signal: stop.signal,
         },
       )
     const image = (digest: string) => `127.0.0.1:${emulator.port}/hello@${digest}`
@@ -57,7 +60,7 @@ export async function benchDeploy(waitSeconds = Number(process.env.BENCH_WAIT ??
     )
     const theirs = await lag(ours, async () => {
       await register(emulator, digests[1]) // the CLI's update-service, with the revision that it takes
-      await cli(direct, "wait", "services-stable", "--cluster", "hello", "--services", "hello")
+      await cli("", "wait", "services-stable", "--cluster", "hello", "--services", "hello")
     })
     const waiter = "aws ecs wait services-stable"
     const lags = [
@@ -71,22 +74,23 @@ export async function benchDeploy(waitSeconds = Number(process.env.BENCH_WAIT ??
       ),
     ]
 
-    const [counted, countedCli] = [await counting(emulator.port), await counting(emulator.port)]
+    const [counted, countedCli] = [countingOwn(emulator.port), await countingProxy()]
     const ends = Promise.allSettled([
-      deploy(
-        { ...ours, endpoint: counted.url },
-        {
-          ...target,
-          image: image(digests[2]),
-          version: "1.2.0",
-          timeoutSeconds: waitSeconds,
-          print: () => {},
-        },
-      ),
+      deploy(ours, {
+        ...target,
+        image: image(digests[2]),
+        version: "1.2.0",
+        timeoutSeconds: waitSeconds,
+        print: () => {},
+      }),
       cli(countedCli.url, "wait", "services-stable", "--cluster", "hello", "--services", "hello"),
     ])
-    await new Promise(resolve => setTimeout(resolve, waitSeconds * 1000))
+    const wait = new Promise<"over">(resolve => setTimeout(() => resolve("over"), waitSeconds * 1000 - 500))
+    const early = await Promise.race([wait, ends])
+    if (early !== "over") throw new Error(`a wait ended early: ${JSON.stringify(early)}`)
     const [a, b] = [counted.calls(), countedCli.calls()]
+    // The waiter would go on until the emulator has given up.
+    stop.abort()
     await ends
     counted.close()
     countedCli.close()
@@ -128,13 +132,24 @@ async function deployments(client: ECSClient) {
   return services?.[0]?.deployments ?? []
 }
 
-/** A proxy that counts the calls through it. */
-async function counting(port: number) {
+/** Counts this process's own calls to a port. */
+function countingOwn(port: number) {
+  let calls = 0
+  const count = (message: unknown) => {
+    const { request } = message as { request: { host: string; getHeader(name: string): unknown } }
+    if (String(request.getHeader("host")).endsWith(`:${port}`)) calls += 1
+  }
+  subscribe("http.client.request.start", count)
+  return { calls: () => calls, close: () => unsubscribe("http.client.request.start", count) }
+}
+
+/** An HTTP proxy that counts the calls through it. */
+async function countingProxy() {
   let calls = 0
   const server = createServer((incoming, answer) => {
     calls += 1
-    const { method, url, headers } = incoming
-    const outgoing = request({ host: "127.0.0.1", port, method, path: url, headers }, response => {
+    const { method, url = "", headers } = incoming
+    const outgoing = request(url, { method, headers }, response => {
       answer.writeHead(response.statusCode ?? 502, response.headers)
       response.pipe(answer)
     })
