@@ -55,7 +55,7 @@ describe("a deployment that completes", () => {
     expect(lines.filter(line => line.includes("registered 2 targets"))).toHaveLength(1)
     expect(lines.filter(line => line.includes("new tasks:"))).toEqual([
       expect.stringMatching(/^ {3}0 s {2}new tasks: 0 of 2 running, 2 pending; other tasks: 2 running$/),
-      expect.stringMatching(/^ {2}10 s {2}new tasks: 2 of 2 running; other tasks: 2 running$/),
+      expect.stringMatching(/^ {2}1[0-2] s {2}new tasks: 2 of 2 running; other tasks: 2 running$/),
       expect.stringMatching(/^ {2}2[0-5] s {2}new tasks: 2 of 2 running$/),
     ])
   })

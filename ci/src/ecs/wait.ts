@@ -96,10 +96,11 @@ const pausedInterval = 10
 /**
  * Seconds to wait after a look, by how many have passed since ECS last said something new: a task that started, an event, a stage. What
  * moves goes on moving soon, as in the end, when old tasks stop; what has been still for a while is waiting for something that takes
- * long, and is asked about rarely: 18 times in five minutes. The next change is seen within 60 % of that time, and within 30 seconds.
+ * long, and is asked about rarely: 18 times in five minutes. The next change is seen within 70 % of that time, and within 30 seconds; while
+ * traffic is shifted within 5, so that no stage is missed.
  */
-export function pause(still: number): number {
-  return still < 6 ? 1 : Math.min(30, still * 0.6)
+export function pause(still: number, shifts = false): number {
+  return still < 4 ? 1 : Math.min(shifts ? 5 : 30, still * 0.7)
 }
 
 /**
@@ -162,7 +163,9 @@ export async function follow(target: Target, followed: Followed, options: Follow
       throw goesOn(new UserError(`AWS did not answer for ${Math.round(elapsed())} s.`), target)
     }
     const left = Math.max(0.2, options.timeoutSeconds - active())
-    const seconds = state.pause ? pausedInterval : Math.min(pause(elapsed() - state.changedAt), left)
+    const seconds = state.pause
+      ? pausedInterval
+      : Math.min(pause(elapsed() - state.changedAt, service && shiftsTraffic(service)), left)
     await new Promise(resolve => setTimeout(resolve, seconds * 1000))
   }
 }

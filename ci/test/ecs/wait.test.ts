@@ -252,5 +252,6 @@ describe("one look", () => {
 })
 
 it("looks every second at first, and ever less often while nothing new is said", () => {
-  expect([0, 5.9, 10, 20, 50, 1000].map(pause)).toEqual([1, 1, 6, 12, 30, 30])
+  expect([0, 3.9, 10, 20, 50, 1000].map(still => pause(still))).toEqual([1, 1, 7, 14, 30, 30])
+  expect(pause(1000, true)).toBe(5)
 })
