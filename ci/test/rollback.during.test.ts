@@ -99,7 +99,9 @@ describe("a rollback during a deployment", () => {
       return { serviceDeploymentArn: record }
     })
     const outcome = await settle(back())
-    expect(outcome.text).toMatch(/^completed: stopped 1\.1\.0; prod\/web runs 1\.0\.0 again, after (1\d|20) s$/)
+    expect(outcome.text).toMatch(
+      /^completed: stopped 1\.1\.0; prod\/web runs 1\.0\.0 again, after (1\d|20) s$/,
+    )
     expect(ecs.commandCalls(StopServiceDeploymentCommand)[0]?.args[0].input).toEqual({
       serviceDeploymentArn: record,
       stopType: "ROLLBACK",
