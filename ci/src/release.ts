@@ -100,7 +100,7 @@ type Run = { settings: Settings; steps: StepTimer; options: ReleaseOptions; look
 /** AWS, and what the services run. */
 type Seen = { aws: Aws; lives: Preflight[] }
 
-async function look(settings: Settings, version: Promise<string>): Promise<Seen> {
+async function look(settings: Settings, version: string | Promise<string>): Promise<Seen> {
   const aws = await openAws(settings)
   return { aws, lives: await preflights(aws, settings, version) }
 }
@@ -207,8 +207,9 @@ export async function preflights(
 /** Tests, builds, claims, pushes and deploys HEAD. */
 async function releaseHead(run: Run, found: ComputedVersion, context: Context): Promise<Released> {
   const { settings, steps, options, looking } = run
-  const { aws, lives: live } = await steps.run("check", () => looking)
-  const nothing = deploysNothing(found, live)
+  const seen = await steps.run("check", () => looking)
+  const { aws, lives } = seen
+  const nothing = deploysNothing(found, lives)
   if (nothing) return nothingDeployed(found, nothing)
   const pushed = await pushRelease(aws, settings, found, context, steps, options.print, () =>
     verify(aws, settings),
@@ -218,10 +219,11 @@ async function releaseHead(run: Run, found: ComputedVersion, context: Context): 
     if (decision.supersededBy !== null) {
       return nothingDeployed(pushed.overtaken, superseded(pushed.overtaken, decision.supersededBy))
     }
-    return settle(run, pushed.overtaken)
+    // The other run may have deployed since.
+    return settle({ ...run, looking: look(settings, pushed.overtaken.version) }, pushed.overtaken)
   }
   const { version, head } = pushed.found
-  return bring(run, pushed.found, { aws, lives: live }, { image: pushed.image, version, commit: head.sha })
+  return bring(run, pushed.found, seen, { image: pushed.image, version, commit: head.sha })
 }
 
 /** Ends a release that brings nothing new: the service runs the version, or gets it now if it was claimed and never got there. */
@@ -229,23 +231,24 @@ async function settle(run: Run, found: ComputedVersion): Promise<Released> {
   const { settings, steps, options, looking } = run
   const { version, decision } = found
   const repository = required(settings.repository, "ECR repository", "--repository")
-  const { aws, lives: live } = await steps.run("check", () => looking)
-  const nothing = deploysNothing(found, live)
+  const seen = await steps.run("check", () => looking)
+  const { aws, lives } = seen
+  const nothing = deploysNothing(found, lives)
   if (nothing) return nothingDeployed(found, nothing)
   // The image is that of the commit that claimed the version, not whatever has its number as a tag.
   const commit = commitToDeploy(found)
   const image = await explained({ ...aws, repository }, async () => {
     const registry = await Registry.open(aws, repository)
     return registry.push(
-      () => Promise.reject(neverPushed(settings, version, live[0] as Preflight)),
+      () => Promise.reject(neverPushed(settings, version, lives[0] as Preflight)),
       version,
       commit,
     )
   })
   options.print(
-    `${decision.reason}, but ${named(live)} ${live.length > 1 ? "do not all run" : "does not run"} ${version}: finishing its release`,
+    `${decision.reason}, but ${named(lives)} ${lives.length > 1 ? "do not all run" : "does not run"} ${version}: finishing its release`,
   )
-  return bring(run, found, { aws, lives: live }, { image, version, commit })
+  return bring(run, found, seen, { image, version, commit })
 }
 
 /** The commit whose image a release deploys: HEAD, or if it brings nothing new, the one that has the version's tag. */

@@ -1,7 +1,10 @@
+import { execFileSync } from "node:child_process"
 import { cpSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest"
+import { DAGGER } from "./cli.help.js"
 import { ModuleWorld, untilFinished } from "./module.world.js"
+import { project } from "./release.world.js"
 
 // What a release decides from what others did, what it does only once, and what every function answers.
 
@@ -69,6 +72,37 @@ describe("what other people did in the meantime", { timeout: 300_000 }, () => {
       release: [],
       service: [expect.stringMatching(/^nothing to release since 0\.3\.10: .*hello\/hello runs 0\.3\.10/)],
     })
+  })
+
+  test("a release that another one overtakes looks at the service again", async () => {
+    world.commit("fix: released by another run")
+    const other = world.clone("other")
+    await world.pushCommit("docs: after it")
+    const { git } = await world.up()
+    const remote = `http://127.0.0.1:${git.port}${git.path}`
+    const at = ["--git-remote", remote, "--git-endpoint", `tcp://127.0.0.1:${git.port}`]
+    const words = [
+      "-s",
+      "-m",
+      project,
+      "call",
+      "--source",
+      other,
+      ...at,
+      "--git-token",
+      "env://TOKEN",
+      "release",
+    ]
+    const { log } = console
+    const lines = vi.spyOn(console, "log").mockImplementation(line => {
+      log(line)
+      // It is over before this one goes on to claim the number.
+      if (line !== "test: started") return
+      lines.mockRestore()
+      const env = { ...world.environment, TOKEN: git.token }
+      expect(execFileSync(DAGGER, words, { env }).toString()).toMatch(/^completed: .* 0\.3\.11/)
+    })
+    expect(await world.release()).toMatch(/^nothing to release since 0\.3\.11: .*hello\/hello runs 0\.3\.11/)
   })
 })
 
