@@ -143,10 +143,10 @@ async function effectsOnAws(
     if (!image && commit !== head.sha) throw neverPushed(settings, version, lives[0] as Preflight)
     const reference = image?.reference ?? `${registry.uri}@(the digest from the build)`
     const targets = targetsOf(settings)
-    const changes = await Promise.all(
-      targets.map(where => changesTo(aws, where, { image: reference, version, commit })),
-    )
-    const took = await Promise.all(targets.map(where => lastSeconds(aws, where)))
+    const [changes, took] = await Promise.all([
+      Promise.all(targets.map(where => changesTo(aws, where, { image: reference, version, commit }))),
+      Promise.all(targets.map(where => lastSeconds(aws, where))),
+    ])
     return {
       release: steps(found, settings, image !== undefined, Math.max(...took)),
       service: changes.flatMap((lines, at) =>
