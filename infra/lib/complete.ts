@@ -28,22 +28,7 @@ export function missing({ source, network, access, tasks, container, deployment,
     [network.cidr.endsWith("/16"), "network.cidr: a /16, such as 10.0.0.0/16"],
     [access.allowedCidrs.length > 0, "access.allowedCidrs: at least one range"],
     [tasks.min >= 1 && tasks.max >= tasks.min, "tasks: min at least 1, and max not below min"],
-    [
-      build.engine === undefined || network.egress === "nat",
-      'build.engine: network.egress "nat", since the engine and its builds are in private subnets',
-    ],
-    [
-      build.engine === undefined || (build.fleet ?? build.dockerServer) === undefined,
-      "build.engine: without build.fleet and build.dockerServer, which keep a cache of their own",
-    ],
-    [
-      build.engine === undefined || /^\d+\.\d+\.\d+$/.test(build.engine.version),
-      "build.engine.version: a version of Dagger without v, such as 0.21.8",
-    ],
-    [
-      build.engine === undefined || build.engine.cacheGiB >= 50,
-      "build.engine.cacheGiB: at least 50; the instance's system needs 30",
-    ],
+    ...(build.engine ? engineChecks(build.engine, build, network) : []),
     [
       deployment.drainSeconds >= 0 && deployment.drainSeconds <= 3600,
       "deployment.drainSeconds: from 0 to 3600",
@@ -60,6 +45,26 @@ export function missing({ source, network, access, tasks, container, deployment,
     ],
   ]
   return checks.filter(([right]) => !right).map(([, sentence]) => sentence)
+}
+
+/** What an engine takes. */
+function engineChecks(
+  { version, cacheGiB }: NonNullable<Config["build"]["engine"]>,
+  { fleet, dockerServer }: Config["build"],
+  { egress }: Config["network"],
+): [boolean, string][] {
+  return [
+    [
+      egress === "nat",
+      'build.engine: network.egress "nat", since the engine and its builds are in private subnets',
+    ],
+    [
+      fleet === undefined && dockerServer === undefined,
+      "build.engine: without build.fleet and build.dockerServer, which keep a cache of their own",
+    ],
+    [/^\d+\.\d+\.\d+$/.test(version), "build.engine.version: a version of Dagger without v, such as 0.21.8"],
+    [cacheGiB >= 50, "build.engine.cacheGiB: at least 50; the instance's system needs 30"],
+  ]
 }
 
 /** Ends the process and says what to set, if anything is missing. */

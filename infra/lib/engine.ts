@@ -120,7 +120,7 @@ export class Engine extends Construct {
     })
     const userData = UserData.forLinux()
     userData.addCommands(
-      // No container gets at the instance's credentials; ECS gives the engine its time to write its cache when it stops it.
+      // No container gets at the instance's credentials.
       "echo ECS_AWSVPC_BLOCK_IMDS=true >> /etc/ecs/ecs.config",
       "mkdir -p /etc/dagger /var/lib/dagger",
       `echo '${JSON.stringify({ gc: { maxUsedSpace: "80%" }, security: { insecureRootCapabilities: false } })}' > /etc/dagger/engine.json`,
