@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs"
 import { dirname, resolve } from "node:path"
-import { sourcesHash } from "../session/module/files.js"
 import { Constructed } from "../session/module/kept.js"
+import { sourcesHash } from "../session/module/source.js"
 import type { TypeRef } from "../session/module/types.js"
 import type { Api } from "./api.js"
 import { type Chain, parseChain, type Step } from "./commandLine.js"

@@ -1,7 +1,8 @@
 import { rmSync } from "node:fs"
 import { connect } from "node:net"
+import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
-import { endServing, FRAME, ROOT, serving, socketsDir } from "./sockets.mjs"
+import { endServing, ROOT, serving, socketsDir } from "./sockets.mjs"
 
 // The entry of ./offline/dagger. A call goes to a process that has everything loaded already, as the real command line's does to its
 // engine; it is started if there is none (serve.ts). All else, and a call that needs this terminal, runs right here. Plain JavaScript:
@@ -37,35 +38,22 @@ function askedOf(socketPath, request) {
     process.on("SIGINT", interrupt).on("SIGTERM", terminate)
     let isTaken = false
     let isOver = false
-    let rest = Buffer.alloc(0)
-    let parts = []
-    let wanted = 5
     socket.once("connect", () => {
       socket.write(`${JSON.stringify(request)}\n`)
       send = signal => socket.write(`${signal}\n`)
     })
-    socket.on("data", data => {
+    // A line of JSON: that it takes the command, what that prints (in Base64), and in the end its exit code.
+    const lines = createInterface({ input: socket })
+    lines.on("line", line => {
+      const { stdout, stderr, exitCode } = JSON.parse(line)
       isTaken = true
-      parts.push(data)
-      wanted -= data.length
-      if (wanted > 0) return
-      rest = Buffer.concat([rest, ...parts])
-      parts = []
-      // A frame: its kind, its length, its text.
-      while (rest.length >= 5 && rest.length >= 5 + rest.readUInt32BE(1)) {
-        const size = rest.readUInt32BE(1)
-        const text = rest.subarray(5, 5 + size)
-        if (rest[0] === FRAME.stdout) process.stdout.write(text)
-        if (rest[0] === FRAME.stderr) process.stderr.write(text)
-        if (rest[0] === FRAME.exit) {
-          process.exitCode = Number(text)
-          isOver = true
-        }
-        rest = rest.subarray(5 + size)
-      }
-      wanted = (rest.length < 5 ? 5 : 5 + rest.readUInt32BE(1)) - rest.length
+      if (stdout !== undefined) process.stdout.write(Buffer.from(stdout, "base64"))
+      if (stderr !== undefined) process.stderr.write(Buffer.from(stderr, "base64"))
+      if (exitCode === undefined) return
+      process.exitCode = exitCode
+      isOver = true
     })
-    socket.on("error", error => {
+    lines.on("error", error => {
       if (error.code === "ECONNREFUSED") rmSync(socketPath, { force: true })
     })
     socket.once("close", () => {

@@ -1,5 +1,4 @@
 import { resolve } from "node:path"
-import { fileURLToPath } from "node:url"
 import { checkoutHome } from "../machine/home.js"
 import { moduleTypes } from "../session/module/kept.js"
 import { type SdkFiles, sdkFiles } from "../session/module/sdk.js"
@@ -8,14 +7,12 @@ import { Api, coreApi, kebab } from "./api.js"
 import type { Globals } from "./commands.js"
 import { CliError } from "./errors.js"
 import { functionList } from "./help.js"
+import { ROOT } from "./sockets.mjs"
 import { type Addresses, withUserDefaults } from "./userDefaults.js"
-
-/** The checkout's folder. */
-export const CHECKOUT = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "")
 
 /** Where this checkout keeps what it makes offline: emulator, git remote, sessions' contents, modules' types. */
 export function stateDir(): string {
-  return checkoutHome(CHECKOUT)
+  return checkoutHome(ROOT)
 }
 
 /** A module ready to be called. */

@@ -2,8 +2,7 @@ import { readdirSync, rmSync, statSync } from "node:fs"
 import { createServer, type Socket } from "node:net"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
-import { CHECKOUT } from "./module.js"
-import { FRAME } from "./sockets.mjs"
+import { ROOT } from "./sockets.mjs"
 
 /** Minutes without a call after which the process ends. */
 const IDLE = 15
@@ -50,10 +49,10 @@ export function serve(dir: string): void {
 
 /** Differs once the command line's own sources have changed. */
 function state(): string {
-  const files = readdirSync(join(CHECKOUT, "offline"), { recursive: true, withFileTypes: true })
+  const files = readdirSync(join(ROOT, "offline"), { recursive: true, withFileTypes: true })
   const own = files.filter(file => file.isFile() && /\.(ts|mjs|graphql)$/.test(file.name))
   const paths = own.map(file => join(file.parentPath ?? file.path, file.name))
-  return [...paths, join(CHECKOUT, "package-lock.json")].map(path => statSync(path).mtimeMs).join()
+  return [...paths, join(ROOT, "package-lock.json")].map(path => statSync(path).mtimeMs).join()
 }
 
 /** Runs a command in this process as if it were one of its own: its folder, its environment, its output, its signals. */
@@ -61,19 +60,13 @@ async function answer(socket: Socket): Promise<void> {
   const lines = createInterface({ input: socket })[Symbol.asyncIterator]()
   const { words, cwd, env, isTerminal } = JSON.parse((await lines.next()).value) as Request
   if (words === undefined) return exit(0)
-  const send = (kind: number, text: string | Uint8Array, done: () => void = () => {}) => {
-    const head = Buffer.alloc(5)
-    head.writeUInt8(kind)
-    head.writeUInt32BE(Buffer.byteLength(text), 1)
-    socket.write(Buffer.concat([head, Buffer.from(text as string)]), done)
-    return true
-  }
-  send(FRAME.taken, "")
+  const send = (said: object, done?: () => void) => socket.write(`${JSON.stringify(said)}\n`, done)
+  send({})
   let over = false
-  const finish = (code: number) =>
+  const finish = (exitCode: number) =>
     new Promise<void>(resolve => {
       over = true
-      send(FRAME.exit, String(code), () => socket.end(resolve))
+      send({ exitCode }, () => socket.end(resolve))
     })
   // The caller was killed: with it goes what it ran, at once.
   socket.on("error", () => {}).once("close", () => over || process.kill(process.pid, "SIGKILL"))
@@ -86,7 +79,7 @@ async function answer(socket: Socket): Promise<void> {
   }
   signals().catch(() => {})
   const failed = (error: unknown) => {
-    send(FRAME.stderr, `${(error as Error)?.stack ?? error}\n`)
+    process.stderr.write(`${(error as Error)?.stack ?? error}\n`)
     process.exit(1)
   }
   process.on("uncaughtException", failed).on("unhandledRejection", failed)
@@ -95,8 +88,11 @@ async function answer(socket: Socket): Promise<void> {
   }) as typeof process.exit
   for (const stream of ["stdout", "stderr"] as const) {
     process[stream].isTTY = isTerminal[stream]
-    const write = (text: string | Uint8Array, encoding?: unknown, done?: unknown) =>
-      send(FRAME[stream], text, [encoding, done].find(it => typeof it === "function") as () => void)
+    const write = (text: string | Uint8Array, encoding?: unknown, done?: unknown) => {
+      const base64 = Buffer.from(text as string).toString("base64")
+      send({ [stream]: base64 }, [encoding, done].find(it => typeof it === "function") as () => void)
+      return true
+    }
     process[stream].write = write as typeof process.stdout.write
   }
   setEnvironment(env)
@@ -105,7 +101,7 @@ async function answer(socket: Socket): Promise<void> {
   await finish(await main(words))
   process.off("uncaughtException", failed).off("unhandledRejection", failed)
   process.exit = exit
-  process.chdir(CHECKOUT)
+  process.chdir(ROOT)
   // No call's secrets stay.
   setEnvironment({})
 }

@@ -10,9 +10,6 @@ import { fileURLToPath } from "node:url"
 /** The checkout's folder. */
 export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 
-/** What their answers are made of: that they take a command, what it prints, and its exit code. */
-export const FRAME = { exit: 0, stdout: 1, stderr: 2, taken: 3 }
-
 /** The longest path that a socket can have everywhere. */
 const LONGEST = 100
 

@@ -2,7 +2,7 @@ import { once } from "node:events"
 import { accessSync, constants, existsSync, readFileSync, writeFileSync } from "node:fs"
 import { type IncomingMessage, request } from "node:http"
 import { join } from "node:path"
-import { daemonAnswers, ownSocket, startDaemon } from "./dockerd.js"
+import { daemonAddress, daemonAnswers, ownSocket, startDaemon } from "./dockerd.js"
 import { isRoot, type Log, machineHome } from "./home.js"
 import { withLock } from "./lock.js"
 import { canInstall, installDebian } from "./packages.js"
@@ -57,18 +57,10 @@ export function dockerEnv(docker: DockerTarget): NodeJS.ProcessEnv {
 
 /** True when the daemon has the image under this reference. */
 export async function hasImage(docker: DockerTarget, reference: string): Promise<boolean> {
-  const answer = request({ ...addressOf(docker), path: `/images/${reference}/json` }).end()
+  const answer = request({ ...daemonAddress(docker.host), path: `/images/${reference}/json` }).end()
   const [response] = (await once(answer, "response")) as [IncomingMessage]
   response.destroy()
   return response.statusCode === 200
-}
-
-/** Where the daemon's API is, for node:http. */
-export function addressOf({ host }: DockerTarget): { socketPath: string } | { host: string; port: string } {
-  const url = new URL(host)
-  if (url.protocol === "unix:") return { socketPath: url.pathname }
-  if (url.protocol === "tcp:") return { host: url.hostname, port: url.port || "2375" }
-  throw new Error(`DOCKER_HOST is ${host}: only unix:// and tcp:// are supported here. Use one of these.`)
 }
 
 async function runningDaemon(): Promise<string | undefined> {

@@ -52,11 +52,17 @@ export async function startDaemon(log: Log): Promise<string> {
   )
 }
 
-/** True when a Docker daemon answers at a DOCKER_HOST value (`unix:///path` or `tcp://host:port`). */
-export function daemonAnswers(host: string): Promise<boolean> {
-  const url = new URL(host.replace(/^tcp:/, "http:"))
-  const where =
-    url.protocol === "unix:" ? { socketPath: url.pathname } : { host: url.hostname, port: url.port || 2375 }
+/** Where a daemon's API is, for node:http, by a DOCKER_HOST value: `unix:///path` or `tcp://host:port`. Throws for any other. */
+export function daemonAddress(host: string): { socketPath: string } | { host: string; port: string } {
+  const url = new URL(host)
+  if (url.protocol === "unix:") return { socketPath: url.pathname }
+  if (url.protocol === "tcp:") return { host: url.hostname, port: url.port || "2375" }
+  throw new Error(`DOCKER_HOST is ${host}: only unix:// and tcp:// are supported here. Use one of these.`)
+}
+
+/** True when a Docker daemon answers at a DOCKER_HOST value. */
+export async function daemonAnswers(host: string): Promise<boolean> {
+  const where = daemonAddress(host)
   return new Promise(resolve => {
     const ping = request({ ...where, path: "/_ping", timeout: 3000 }, response => {
       response.resume()

@@ -1,6 +1,7 @@
 import { Agent, request as httpRequest, type IncomingMessage } from "node:http"
 import type { Duplex, Readable } from "node:stream"
-import { addressOf, type DockerTarget } from "../machine/docker.js"
+import type { DockerTarget } from "../machine/docker.js"
+import { daemonAddress } from "../machine/dockerd.js"
 
 /** An error response from the Docker daemon. */
 export class DockerError extends Error {
@@ -23,11 +24,11 @@ interface Call {
 
 /** The part of the Docker Engine API (1.41, that of 20.10) that sessions use, over a socket or plain TCP. */
 export class DockerApi {
-  private readonly where: ReturnType<typeof addressOf>
+  private readonly where: ReturnType<typeof daemonAddress>
   private readonly agent = new Agent({ keepAlive: true })
 
   constructor(readonly target: DockerTarget) {
-    this.where = addressOf(target)
+    this.where = daemonAddress(target.host)
   }
 
   /** Sends a request; gives the response once its head is there. Throws DockerError on a status of 400 or more. */

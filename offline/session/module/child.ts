@@ -2,7 +2,7 @@ import { dirname } from "node:path"
 import { createInterface } from "node:readline"
 import * as sdk from "@dagger.io/dagger"
 import type ts from "typescript"
-import { END } from "./end.js"
+import { END } from "./protocol.js"
 
 /**
  * Runs in its own process: the module's code under the SDK's entrypoint, which asks the session what to do, call after call.

@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, rmSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { readKept, writeKept } from "../../machine/kept.js"
 import { decodeId } from "../recipe.js"
-import { type ModuleFiles, sourcesHash } from "./files.js"
 import type { SdkFiles } from "./sdk.js"
+import { type ModuleFiles, sourcesHash } from "./source.js"
 import type { ModuleDef } from "./types.js"
 
 /**

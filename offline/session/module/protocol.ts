@@ -10,6 +10,9 @@ import type {
   TypeRef,
 } from "./types.js"
 
+/** What the module's process writes after each call to standard output and standard error: all that the call printed came before. */
+export const END = "\0end\n"
+
 /** One function to call: of which object, in which state, with what. The constructor's name is "". */
 export interface Call {
   object: string

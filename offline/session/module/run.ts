@@ -3,11 +3,10 @@ import { once } from "node:events"
 import { createInterface } from "node:readline"
 import type { Readable, Writable } from "node:stream"
 import { fileURLToPath } from "node:url"
-import { END } from "./end.js"
 import { Endpoint, type SessionAddress } from "./endpoint.js"
-import { type ModuleFiles, sourcesHash } from "./files.js"
-import { type Call, callFields, type FunctionError, registrationFields } from "./protocol.js"
+import { type Call, callFields, END, type FunctionError, registrationFields } from "./protocol.js"
 import type { SdkFiles } from "./sdk.js"
+import { type ModuleFiles, sourcesHash } from "./source.js"
 import type { ModuleDef } from "./types.js"
 
 /** One run of the module's code, in its own process. */

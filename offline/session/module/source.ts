@@ -1,6 +1,17 @@
+import { createHash } from "node:crypto"
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
-import type { ModuleFiles } from "./files.js"
+import type { SdkFiles } from "./sdk.js"
+
+/** A module as its process needs to know it. */
+export interface ModuleFiles {
+  /** As in dagger.json. */
+  name: string
+  /** The folder that holds `src`; the process works in it. */
+  sourceDir: string
+  /** Absolute, sorted. */
+  files: string[]
+}
 
 /** A module on this machine's disk. */
 export interface ModuleSource extends ModuleFiles {
@@ -60,4 +71,15 @@ function sourceFiles(folder: string): string[] {
     .filter(entry => entry.isFile() && /\.m?ts$/.test(entry.name) && !/\.d\.m?ts$/.test(entry.name))
     .map(entry => join(entry.parentPath ?? entry.path, entry.name))
     .sort()
+}
+
+/** Increased when the format of what is kept changes. */
+const FORM = 2
+
+/** Equal as long as the module's sources and the SDK are. */
+export function sourcesHash(module: ModuleFiles, sdk: SdkFiles): string {
+  const hash = createHash("sha256").update(JSON.stringify([FORM, sdk.version, module.name]))
+  for (const file of module.files)
+    hash.update(`\0${file.slice(module.sourceDir.length)}\0`).update(readFileSync(file))
+  return hash.digest("hex")
 }
