@@ -8,6 +8,8 @@ import {
   type Container,
   check,
   type Directory,
+  dag,
+  type File,
   func,
   object,
   type Secret,
@@ -17,7 +19,8 @@ import {
 } from "@dagger.io/dagger"
 import { answer } from "./approval.js"
 import { openAws } from "./aws/account.js"
-import { changelogOf } from "./changelog.js"
+import { changelog, changelogOf, releasesSince, siteOf } from "./changelog.js"
+import { updateChangelog } from "./changelog-file.js"
 import { ciConfig } from "./ci-config.js"
 import { type App, appsOf, eachApp, severalApps } from "./config.js"
 import { defaultGitImage } from "./git/repository.js"
@@ -40,10 +43,10 @@ import { wasRolledBack } from "./rollback.js"
 import { runTask } from "./run.js"
 import { scale } from "./scale.js"
 import { deploySet, onEach, outcomeOf, rollbackSet } from "./service-set.js"
-import { required, type Settings, targetsOf } from "./settings.js"
+import { required, type Settings, sourceOf, targetsOf } from "./settings.js"
 import { assertFirst, firstStage, picture, stageBefore, stageFacts, stageNamed, unclear } from "./stages.js"
 import { status } from "./status.js"
-import { type CallOptions, validate } from "./validate.js"
+import { type CallOptions, isInside, notInside, validate } from "./validate.js"
 import { writeChecks } from "./verify/check.js"
 import { verify } from "./verify.js"
 import { computeVersion, offBranch, openCheckout } from "./version/compute.js"
@@ -299,14 +302,48 @@ export class EcsRelease {
   /**
    * Writes the release notes for HEAD's version in Markdown
    *
-   * They come from the same commits as the version number.
+   * They come from the same commits as the version number. On GitHub, GitLab and Bitbucket, commits and pull requests are links.
    *
    * Example: dagger call changelog > notes.md
+   * Example: dagger call changelog --since 1.2.0
+   *
+   * @param since Version of HEAD's history: the notes of all versions after it, the newest first (HEAD's alone if left out)
    */
   @func({ cache: "never" })
-  async changelog(ws?: Workspace): Promise<string> {
+  async changelog(since = "", ws?: Workspace): Promise<string> {
     const settings = await this.one(ws)
-    return printable(await changelogOf(await computeVersion(settings), settings))
+    const found = await computeVersion(settings)
+    if (since === "") return printable(await changelogOf(found, settings))
+    const releases = await releasesSince(found, settings, since)
+    if (releases.length === 0) return `No version comes after ${printable(since)}.\n`
+    const host = siteOf(found, settings)
+    const notes = releases.map(({ version, date, commits }) => changelog(version, date, commits, host))
+    return printable(notes.join("\n"))
+  }
+
+  /**
+   * Returns the changelog file with the versions that it lacks
+   *
+   * In the form of Keep a Changelog 1.1.0, with links to what changed. New are the versions after the newest one in the file, and the one
+   * that HEAD would release; what the file has stays as it is. A file that does not exist is begun.
+   *
+   * Example: dagger call changelog-file --update CHANGELOG.md export --path CHANGELOG.md
+   *
+   * @param update Path of the file in the repository
+   * @param since Version of HEAD's history after which versions are added (all that are newer than those in the file if left out)
+   */
+  @func({ cache: "never" })
+  async changelogFile(update = "CHANGELOG.md", since = "", ws?: Workspace): Promise<File> {
+    const settings = await this.one(ws)
+    if (!isInside(update) || update === "") throw notInside("--update", update)
+    const source = sourceOf(settings)
+    const [found, isThere] = await Promise.all([computeVersion(settings), source.exists(update)])
+    const before = isThere ? await source.file(update).contents() : ""
+    const releases = await releasesSince(found, settings, since)
+    const { tagPrefix } = settings
+    const after = updateChangelog(before, releases, { host: siteOf(found, settings), tagPrefix })
+    const name = update.split("/").at(-1) ?? update
+    return dag.directory().withNewFile(name, after).file(name)
   }
 
   /**

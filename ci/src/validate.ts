@@ -120,7 +120,17 @@ function rules(it: Settings): Rule[] {
   ]
 }
 
-function isInside(path: string): boolean {
+/** The error for a path that leads out of the repository. */
+export function notInside(flag: string, path: string): UserError {
+  return new UserError(
+    `${flag} does not take ${JSON.stringify(path.slice(0, 100))}.`,
+    "",
+    "It takes a path inside the repository, such as docs/CHANGELOG.md.",
+  )
+}
+
+/** Whether a path stays inside the folder that it starts from. */
+export function isInside(path: string): boolean {
   return !path.startsWith("/") && !path.split("/").includes("..")
 }
 

@@ -43,6 +43,40 @@ export async function commitsBetween(shell: Shell, since: string, until: string,
   return { date: stdout.slice(0, end), commits: readRecords(stdout.slice(end + 1)) }
 }
 
+/** A point of the history, with the commits that came to it since the points before. */
+export type Part = { ref: string; date: string; commits: Commits }
+
+// $1 is a path, $2 a ref that everything starts after; each further ref gets what none before it has.
+const partsScript = `
+path=$1; shift
+before=; test -z "$1" || before="^$1"; shift
+for ref in "$@"; do
+  printf 'part %s\\n' "$ref"
+  git log -1 --no-show-signature --format=%cI "$ref" --
+  printf '\\0'
+  if test -n "$path"; then set -- "$ref" $before -- "$path"; else set -- "$ref" $before --; fi
+  git log -z --no-show-signature --no-mailmap --no-notes --no-color --encoding=UTF-8 --format='%H%n%P%n%B' "$@"
+  before="$before ^$ref"
+done
+`
+
+/**
+ * Reads the history in parts, one for each ref: the commits that none of the refs before it has, the newest first.
+ *
+ * @param refs `HEAD`, commits and full names of tags, each after those in its history
+ * @param since the ref that everything starts after, or "" for the whole history
+ */
+export async function readParts(shell: Shell, refs: string[], since: string, path: string): Promise<Part[]> {
+  const out = await must(shell, "The commits cannot be read.", partsScript, path, since, ...refs)
+  const parts: Part[] = []
+  for (const record of out.split("\0").filter(it => it !== "")) {
+    const [, ref, date] = /^part (\S+)\n(\S+)\n$/.exec(record) ?? []
+    if (ref !== undefined && date !== undefined) parts.push({ ref, date, commits: [] })
+    else parts.at(-1)?.commits.push(...readRecords(record))
+  }
+  return parts
+}
+
 /** What {@link logScript} prints. */
 export function readRecords(out: string): Commits {
   return out

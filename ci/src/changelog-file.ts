@@ -1,0 +1,84 @@
+import { changeLine, type Release } from "./changelog.js"
+import { comparePage, type Host, tagPage } from "./git/host.js"
+import { isNewer } from "./lib/semver.js"
+import type { ClassifiedCommit } from "./version/bump.js"
+
+/** The kinds of changes of Keep a Changelog 1.1.0, in its order, as far as a commit's type says which one it is. */
+const kinds: [title: string, belongs: (commit: ClassifiedCommit) => boolean][] = [
+  ["Added", commit => commit.parsed.type === "feat" && commit.effect !== "major"],
+  ["Changed", commit => commit.effect === "major" || commit.parsed.type === "perf"],
+  ["Removed", commit => commit.parsed.type === "revert"],
+  ["Fixed", commit => commit.parsed.type === "fix"],
+]
+
+const opening = `# Changelog
+
+All notable changes to this project are in this file. Its format is that of
+[Keep a Changelog](https://keepachangelog.com/en/1.1.0/), and the project adheres to
+[Semantic Versioning](https://semver.org/spec/v2.0.0.html).
+`
+
+/** Where links to versions go, and how their tags are named. */
+export type Links = { host?: Host; tagPrefix: string }
+
+/**
+ * Adds versions to a changelog in the form of Keep a Changelog 1.1.0: those that are newer than all it has, above them and below
+ * its section Unreleased. What the file has stays as it is, also for a version that is among them. Pure.
+ *
+ * @param text the file; "" if there is none yet
+ * @param releases the newest first
+ */
+export function updateChangelog(text: string, releases: Release[], links: Links): string {
+  const lines = (text.trim() === "" ? opening : text).replaceAll("\r\n", "\n").trimEnd().split("\n")
+  const there = lines.flatMap((line, at) => {
+    const version = /^##\s+\[?v?(\d+\.\d+\.\d+)\]?(?![\w.+-])/.exec(line)?.[1]
+    return version === undefined ? [] : [{ version, at }]
+  })
+  const missing = releases.filter(
+    ({ version }) => !there.some(it => it.version === version || isNewer(it.version, version)),
+  )
+  if (missing.length === 0) return text
+  const definitions = missing.flatMap(release => linkOf(release, links))
+  const isDefinition = (line: string) => /^\[[^\]]+\]:\s/.test(line)
+  // The links at the end of the file.
+  let end = lines.length
+  while (end > 0 && (isDefinition(lines[end - 1] ?? "") || lines[end - 1] === "")) end--
+  const firstLink = lines.findIndex((line, at) => at >= end && /^\[v?\d/.test(line))
+  const linksAt = firstLink < 0 ? lines.length : firstLink
+  const at = there[0]?.at ?? end
+  const sections = missing.map(release => sectionOf(release, links)).join("\n")
+  const before = lines.slice(0, at).join("\n").trimEnd()
+  const after = lines.slice(at, linksAt).join("\n").trim()
+  const below = lines.slice(linksAt).join("\n").trim()
+  const tail = [...definitions, ...(below === "" ? [] : [below])].join("\n")
+  // Link definitions follow each other without an empty line.
+  const joint = isDefinition(lines[linksAt - 1] ?? "") ? "\n" : "\n\n"
+  const body = [before, sections.trimEnd(), ...(after === "" ? [] : [after])].join("\n\n")
+  return `${tail === "" ? body : `${body}${joint}${tail}`}\n`
+}
+
+/** A version's section, its changes by kind. */
+function sectionOf({ version, date, commits }: Release, { host }: Links): string {
+  const left = commits.filter(commit => !commit.cancelled)
+  const parts = kinds.flatMap(([title, belongs]) => {
+    const chosen = left.filter(belongs)
+    if (chosen.length === 0) return []
+    const lines = chosen.map(commit => {
+      const line = changeLine(commit, host)
+      return commit.effect === "major" ? line.replace(/^- /, "- **Breaking:** ") : line
+    })
+    return [`### ${title}\n\n${lines.join("\n")}\n`]
+  })
+  const name = host ? `[${version}]` : version
+  const body = parts.length === 0 ? ["No user-visible changes.\n"] : parts
+  return [`## ${name} - ${date.slice(0, 10)}\n`, ...body].join("\n")
+}
+
+/** Where a version's heading leads: what changed since the version before it, or the first one's tag. */
+function linkOf({ version, before }: Release, { host, tagPrefix }: Links): string[] {
+  if (!host) return []
+  const tag = (of: string) => `${tagPrefix}v${of}`
+  const page =
+    before === undefined ? tagPage(host, tag(version)) : comparePage(host, tag(before), tag(version))
+  return [`[${version}]: ${page}`]
+}
