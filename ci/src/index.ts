@@ -31,7 +31,9 @@ import { init } from "./init.js"
 import { UserError } from "./lib/errors.js"
 import { StepTimer } from "./lib/steps.js"
 import { printable } from "./lib/text.js"
-import { parseSince, readLogs } from "./logs.js"
+import { parseTime } from "./lib/time.js"
+import { readLogs } from "./logs.js"
+import { metrics, metricsEmf, metricsTable, parseWindow } from "./metrics.js"
 import { parseFormat, write, writeApps } from "./output.js"
 import { plan, planTable } from "./plan.js"
 import { promote } from "./promote.js"
@@ -44,7 +46,16 @@ import { runTask } from "./run.js"
 import { scale } from "./scale.js"
 import { deploySet, onEach, outcomeOf, rollbackSet } from "./service-set.js"
 import { required, type Settings, sourceOf, targetsOf } from "./settings.js"
-import { assertFirst, firstStage, picture, stageBefore, stageFacts, stageNamed, unclear } from "./stages.js"
+import {
+  assertFirst,
+  firstStage,
+  picture,
+  type Stage,
+  stageBefore,
+  stageFacts,
+  stageNamed,
+  unclear,
+} from "./stages.js"
 import { status } from "./status.js"
 import { type CallOptions, isInside, notInside, validate } from "./validate.js"
 import { writeChecks } from "./verify/check.js"
@@ -249,6 +260,11 @@ export class EcsRelease {
       return first.settings
     }
     throw severalApps([first, ...others])
+  }
+
+  /** Where an app runs: in the stage that is named, or in all of them. */
+  private places(settings: Settings, stages: Stage[]): Pick<Stage, "name" | "settings">[] {
+    return this.stage === "" && stages.length > 0 ? stages : [{ name: this.stage, settings }]
   }
 
   /**
@@ -672,9 +688,8 @@ export class EcsRelease {
   async status(format = "text", ws?: Workspace): Promise<string> {
     const written = parseFormat(format)
     const found = await eachApp(await this.apps(ws), async ({ settings, stages }) => {
-      const places = this.stage === "" && stages.length > 0 ? stages : [{ name: this.stage, settings }]
       const all = await Promise.all(
-        places.map(async place => {
+        this.places(settings, stages).map(async place => {
           const aws = await openAws(place.settings)
           const found = await Promise.all(targetsOf(place.settings).map(where => status(aws, where)))
           return found.map(it => (place.name === "" ? it : { stage: place.name, ...it }))
@@ -711,6 +726,36 @@ export class EcsRelease {
     const running = new Set(services.flatMap(({ digest }) => digest ?? []))
     const found = await history(aws, { repository, running })
     return write(written, "history", { repository, ...found })
+  }
+
+  /**
+   * Counts how software is delivered: DORA's four metrics
+   *
+   * Deployment frequency, lead time for changes, change failure rate, time to restore, for each service, from ECS's record of
+   * deployments, which goes back 90 days, and the commits' times in git. The text says how each is counted.
+   *
+   * Example: dagger call metrics
+   * Example: dagger call metrics --since 7d --format json
+   *
+   * @param since Beginning of the window: so long ago, such as 7d, or a time, such as 2026-01-31
+   * @param until End of the window (now if left out)
+   * @param format text, json, or emf: CloudWatch's embedded metric format, a line for each service
+   */
+  @func({ cache: "never" })
+  async metrics(since = "30d", until = "", format = "text", ws?: Workspace): Promise<string> {
+    const written = format === "emf" ? "emf" : parseFormat(format, "text, json or emf")
+    const window = parseWindow(since, until)
+    const found = await eachApp(await this.apps(ws), async ({ settings, stages }) => {
+      const places = await Promise.all(
+        this.places(settings, stages).map(async place => {
+          const aws = await openAws(place.settings)
+          return targetsOf(place.settings).map(where => ({ aws, where, stage: place.name }))
+        }),
+      )
+      return metrics(places.flat(), settings, window)
+    })
+    if (written === "emf") return found.map(([, services]) => metricsEmf(services)).join("")
+    return writeApps(written, "metrics", found, services => ({ services, text: metricsTable(services) }))
   }
 
   /**
@@ -823,7 +868,7 @@ export class EcsRelease {
   @func({ cache: "never" })
   async logs(since = "10m", follow = false, timeout = 3600, ws?: Workspace): Promise<string> {
     const settings = await this.one(ws, { timeout })
-    const from = parseSince(since)
+    const from = parseTime(since, "--since")
     const aws = await openAws(settings)
     const lines: string[] = []
     await onEach(targetsOf(settings), follow ? print : line => lines.push(line), (where, print) =>

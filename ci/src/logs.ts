@@ -25,28 +25,6 @@ const manyPages = 1_000_000
 const overlap = 20_000
 
 /**
- * When lines should begin: so long ago, or at a time.
- *
- * @param text a number with s, m, h or d, such as 10m; or a time in ISO 8601
- * @throws UserError for anything else
- */
-export function parseSince(text: string, now = new Date()): Date {
-  const [, amount, unit] = /^(\d{1,9})([smhd])$/.exec(text) ?? []
-  if (amount !== undefined) {
-    const seconds = { s: 1, m: 60, h: 3600, d: 86_400 }[unit as "s" | "m" | "h" | "d"]
-    const since = now.getTime() - Number(amount) * seconds * 1000
-    if (since >= 0) return new Date(since)
-  }
-  const time = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN
-  if (!Number.isNaN(time)) return new Date(time)
-  throw new UserError(
-    `--since does not take ${JSON.stringify(text.slice(0, 100))}.`,
-    "",
-    "It takes so long ago, such as 10m, 2h or 1d, or a time, such as 2026-01-31T12:00:00Z.",
-  )
-}
-
-/**
  * Prints what a service's containers wrote to CloudWatch Logs, from all its tasks, the oldest line first: time, task, container, text.
  *
  * @throws UserError if its task definition sends no log there

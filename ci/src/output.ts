@@ -10,14 +10,15 @@ export type Format = "text" | "json"
 /**
  * Reads the argument `--format`.
  *
+ * @param takes what the function takes, for the error
  * @throws UserError if it is neither text nor json
  */
-export function parseFormat(text: string): Format {
+export function parseFormat(text: string, takes = "text or json"): Format {
   if (text === "text" || text === "json") return text
   throw new UserError(
     `--format does not take ${JSON.stringify(text.slice(0, 100))}.`,
     "",
-    "It takes text or json.",
+    `It takes ${takes}.`,
   )
 }
 

@@ -13,7 +13,12 @@ import {
   revisionOf,
   shortName,
 } from "./ecs/service.js"
-import { listServiceDeployments, type RecordedDeployment } from "./ecs/service-deployment.js"
+import {
+  listServiceDeployments,
+  type Outcome,
+  outcomeOfRecord,
+  type RecordedDeployment,
+} from "./ecs/service-deployment.js"
 import { table, when } from "./lib/table.js"
 
 /** A recent deployment. */
@@ -21,7 +26,7 @@ export type Deployed = {
   /** Version, or the task definition's name if it has none. */
   version: string
   commit?: string
-  outcome: "completed" | "in progress" | "rolling back" | "rolled back" | "failed" | "stopped" | "superseded"
+  outcome: Outcome
   started?: Date
   ended?: Date
   reason?: string
@@ -114,17 +119,9 @@ function fromRecord(
   { status: state, taskDefinition, ...record }: RecordedDeployment,
   known: Map<string, Revision>,
 ): Deployed {
-  const outcomes: { [state: string]: Deployed["outcome"] } = {
-    SUCCESSFUL: "completed",
-    ROLLBACK_SUCCESSFUL: "rolled back",
-    ROLLBACK_FAILED: "failed",
-    ROLLBACK_REQUESTED: "rolling back",
-    ROLLBACK_IN_PROGRESS: "rolling back",
-    STOPPED: "stopped",
-  }
   return {
     ...named(taskDefinition, known),
-    outcome: outcomes[state ?? ""] ?? "in progress",
+    outcome: outcomeOfRecord(state),
     started: record.startedAt ?? record.createdAt,
     ended: record.finishedAt,
     reason: record.statusReason,

@@ -2,7 +2,8 @@ import { FilterLogEventsCommand } from "@aws-sdk/client-cloudwatch-logs"
 import { TagResourceCommand, UpdateServiceCommand } from "@aws-sdk/client-ecs"
 import { afterEach, describe, expect, it, vi } from "vitest"
 import { logGroupsOf } from "../src/ecs/logs.js"
-import { parseSince, readLogs } from "../src/logs.js"
+import { parseTime } from "../src/lib/time.js"
+import { readLogs } from "../src/logs.js"
 import { restart } from "../src/restart.js"
 import { scale } from "../src/scale.js"
 import { onEach } from "../src/service-set.js"
@@ -226,11 +227,11 @@ describe("logs", () => {
     ["1d", "2024-12-31T12:00:00.000Z"],
     ["2025-01-01T01:02:03Z", "2025-01-01T01:02:03.000Z"],
   ])("since %s", (text, time) => {
-    expect(parseSince(text, new Date("2025-01-01T12:00:00Z")).toISOString()).toBe(time)
+    expect(parseTime(text, "--since", new Date("2025-01-01T12:00:00Z")).toISOString()).toBe(time)
   })
 
   it.each(["", "yesterday", "10", "-5m", "5 m", "2025-99-99"])("since %j is refused", text => {
-    expect(() => parseSince(text)).toThrow(/^--since does not take/)
+    expect(() => parseTime(text, "--since")).toThrow(/^--since does not take/)
   })
 })
 

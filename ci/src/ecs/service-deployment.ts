@@ -1,3 +1,4 @@
+import { pages } from "../aws/clients.js"
 import { passing } from "../aws/errors.js"
 import type { ServiceDeployment, ServiceDeploymentBrief } from "../aws/types.js"
 import type { Target } from "./service.js"
@@ -14,17 +15,84 @@ export type RecordedDeployment = ServiceDeploymentBrief & { taskDefinition?: str
 export async function listServiceDeployments(target: Target, limit = 10): Promise<RecordedDeployment[]> {
   const { client, cluster, service } = target
   const answer = await optional(() => client.listServiceDeployments({ cluster, service, maxResults: limit }))
-  const found = [...(answer?.serviceDeployments ?? [])].sort(
-    (a, b) => (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0),
-  )
-  const arns = [...new Set(found.flatMap(it => it.targetServiceRevisionArn ?? []))].slice(0, 20)
-  if (arns.length === 0) return found
-  const described = await optional(() => client.describeServiceRevisions({ serviceRevisionArns: arns }))
-  const revisions = new Map(described?.serviceRevisions?.map(it => [it.serviceRevisionArn, it]))
-  return found.map(it => ({
-    ...it,
-    taskDefinition: revisions.get(it.targetServiceRevisionArn)?.taskDefinition,
-  }))
+  return withTaskDefinitions(target, newestFirst(answer?.serviceDeployments))
+}
+
+/** How long ECS keeps its record of deployments, in days. */
+export const recordDays = 90
+
+/**
+ * The deployments that were created in a time, and the last one before it that completed, the newest first.
+ *
+ * @throws as AWS does, if reading the record is not allowed
+ */
+export async function deploymentsBetween(
+  target: Target,
+  since: Date,
+  until: Date,
+): Promise<RecordedDeployment[]> {
+  const { client, cluster, service } = target
+  const list = async (input: object, most?: number) => {
+    const found: ServiceDeploymentBrief[] = []
+    const read = (nextToken?: string) =>
+      client.listServiceDeployments({ cluster, service, maxResults: 100, ...input, nextToken })
+    for await (const page of pages(read)) {
+      found.push(...(page.serviceDeployments ?? []))
+      if (most !== undefined && found.length >= most) break
+    }
+    return newestFirst(found)
+  }
+  const [during, before] = await Promise.all([
+    list({ createdAt: { after: since, before: until } }),
+    list({ createdAt: { before: since }, status: ["SUCCESSFUL"] }, 1),
+  ])
+  const known = new Set(during.map(it => it.serviceDeploymentArn))
+  const last = before.filter(it => !known.has(it.serviceDeploymentArn)).slice(0, 1)
+  return withTaskDefinitions(target, [...during, ...last])
+}
+
+function newestFirst(found: ServiceDeploymentBrief[] = []): ServiceDeploymentBrief[] {
+  return [...found].sort((a, b) => (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0))
+}
+
+/** Deployments with what they bring. ECS says it for 20 at once (ECS API reference, DescribeServiceRevisions). */
+async function withTaskDefinitions(
+  { client }: Target,
+  found: ServiceDeploymentBrief[],
+): Promise<RecordedDeployment[]> {
+  const arns = [...new Set(found.flatMap(it => it.targetServiceRevisionArn ?? []))]
+  const definitions = new Map<string | undefined, string | undefined>()
+  for (let at = 0; at < arns.length; at += 20) {
+    const serviceRevisionArns = arns.slice(at, at + 20)
+    const described = await optional(() => client.describeServiceRevisions({ serviceRevisionArns }))
+    for (const it of described?.serviceRevisions ?? [])
+      definitions.set(it.serviceRevisionArn, it.taskDefinition)
+  }
+  return found.map(it => ({ ...it, taskDefinition: definitions.get(it.targetServiceRevisionArn) }))
+}
+
+/** How a deployment ended, or how far it is. */
+export type Outcome =
+  | "completed"
+  | "in progress"
+  | "rolling back"
+  | "rolled back"
+  | "failed"
+  | "stopped"
+  | "superseded"
+
+const outcomes: { [state: string]: Outcome } = {
+  SUCCESSFUL: "completed",
+  ROLLBACK_SUCCESSFUL: "rolled back",
+  ROLLBACK_FAILED: "failed",
+  ROLLBACK_REQUESTED: "rolling back",
+  ROLLBACK_IN_PROGRESS: "rolling back",
+  STOPPED: "stopped",
+}
+
+/** The outcome that a record's state means (ECS API reference, ServiceDeploymentBrief). */
+export function outcomeOfRecord(state: string | undefined): Outcome {
+  return outcomes[state ?? ""] ?? "in progress"
 }
 
 /** What happens in each stage of a deployment (ECS API reference, `ServiceDeployment`). */

@@ -77,6 +77,40 @@ export async function readParts(shell: Shell, refs: string[], since: string, pat
   return parts
 }
 
+// For each commit: it, and when each commit came that none before it has; of a commit that is not there, nothing.
+const timesScript = `
+path=$1; shift
+before=
+for commit in "$@"; do
+  git cat-file -e "$commit^{commit}" 2> /dev/null || continue
+  printf 'after %s\\n' "$commit"
+  if test -n "$path"; then set -- "$commit" $before -- "$path"; else set -- "$commit" $before --; fi
+  git log --no-show-signature --no-color --format=%ct "$@"
+  before="$before ^$commit"
+done
+`
+
+/**
+ * When the changes were committed that each commit has and none of those before it.
+ *
+ * @param commits full ids, in the order in which they were deployed
+ * @returns times by commit; a commit that the repository does not have is left out
+ */
+export async function readTimes(shell: Shell, commits: string[], path: string): Promise<Map<string, Date[]>> {
+  const out = await must(shell, "The commits cannot be read.", timesScript, path, ...new Set(commits))
+  const times = new Map<string, Date[]>()
+  let last: Date[] = []
+  for (const line of out.split("\n").filter(Boolean)) {
+    const [, commit] = /^after (\S+)$/.exec(line) ?? []
+    if (commit === undefined) last.push(new Date(Number(line) * 1000))
+    else {
+      last = []
+      times.set(commit, last)
+    }
+  }
+  return times
+}
+
 /** What {@link logScript} prints. */
 export function readRecords(out: string): Commits {
   return out

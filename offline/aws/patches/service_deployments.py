@@ -8,6 +8,7 @@ service deployments". A rolling deployment reaches every stage once its new task
 import copy
 import threading
 import time
+from datetime import datetime
 
 from ministack.core.responses import error_response_json, get_account_id, get_region, json_response, new_uuid
 from ministack.services import ecs
@@ -38,8 +39,18 @@ def list_service_deployments(data):
         return error_response_json("ServiceNotFoundException", "Service not found.", 400)
     update(service)
     wanted = data.get("status") or []
-    records = [r for r in reversed(service["_records"]) if not wanted or r["status"] in wanted]
-    return json_response({"serviceDeployments": [brief(r) for r in records[:data.get("maxResults", 20)]]})
+    time_of = data.get("createdAt") or {}
+    after, before = time_of.get("after", 0), time_of.get("before", float("inf"))
+    records = [r for r in reversed(service["_records"])
+               if (not wanted or r["status"] in wanted) and after <= seconds(r["createdAt"]) <= before]
+    start, count = int(data.get("nextToken") or 0), data.get("maxResults", 20)
+    more = {"nextToken": str(start + count)} if len(records) > start + count else {}
+    return json_response({"serviceDeployments": [brief(r) for r in records[start:start + count]], **more})
+
+
+def seconds(created):
+    """A record's time as a number: the emulator keeps some as ISO 8601."""
+    return created if isinstance(created, (int, float)) else datetime.fromisoformat(created.replace("Z", "+00:00")).timestamp()
 
 
 def describe_service_deployments(data):
