@@ -91,7 +91,14 @@ export type Config = {
     keepReleases?: number
     /** Fixed when the repository is created. */
     encryption: "AES256" | "KMS"
+    /**
+     * How images are signed: by a key in AWS KMS, with which the module signs (`--signing-key`), or by ECR itself on each push, with a
+     * profile of AWS Signer. An account's region has one signing configuration for ECR: a second stack with ECR would replace it.
+     */
+    signing?: "KMS" | "ECR"
   }
+  /** Where a release tells that it starts, waits, or has ended (`--notify`): an SNS topic, or an event bus. */
+  notify?: "SNS" | "EVENTBRIDGE"
   /** For stages in several accounts (docs/stages.md). */
   crossAccount?: {
     /** ARNs of roles and users that may assume a role that releases to this account. */

@@ -15,7 +15,7 @@ export type App = { name: string; settings: Settings; stages: Stage[] }
 /** The settings that are lists of text; all others in the file are text. */
 const lists: readonly string[] = ["buildArgs", "buildSecretId"]
 /** What the file cannot say: which app is meant, and who gets to see the token; a file comes with a pull request, too. */
-const refused: readonly string[] = ["app", "stage", "gitRemote", "gitImage", "gitUsername"]
+const refused: readonly string[] = ["app", "stage", "gitRemote", "gitApi", "gitImage", "gitUsername"]
 
 /** Values by key, with where each is in the file. */
 type Block = Map<string, { value: string | string[]; at: string }>

@@ -17,7 +17,10 @@ import {
   type Socket,
   type Workspace,
 } from "@dagger.io/dagger"
+import { announced } from "./announce.js"
 import { answer } from "./approval.js"
+import { defaultSbomImage } from "./attestation/sbom.js"
+import { parseRequire } from "./attestation/verify.js"
 import { openAws } from "./aws/account.js"
 import { changelog, changelogOf, releasesSince, siteOf } from "./changelog.js"
 import { updateChangelog } from "./changelog-file.js"
@@ -39,10 +42,12 @@ import { plan, planTable } from "./plan.js"
 import { promote } from "./promote.js"
 import { nothingToDo, outlook, pushRelease, release, rolledBackError, serviceEnd } from "./release.js"
 import { appsTable, releaseApps } from "./release-apps.js"
+import { requireProof } from "./require.js"
 import { resolveImage } from "./resolve-image.js"
 import { restart } from "./restart.js"
 import { wasRolledBack } from "./rollback.js"
 import { runTask } from "./run.js"
+import { readSbom } from "./sbom.js"
 import { scale } from "./scale.js"
 import { deploySet, onEach, outcomeOf, rollbackSet } from "./service-set.js"
 import { required, type Settings, sourceOf, targetsOf } from "./settings.js"
@@ -76,6 +81,7 @@ export class EcsRelease {
   gitUsername!: string
   gitToken?: Secret
   gitEndpoint?: Service
+  gitApi!: string
   gitImage!: string
   context!: string
   dockerfile!: string
@@ -85,6 +91,8 @@ export class EcsRelease {
   runtimeTarget!: string
   platform!: string
   compression!: string
+  sbomImage!: string
+  signingKey!: string
   buildArgs!: string[]
   buildSecret!: Secret[]
   buildSecretId!: string[]
@@ -99,6 +107,9 @@ export class EcsRelease {
   template!: string
   approval!: string
   url!: string
+  notify!: string
+  webhook?: Secret
+  webhookSecret?: Secret
   awsCredentials?: Secret
   awsAccessKeyId?: Secret
   awsSecretAccessKey?: Secret
@@ -125,6 +136,8 @@ export class EcsRelease {
     gitToken?: Secret,
     /** Service that stands in for the remote's host, such as tcp://127.0.0.1:9418, over plain HTTP */
     gitEndpoint?: Service,
+    /** Address of the API of the remote's host, for --publish, if it is not the usual one: https://HOST/api/v3 for GitHub, https://HOST/api/v4 for GitLab */
+    gitApi = "",
     /** Image to run git in: it needs git 2.30 or later, a POSIX shell, and BusyBox or GNU tools */
     gitImage = defaultGitImage,
     /** Folder of the repository to build in */
@@ -143,6 +156,10 @@ export class EcsRelease {
     platform = "linux/amd64",
     /** Compression of the image's layers: zstd (AWS Fargate starts such an image sooner) or gzip (as they were built, if left out) */
     compression = "",
+    /** Image of Syft, which makes the SBOM of what is pushed (none for no SBOM) */
+    sbomImage = defaultSbomImage,
+    /** Key that signs what is pushed, as cosign names it: awskms:///alias/NAME; or the ARN of the AWS Signer profile that ECR signs with (not signed, if left out) */
+    signingKey = "",
     /** Build arguments, KEY=VALUE each, in .env as '["KEY=VALUE"]'; VERSION is always passed */
     buildArgs: string[] = [],
     /** Secrets for RUN --mount=type=secret: env://NPM_TOKEN has the id NPM_TOKEN, file://dir/npmrc the id npmrc; in .env from Dagger 0.20.4 */
@@ -171,6 +188,12 @@ export class EcsRelease {
     approval = "",
     /** Where people reach the service (its tag ecs-release:url if left out) */
     url = "",
+    /** Where to tell that a deployment starts, waits or has ended: ARN of an Amazon SNS topic or an Amazon EventBridge event bus, or several with commas */
+    notify = "",
+    /** URL of a webhook that is told, too: Slack's, or any that takes JSON, such as env://RELEASE_WEBHOOK */
+    webhook?: Secret,
+    /** Secret that signs what the webhook gets, as Standard Webhooks has it */
+    webhookSecret?: Secret,
     /** AWS credentials as JSON, such as "cmd://aws configure export-credentials"; read again before they expire */
     awsCredentials?: Secret,
     /** AWS access key id, if there are no awsCredentials */
@@ -196,6 +219,7 @@ export class EcsRelease {
       gitUsername,
       gitToken,
       gitEndpoint,
+      gitApi,
       gitImage,
       context,
       dockerfile,
@@ -205,6 +229,8 @@ export class EcsRelease {
       runtimeTarget,
       platform,
       compression,
+      sbomImage,
+      signingKey,
       buildArgs,
       buildSecret,
       buildSecretId,
@@ -219,6 +245,9 @@ export class EcsRelease {
       template,
       approval,
       url,
+      notify,
+      webhook,
+      webhookSecret,
       awsCredentials,
       awsAccessKeyId,
       awsSecretAccessKey,
@@ -237,14 +266,14 @@ export class EcsRelease {
     ws: Workspace | undefined,
     { releases = false, ...options }: CallOptions & { releases?: boolean } = {},
     stage = this.stage,
-  ): Promise<App[]> {
+  ): Promise<(App & { stage?: string })[]> {
     const source = this.source ?? ws?.directory("/", { exclude: ["**/node_modules", "**/.venv"] })
     const found = await eachApp(await appsOf({ ...this, source }, new EcsRelease(), this.app), async app => {
       if (releases) assertFirst(app.stages, stage)
       const chosen = stage === "" ? firstStage(app.stages) : stageNamed(app.stages, stage)
       const settings = chosen?.settings ?? app.settings
       validate(settings, options)
-      return { ...app, settings }
+      return { ...app, settings, stage: chosen?.name }
     })
     return found.map(([, app]) => app)
   }
@@ -260,6 +289,11 @@ export class EcsRelease {
       return first.settings
     }
     throw severalApps([first, ...others])
+  }
+
+  /** The app and the stage that a call names. */
+  private names(): { app?: string; stage?: string } {
+    return { app: this.app || undefined, stage: this.stage || undefined }
   }
 
   /** Where an app runs: in the stage that is named, or in all of them. */
@@ -457,11 +491,14 @@ export class EcsRelease {
    *
    * Example: dagger call deploy
    * Example: dagger call deploy --image 1.2.3 --timeout 600
+   * Example: dagger call --signing-key awskms:///alias/release deploy --require signature,provenance
    *
    * @param image Version, full commit id or digest of the image (HEAD's own if left out)
    * @param timeout Seconds to follow the deployment, from 1 to 86400; ECS goes on after them
    * @param format text or json
    * @param waitForApproval Keep following while ECS waits for an approval; that time does not count
+   * @param require What the image has to have, with commas: signature (by --signing-key), provenance (signed by it, and naming this
+   *   repository and its release branch)
    * @returns how it ended
    */
   @func({ cache: "never" })
@@ -470,12 +507,15 @@ export class EcsRelease {
     timeout = 900,
     format = "text",
     waitForApproval = false,
+    require = "",
     ws?: Workspace,
   ): Promise<string> {
     const written = parseFormat(format)
+    const requirements = parseRequire(require)
     const settings = await this.one(ws, { timeout, changes: true, releases: image === "" })
     const aws = await openAws(settings)
     const named = await resolveImage(aws, settings, image, print)
+    await requireProof(aws, settings, named, requirements)
     const keepNewer = image === ""
     const targets = targetsOf(settings)
     for (const where of keepNewer ? targets : []) {
@@ -484,7 +524,8 @@ export class EcsRelease {
     }
     const follow = { timeoutSeconds: timeout, waitForApproval, print }
     const runs = targets.map(where => ({ ...where, ...named, keepNewer, ...follow }))
-    const ends = await deploySet(aws, runs, settings)
+    const about = { action: "deploy", version: named.version, commit: named.commit, ...this.names() }
+    const ends = await announced(aws, settings, about, print, () => deploySet(aws, runs, settings))
     const { version, commit, image: reference } = named
     return write(written, "deploy", {
       outcome: outcomeOf(ends),
@@ -505,6 +546,7 @@ export class EcsRelease {
    *
    * Example: dagger call release
    * Example: dagger call release --severity HIGH --migrate "python3 manage.py migrate"
+   * Example: dagger call release --publish
    *
    * @param timeout Seconds to follow the deployment, from 1 to 86400; ECS goes on after them
    * @param severity Refuse an image whose ECR scan has a finding at or above this, such as HIGH, or that has no scan (no check if
@@ -516,6 +558,7 @@ export class EcsRelease {
    * @param stage Stage of ecs-release.yaml to release to (the first one if left out)
    * @param smoke Command to run in the image's sh once the new version is deployed, or gets test traffic; $SMOKE_URL is where it
    *   answers (the service's url, or its tag ecs-release:test-url). If it fails, the deployment is rolled back
+   * @param publish Make the release on GitHub or GitLab, with its notes, and set the commit's status and the deployment's state there
    * @returns a readable summary, even if there is nothing to release
    */
   @func({ cache: "never" })
@@ -527,14 +570,16 @@ export class EcsRelease {
     waitForApproval = false,
     stage = "",
     smoke = "",
+    publish = false,
     ws?: Workspace,
   ): Promise<string> {
     const written = parseFormat(format)
     const apps = await this.apps(ws, { timeout, severity, releases: true }, stage || this.stage)
-    const options = { timeoutSeconds: timeout, severity, migrate, smoke, waitForApproval, print }
+    const options = { timeoutSeconds: timeout, severity, migrate, smoke, waitForApproval, publish, print }
     const [only] = apps
     if (only && apps.length === 1) {
-      const { deployed, ...end } = await release(only.settings, options)
+      const named = { app: only.name || undefined, stage: only.stage }
+      const { deployed, ...end } = await release(only.settings, { ...options, ...named })
       return writeApps(written, "release", [[only.name, { ...end, ...deployed }]], it => it)
     }
     if (migrate !== "") {
@@ -568,7 +613,11 @@ export class EcsRelease {
     const options = { repository, tagPrefix, to: to || undefined, timeoutSeconds: timeout, print }
     const [first, ...others] = targetsOf(settings)
     const all = others.map(where => ({ ...where, ...options }))
-    const ends = await rollbackSet(await openAws(settings), [{ ...first, ...options }, ...all])
+    const aws = await openAws(settings)
+    const about = { action: "rollback", version: to || "the version before", ...this.names() }
+    const ends = await announced(aws, settings, about, print, () =>
+      rollbackSet(aws, [{ ...first, ...options }, ...all]),
+    )
     return printable(`${ends.map(end => end.text).join("\n")}\n`)
   }
 
@@ -592,6 +641,8 @@ export class EcsRelease {
    * @param waitForApproval Keep following while ECS waits for an approval; that time does not count
    * @param smoke Command to run in the image's sh once the version is deployed, or gets test traffic; $SMOKE_URL is where it
    *   answers (the service's url, or its tag ecs-release:test-url). If it fails, the deployment is rolled back
+   * @param require What the image has to have, with commas: signature (by --signing-key), provenance (signed by it, and naming this
+   *   repository and its release branch)
    * @returns how it ended
    */
   @func({ cache: "never" })
@@ -602,6 +653,7 @@ export class EcsRelease {
     format = "text",
     waitForApproval = false,
     smoke = "",
+    require = "",
     ws?: Workspace,
   ): Promise<string> {
     const written = parseFormat(format)
@@ -609,7 +661,14 @@ export class EcsRelease {
     if (!app || others.length > 0) throw severalApps([app, ...others])
     const stage = stageNamed(app.stages, to)
     const before = stageBefore(app.stages, stage)
-    const options = { version: version || undefined, timeoutSeconds: timeout, waitForApproval, smoke, print }
+    const requirements = parseRequire(require)
+    const follow = { timeoutSeconds: timeout, waitForApproval, smoke, print }
+    const options = {
+      version: version || undefined,
+      require: requirements,
+      app: app.name || undefined,
+      ...follow,
+    }
     const from = { stage: before, aws: await openAws(before.settings) }
     const { ends, image, digest, ...promoted } = await promote(
       from,
@@ -705,6 +764,26 @@ export class EcsRelease {
         outlook,
       ].join("\n\n"),
     }))
+  }
+
+  /**
+   * Prints the SBOM of an image: which packages are installed in it
+   *
+   * SPDX 2.3 in JSON, as it was attached to the image when it was pushed. With --signing-key it is the one that the key signed, and none
+   * that was changed since.
+   *
+   * Example: dagger call sbom > sbom.spdx.json
+   * Example: dagger call sbom --image 1.2.3
+   *
+   * @param image Version, full commit id or digest of the image (HEAD's own if left out)
+   * @param platform Platform of an image that is for several (the first of --platform if left out)
+   */
+  @func({ cache: "never" })
+  async sbom(image = "", platform = "", ws?: Workspace): Promise<string> {
+    const settings = await this.one(ws)
+    const aws = await openAws(settings)
+    const named = await resolveImage(aws, settings, image, print)
+    return printable(await readSbom(aws, settings, named, platform))
   }
 
   /**

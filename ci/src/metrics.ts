@@ -49,7 +49,7 @@ type Counted = PastDeployment & { ended: Date }
 
 /**
  * Counts. Deployments that were stopped or replaced before they ended are not counted, nor those that bring what runs already, such as
- * a restart. Pure.
+ * a restart, or something without a version. Pure.
  *
  * @param deployments the oldest first; one from before the window says what ran then
  * @param times when the commits were made that each deployed commit brought; undefined for none
@@ -69,7 +69,7 @@ export function measure(
   const leads: number[] = []
   for (const it of ended.sort((a, b) => a.ended.getTime() - b.ended.getTime())) {
     const counts = it.started >= since && it.started <= until
-    const isNew = running === undefined || running.version !== it.version
+    const isNew = semver.valid(it.version) !== null && running?.version !== it.version
     const goesBack = isOlder(it.version, running?.version)
     if (it.outcome === "completed") {
       if (broken) restores.push(seconds(broken.since, it.ended))

@@ -1,8 +1,6 @@
 import { UserError } from "./lib/errors.js"
+import { outputSchema } from "./lib/schema.js"
 import { printable } from "./lib/text.js"
-
-/** Name and version of the form that JSON output has (docs/schema/output.v1.json). Fields may be added; none changes or goes. */
-export const outputSchema = "ecs-release/v1"
 
 /** What a result is printed as: `text` is for a person, `json` for a program. */
 export type Format = "text" | "json"

@@ -1,8 +1,11 @@
 import semver from "semver"
+import { announced } from "./announce.js"
+import type { Requirement } from "./attestation/verify.js"
 import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
 import { changelogBetween } from "./changelog.js"
-import { accessTo, copyImage } from "./ecr/copy.js"
+import { copyAttached, copyImage } from "./ecr/copy.js"
+import { accessTo } from "./ecr/distribution.js"
 import { parseImage } from "./ecr/image.js"
 import { Registry } from "./ecr/registry.js"
 import type { DeployResult } from "./ecs/result.js"
@@ -27,6 +30,7 @@ import { history } from "./history.js"
 import { UserError } from "./lib/errors.js"
 import { isNewer, withoutV } from "./lib/semver.js"
 import { rolledBackError } from "./release.js"
+import { requireProof } from "./require.js"
 import { readPast, wasRolledBack } from "./rollback.js"
 import { required, type Settings, targetsOf, type Where } from "./settings.js"
 import { deployChecked } from "./smoke.js"
@@ -39,10 +43,14 @@ export type Place = { stage: Stage; aws: Aws }
 export type PromoteOptions = {
   /** The version to promote; what runs in the stage before if left out. */
   version?: string
+  /** What the image has to have. */
+  require: Requirement[]
   /** A shell command that checks the new version once it is deployed; "" for none. */
   smoke: string
   timeoutSeconds: number
   waitForApproval?: boolean
+  /** The app's name, if it has one. */
+  app?: string
   print: (line: string) => void
 }
 
@@ -94,12 +102,17 @@ export async function promote(from: Place, to: Place, options: PromoteOptions): 
   if (before !== undefined)
     print(`${to.stage.name} has ${before}${skipped.length > 0 ? `; skipped: ${skipped.join(", ")}` : ""}`)
   for (const line of changelog.trimEnd().split("\n")) if (changelog !== "") print(line)
+  await requireProof(from.aws, to.stage.settings, proven, options.require)
   const image = await imageFor(from, to, proven, print)
   const follow = { timeoutSeconds, waitForApproval, print }
   const runs = targets.map(where => ({ ...where, image, version, commit, keepNewer: true, ...follow }))
   const { repository, tagPrefix } = to.stage.settings
   const url = await urlOf(to.aws, to.stage.settings.url, targets[0])
-  const ends = await deployChecked(to.aws, runs, { command: options.smoke, url, repository, tagPrefix })
+  const about = { action: "promote", app: options.app, stage: to.stage.name, version, commit }
+  const smoke = { command: options.smoke, url, repository, tagPrefix }
+  const ends = await announced(to.aws, to.stage.settings, about, print, () =>
+    deployChecked(to.aws, runs, smoke),
+  )
   return { ...proven, image, before, skipped, changelog, ends }
 }
 
@@ -266,7 +279,9 @@ async function imageFor(
       print(`copying ${digest} to ${registry.uri}`)
       const there = { ...from.aws, region }
       const access = await explained({ ...there, repository: source }, () => accessTo(there, source))
-      await copyImage(access, await accessTo(to.aws, repository), digest, tag)
+      const target = await accessTo(to.aws, repository)
+      await copyImage(access, target, digest, tag)
+      await copyAttached(access, target, digest)
     }
     return (await registry.take(copy, { digest, version, commit })).reference
   })

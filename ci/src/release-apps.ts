@@ -12,12 +12,15 @@ export type AppReleased = { app: string } & Released
  * @returns how each ended, in the file's order
  * @throws UserError that says of each app how it ended, if one failed; the others are released all the same
  */
-export async function releaseApps(apps: App[], options: ReleaseOptions): Promise<AppReleased[]> {
+export async function releaseApps(
+  apps: (App & { stage?: string })[],
+  options: ReleaseOptions,
+): Promise<AppReleased[]> {
   const ends = await Promise.all(
-    apps.map(async ({ name, settings }): Promise<AppReleased | { app: string; error: Error }> => {
+    apps.map(async ({ name, settings, stage }): Promise<AppReleased | { app: string; error: Error }> => {
       const print = (line: string) => options.print(`${name}: ${line}`)
       try {
-        return { app: name, ...(await release(settings, { ...options, print })) }
+        return { app: name, ...(await release(settings, { ...options, app: name, stage, print })) }
       } catch (error) {
         // A failed command's output is not in its message (ExecError).
         const { stdout = "", stderr = "" } = error as { stdout?: string; stderr?: string }

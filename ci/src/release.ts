@@ -1,3 +1,6 @@
+import type { Announcer } from "./announce/announcer.js"
+import { announcerOf, subjectOf } from "./announce.js"
+import { attest, isAttested, loadScanner, type Made, type Scans, scanImages, signingKey } from "./attest.js"
 import { openAws } from "./aws/account.js"
 import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
@@ -16,6 +19,7 @@ import { isNewer } from "./lib/semver.js"
 import { StepTimer } from "./lib/steps.js"
 import { migrateOnce } from "./migrate.js"
 import { type Preflight, preflight } from "./preflight.js"
+import { hostListener, publishingHost, publishRelease } from "./publish.js"
 import { type RolledBack, wasRolledBack } from "./rollback.js"
 import { outcomeOf } from "./service-set.js"
 import { required, type Settings, targetsOf, type Where } from "./settings.js"
@@ -35,6 +39,11 @@ export type ReleaseOptions = {
   smoke: string
   /** A shell command to run once from the new image before it is deployed; "" for none. */
   migrate: string
+  /** Make the release on the site that hosts the repository, and show there how it goes. */
+  publish: boolean
+  /** The app's and the stage's name, if they have one. */
+  app?: string
+  stage?: string
   print: (line: string) => void
 }
 
@@ -95,7 +104,13 @@ function nothingDeployed({ version }: ComputedVersion, text: string): Released {
 }
 
 /** A release under way. What AWS answers is awaited once the version is known to need it. */
-type Run = { settings: Settings; steps: StepTimer; options: ReleaseOptions; looking: Promise<Seen> }
+type Run = {
+  settings: Settings
+  steps: StepTimer
+  options: ReleaseOptions
+  announcer: Announcer
+  looking: Promise<Seen>
+}
 
 /** AWS, and what the services run. */
 type Seen = { aws: Aws; lives: Preflight[] }
@@ -107,12 +122,38 @@ async function look(settings: Settings, version: string | Promise<string>): Prom
 
 /**
  * Takes a commit to a running service: version, test and build, claim, push, deploy. Each step is safe to repeat: what an
- * interrupted run has done is found again and not done twice.
+ * interrupted run has done is found again and not done twice. Those who are to know are told beside it.
  *
  * @param settings as `validate` lets them through
  * @returns how it ended, even if there is nothing to release, or HEAD is older than what is released
  */
 export async function release(settings: Settings, options: ReleaseOptions): Promise<Released> {
+  const host = options.publish ? await publishingHost(settings) : undefined
+  const announcer = await announcerOf(settings, options.print, host ? [hostListener(host, settings)] : [])
+  const { found, ...released } = await announcer.around(
+    () => releaseCommit(settings, options, announcer),
+    ({ outcome, text, deployed }) => ({
+      state: outcome,
+      text: firstPart(text),
+      url: deployed?.services[0]?.url,
+    }),
+  )
+  const isThere = ["completed", "unchanged", "nothing"].includes(released.outcome) && released.version !== ""
+  if (!host || !isThere) return released
+  const line = await publishRelease(host, settings, found, released.version)
+  return { ...released, text: `${released.text.trimEnd()}\n${line}\n` }
+}
+
+/** The end in words, without the summary below it. */
+function firstPart(text: string): string {
+  return text.split("\n\n", 1)[0] ?? ""
+}
+
+async function releaseCommit(
+  settings: Settings,
+  options: ReleaseOptions,
+  announcer: Announcer,
+): Promise<Released & { found: ComputedVersion }> {
   const steps = new StepTimer(options.print)
   const computing = steps.run("version", () => computeVersion(settings, { release: true }))
   const version = computing.then(found => found.version)
@@ -124,18 +165,24 @@ export async function release(settings: Settings, options: ReleaseOptions): Prom
   if (refused) throw refused
   options.print(`${found.version || "no version"}: ${found.decision.reason}`)
   if (found.decision.supersededBy !== null) {
-    return nothingDeployed(found, superseded(found, found.decision.supersededBy))
+    return { found, ...nothingDeployed(found, superseded(found, found.decision.supersededBy)) }
   }
-  const run = { settings, steps, options, looking }
+  const run = { settings, steps, options, announcer, looking }
   try {
-    if (nothingToRelease(found)) return await settle(run, found)
+    if (nothingToRelease(found)) return { found, ...(await settle(run, found)) }
     const context = await contextOf(found, settings)
     refuseChanges(context)
-    return await releaseHead(run, found, context)
+    return { found, ...(await releaseHead(run, found, context)) }
   } catch (error) {
-    if (error instanceof Overtaken) return nothingDeployed(found, `${error.message}\n`)
+    if (error instanceof Overtaken) return { found, ...nothingDeployed(found, `${error.message}\n`) }
     throw error
   }
+}
+
+/** Tells that a version is on its way. */
+function announceStart({ settings, options, announcer }: Run, version: string, commit: string): void {
+  const { app, stage } = options
+  announcer.start(subjectOf(settings, { action: "release", app, stage, version, commit }))
 }
 
 /** What a release does with a commit. */
@@ -211,9 +258,12 @@ async function releaseHead(run: Run, found: ComputedVersion, context: Context): 
   const { aws, lives } = seen
   const nothing = deploysNothing(found, lives)
   if (nothing) return nothingDeployed(found, nothing)
-  const pushed = await pushRelease(aws, settings, found, context, steps, options.print, () =>
-    verify(aws, settings),
-  )
+  const isLive = lives.every(live => live.version === found.version && live.completed)
+  if (!isLive) announceStart(run, found.version, found.head.sha)
+  const pushed = await pushRelease(aws, settings, found, context, steps, options.print, {
+    check: () => verify(aws, settings),
+    isLive,
+  })
   if ("overtaken" in pushed) {
     const { decision } = pushed.overtaken
     if (decision.supersededBy !== null) {
@@ -223,6 +273,7 @@ async function releaseHead(run: Run, found: ComputedVersion, context: Context): 
     return settle({ ...run, looking: look(settings, pushed.overtaken.version) }, pushed.overtaken)
   }
   const { version, head } = pushed.found
+  run.announcer.about({ version, commit: head.sha })
   return bring(run, pushed.found, seen, { image: pushed.image, version, commit: head.sha })
 }
 
@@ -237,6 +288,7 @@ async function settle(run: Run, found: ComputedVersion): Promise<Released> {
   if (nothing) return nothingDeployed(found, nothing)
   // The image is that of the commit that claimed the version, not whatever has its number as a tag.
   const commit = commitToDeploy(found)
+  announceStart(run, version, commit)
   const image = await explained({ ...aws, repository }, async () => {
     const registry = await Registry.open(aws, repository)
     return registry.push(
@@ -260,11 +312,12 @@ export function commitToDeploy(found: ComputedVersion): string {
 
 /** Scan, migration and deployment of an image that is in the registry. */
 async function bring(
-  { settings, steps, options }: Run,
+  run: Run,
   found: ComputedVersion,
   { aws, lives }: Seen,
   { image, version, commit }: Pushed,
 ): Promise<Released> {
+  const { settings, steps, options, announcer } = run
   const { repository } = settings
   const { severity, migrate, smoke: command, timeoutSeconds, waitForApproval, print } = options
   // Asked again after everything that takes time: was a newer version released, or this one rolled back?
@@ -303,6 +356,8 @@ async function bring(
       }
     })
   }
+  // Only new settings go live: that was not known at the start.
+  if (!isThere && !announcer.begun) announceStart(run, version, commit ?? found.head.sha)
   const [first] = deployments
   if (first && !isThere && migrate !== "") await steps.run("migrate", () => migrateOnce(aws, first, migrate))
   const { tagPrefix } = settings
@@ -385,7 +440,8 @@ export function neverPushed(
  * Makes sure that the commit's image is in the registry: tests and builds it, claims its version, pushes it, unless all that
  * is done already.
  *
- * @param check looks at what a deployment needs, beside test and build, if a version is to be claimed
+ * @param options.check looks at what a deployment needs, beside test and build, if a version is to be claimed
+ * @param options.isLive the services run this version: there is nothing left to attach to its image
  * @returns the image, and the commit's version as it was claimed; or what is left to do if another run was quicker
  */
 export async function pushRelease(
@@ -395,7 +451,7 @@ export async function pushRelease(
   context: Context,
   steps: StepTimer,
   print: (line: string) => void,
-  check?: () => Promise<Check[]>,
+  { check, isLive = false }: { check?: () => Promise<Check[]>; isLive?: boolean } = {},
 ): Promise<{ image: Image; found: ComputedVersion } | { overtaken: ComputedVersion }> {
   const repository = required(settings.repository, "ECR repository", "--repository")
   return explained({ ...aws, repository }, async () => {
@@ -405,6 +461,8 @@ export async function pushRelease(
     const before = await registry.findRelease(version, sha)
     if (before) {
       print(`${version} is already in the registry, from this commit (${before.digest})`)
+      const made = { found, context, digest: before.digest, started: new Date() }
+      if (!isLive) await attestMissing(aws, settings, made, steps, print)
       return { image: before, found }
     }
     if (registry.tagsCanMove) {
@@ -413,6 +471,8 @@ export async function pushRelease(
       )
     }
     if (!remote) throw noRemote(tagOf(settings, found), found.unasked ?? "")
+    const started = new Date()
+    const key = await signingKey(aws, settings)
     const checks = check?.()
     // What it finds is looked at once test and build are over.
     checks?.catch(() => {})
@@ -423,17 +483,38 @@ export async function pushRelease(
         const images = await buildImages(context, settings, found, version)
         await Promise.all(images.map(image => image.sync()))
       }),
+      loadScanner(settings),
     ])
     if (checks) refuse(await steps.run("verify", () => checks), print)
     const claimed = await steps.run("claim", () => claimVersion(settings, found, remote.url, print))
     if (nothingToDo(claimed)) return { overtaken: claimed }
-    const build = () => buildImages(context, settings, claimed, claimed.version)
+    let scans: Scans | undefined
+    const build = async () => {
+      const images = await buildImages(context, settings, claimed, claimed.version)
+      scans = scanImages(images, settings, registry.uri, claimed.version)
+      return images
+    }
     const image = await steps.run("push", () =>
       registry.push(build, claimed.version, sha, settings.compression),
     )
     print(`${claimed.version} and ${sha} are ${image.digest}`)
+    const made = { found: claimed, context, digest: image.digest, started }
+    print(await steps.run("attest", () => attest(aws, settings, made, key, scans)))
     return { image, found: claimed }
   })
+}
+
+/** An earlier run has pushed the image, and may have died before it attached anything to it. */
+async function attestMissing(
+  aws: Aws,
+  settings: Settings,
+  made: Made,
+  steps: StepTimer,
+  print: (line: string) => void,
+): Promise<void> {
+  if (await isAttested(aws, settings, made.digest)) return
+  const key = await signingKey(aws, settings)
+  print(await steps.run("attest", () => attest(aws, settings, made, key)))
 }
 
 /** Prints what was looked at, and refuses to go on if a deployment would fail. */

@@ -1,3 +1,6 @@
+import { isNotifyArn } from "./announce/aws.js"
+import { isKeyReference } from "./attestation/key.js"
+import { isSignerProfile } from "./attestation/managed.js"
 import { parseSeverity } from "./ecr/scan.js"
 import { pauseStages } from "./ecs/pause.js"
 import { parseArgs } from "./image/dockerfile.js"
@@ -79,6 +82,24 @@ function rules(it: Settings): Rule[] {
       it.platform,
       each(matches(/^(linux|windows)\/[a-z0-9]+(\/v[0-9]+)?$/)),
       "an operating system and an architecture, such as linux/arm64, or several with commas",
+    ],
+    [
+      "--signing-key",
+      it.signingKey,
+      value => isKeyReference(value) || isSignerProfile(value),
+      "a key in AWS KMS, such as awskms:///alias/release, or the ARN of an AWS Signer profile",
+    ],
+    [
+      "--notify",
+      it.notify,
+      each(isNotifyArn),
+      "ARNs of Amazon SNS topics and Amazon EventBridge event buses, with commas",
+    ],
+    [
+      "--git-api",
+      it.gitApi,
+      value => /^https?:\/\/[^/?#@]+(\/[^?#]*)?$/.test(value),
+      "the address of an API, such as https://git.example.com/api/v4",
     ],
     ["--compression", it.compression, matches(/^(zstd|gzip)$/), "zstd or gzip"],
     ["--account", it.account, matches(/^[0-9]{12}$/), "an AWS account's number: 12 digits"],

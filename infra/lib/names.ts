@@ -19,6 +19,11 @@ export function namesOf(stack: Stack, config: Config) {
     templateFamily: `template-${name}`,
     project: name,
     pullRequestProject: `${name}-pull-request`,
+    /** The key's alias, and the signing profile. AWS Signer takes no hyphens. */
+    signingKey: `alias/${name}-release`,
+    signingProfile: `${name.replaceAll("-", "_")}_release`,
+    /** The topic, or the event bus, that releases are told on. */
+    releases: `${name}-releases`,
     logGroup: `/ecs/${name}`,
     buildLogGroup: `/codebuild/${name}`,
     pullRequestLogGroup: `/codebuild/${name}-pull-request`,
@@ -36,6 +41,13 @@ export function namesOf(stack: Stack, config: Config) {
       /** The roles that release: the build's, and one for a laptop that is named like it. */
       pipelineRoles: arn({ service: "iam", region: "", resource: `role/${name}-*` }),
       executionRole: arn({ service: "iam", region: "", resource: `role/${name}-execution` }),
+      keys: arn({ service: "kms", resource: "key/*" }),
+      signingProfile: arn({
+        service: "signer",
+        resource: `/signing-profiles/${name.replaceAll("-", "_")}_release`,
+      }),
+      topic: arn({ service: "sns", resource: `${name}-releases` }),
+      eventBus: arn({ service: "events", resource: `event-bus/${name}-releases` }),
       logGroup: logGroup(`/ecs/${name}`),
       logStreams: `${logGroup(`/ecs/${name}`)}:log-stream:*`,
       buildLogStreams: `${logGroup(`/codebuild/${name}`)}:log-stream:*`,

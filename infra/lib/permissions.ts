@@ -240,6 +240,57 @@ export function verifyPermissions({ arns }: Names): Permission[] {
   ]
 }
 
+/**
+ * What it takes to sign images, and to require signatures: with a key in KMS, or with ECR's managed signing (ECR user guide, "Managed
+ * signing": who pushes signs).
+ */
+export function signingPermissions({ arns, signingKey }: Names, how: "KMS" | "ECR"): Permission[] {
+  if (how === "KMS") {
+    return [
+      {
+        sid: "Sign",
+        actions: ["kms:GetPublicKey", "kms:Sign"],
+        resources: [arns.keys],
+        conditions: { "ForAnyValue:StringEquals": { "kms:ResourceAliases": signingKey } },
+        neededBy: "call",
+        because: "Signs images, and checks signatures, with the key of this alias; KMS makes its id.",
+      },
+    ]
+  }
+  return [
+    {
+      sid: "Sign",
+      actions: ["signer:SignPayload"],
+      resources: [arns.signingProfile],
+      neededBy: "ECR",
+      because: "ECR signs an image with the rights of who pushes it.",
+    },
+    {
+      sid: "SigningStatus",
+      actions: ["ecr:DescribeImageSigningStatus"],
+      resources: [arns.repository],
+      neededBy: "call",
+      because: "Reads whether ECR has signed an image, before it is deployed.",
+    },
+  ]
+}
+
+/** What it takes to tell that a release starts, waits, or has ended. */
+export function notifyPermissions({ arns }: Names, where: "SNS" | "EVENTBRIDGE"): Permission[] {
+  const because = "Tells on the stack's own topic, or event bus, how a release goes."
+  return where === "SNS"
+    ? [{ sid: "Notify", actions: ["sns:Publish"], resources: [arns.topic], neededBy: "call", because }]
+    : [
+        {
+          sid: "Notify",
+          actions: ["events:PutEvents"],
+          resources: [arns.eventBus],
+          neededBy: "call",
+          because,
+        },
+      ]
+}
+
 /** What ECS does before a container starts. */
 export function executionPermissions({ arns }: Names): Permission[] {
   return [

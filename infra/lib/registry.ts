@@ -32,7 +32,8 @@ export class Registry extends Construct {
     if (keepReleases !== undefined) {
       this.repository.addLifecycleRule({
         description: `The newest ${keepReleases} releases stay`,
-        tagPatternList: ["*"],
+        // Not the tags of what is attached to an image, sha256-….sig: ECR removes that with its image.
+        tagPatternList: ["*.*.*"],
         maxImageCount: keepReleases,
       })
     }

@@ -54,6 +54,15 @@ export class Roles extends Construct {
       permissions: verifyPermissions(names),
     })
   }
+
+  /** A policy for those who release, of what a configuration adds: signing, notifications. */
+  alsoFor(name: string, permissions: Permission[]): ManagedPolicy {
+    return policyOf(this, "Extra", {
+      managedPolicyName: `${name}-release-extra`,
+      description: "Release: sign the image, tell how it goes",
+      permissions,
+    })
+  }
 }
 
 /** A managed policy, each of whose statements has its reason. */

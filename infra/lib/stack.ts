@@ -8,9 +8,12 @@ import { CrossAccount } from "./cross-account.js"
 import { GithubActions } from "./github-actions.js"
 import { namesOf } from "./names.js"
 import { Network } from "./network.js"
+import { Notify } from "./notify.js"
+import { notifyPermissions, signingPermissions } from "./permissions.js"
 import { Registry } from "./registry.js"
 import { Roles } from "./roles.js"
 import { Service } from "./service.js"
+import { Signing } from "./signing.js"
 import { Tasks } from "./tasks.js"
 
 /** Everything the pipeline needs in an account. */
@@ -33,6 +36,19 @@ export class ReleaseStack extends Stack {
     const tasks = new Tasks(this, "Tasks", { config, names, roles, repositoryUri: repository.repositoryUri })
     const service = new Service(this, "Service", { config, names, network, balancer, alarms, tasks })
     const forReleases = [roles.release, roles.verify]
+    const extra = [
+      ...(config.registry.signing ? signingPermissions(names, config.registry.signing) : []),
+      ...(config.notify ? notifyPermissions(names, config.notify) : []),
+    ]
+    if (extra.length > 0) forReleases.push(roles.alsoFor(config.name, extra))
+    if (config.registry.signing) {
+      const { reference } = new Signing(this, "Signing", names, config.registry.signing)
+      new CfnOutput(this, "SigningKey", { value: reference })
+    }
+    if (config.notify) {
+      const { arn } = new Notify(this, "Notify", names, config.notify)
+      new CfnOutput(this, "NotifyArn", { value: arn })
+    }
     new Build(this, "Build", { config, names, policies: forReleases, network })
     if (config.source.githubActions) {
       const { role } = new GithubActions(this, "GithubActions", config, forReleases)

@@ -5,10 +5,13 @@ import * as ec2 from "@aws-sdk/client-ec2"
 import * as ecr from "@aws-sdk/client-ecr"
 import * as ecs from "@aws-sdk/client-ecs"
 import * as elasticloadbalancing from "@aws-sdk/client-elastic-load-balancing-v2"
+import * as events from "@aws-sdk/client-eventbridge"
 import * as iam from "@aws-sdk/client-iam"
+import * as kms from "@aws-sdk/client-kms"
 import * as lambda from "@aws-sdk/client-lambda"
 import * as secretsmanager from "@aws-sdk/client-secrets-manager"
 import * as servicequotas from "@aws-sdk/client-service-quotas"
+import * as sns from "@aws-sdk/client-sns"
 import * as ssm from "@aws-sdk/client-ssm"
 import * as sts from "@aws-sdk/client-sts"
 import { App, Stack } from "aws-cdk-lib"
@@ -18,7 +21,9 @@ import {
   approvalPermissions,
   buildPermissions,
   executionPermissions,
+  notifyPermissions,
   releasePermissions,
+  signingPermissions,
   verifyPermissions,
 } from "../lib/permissions.js"
 import { complete } from "./variants.js"
@@ -29,6 +34,7 @@ const names = namesOf(new Stack(new App({ analyticsReporting: false }), "names")
 /** The services that the module calls, by the name that IAM has for them. */
 const services: Record<string, object> = {
   ...{ ecs, ecr, logs, sts, iam, secretsmanager, ssm, ec2, elasticloadbalancing, lambda, servicequotas },
+  ...{ kms, sns, events },
 }
 
 /**
@@ -51,6 +57,14 @@ function actionsIn(text: string, folder = ""): string[] {
   })
 }
 
+/** Those that only some configurations have. */
+const options = [
+  ...signingPermissions(names, "KMS"),
+  ...signingPermissions(names, "ECR"),
+  ...notifyPermissions(names, "SNS"),
+  ...notifyPermissions(names, "EVENTBRIDGE"),
+]
+
 function called(): string[] {
   const files = readdirSync(source, { recursive: true, encoding: "utf8" }).filter(it => it.endsWith(".ts"))
   const actions = files.flatMap(file => actionsIn(readFileSync(join(source, file), "utf8"), dirname(file)))
@@ -59,7 +73,12 @@ function called(): string[] {
 
 describe("the calls in ci/src and the policies", () => {
   it("are the same, both ways", () => {
-    const all = [...releasePermissions(names), ...approvalPermissions(names), ...verifyPermissions(names)]
+    const all = [
+      ...releasePermissions(names),
+      ...approvalPermissions(names),
+      ...verifyPermissions(names),
+      ...options,
+    ]
     const allowed = all.filter(it => it.neededBy === "call")
     const granted = [...new Set(allowed.flatMap(it => it.actions))].sort()
     expect(granted).toEqual(called().filter(action => !free.includes(action)))
@@ -107,6 +126,7 @@ describe("every statement", () => {
     ...releasePermissions(names),
     ...approvalPermissions(names),
     ...verifyPermissions(names),
+    ...options,
     ...executionPermissions(names),
     ...buildPermissions(names, buildLogStreams, reportGroups),
   ]

@@ -40,9 +40,13 @@ export function debianSuite(): string | undefined {
 /**
  * Makes (once) a Python environment with exactly what `requirements` names: a file with pinned, hashed packages.
  * Environments are keyed by that file's content, so checkouts with different pins don't disturb each other.
- * Returns the path of the environment's Python. Throws with pip's own words when the packages can't be installed.
+ * `what` needs them, for the log. Returns the path of the environment's Python. Throws with pip's own words when the packages can't be installed.
  */
-export async function ensurePython(requirements: string, log: Log): Promise<string> {
+export async function ensurePython(
+  requirements: string,
+  log: Log,
+  what = "the AWS emulator",
+): Promise<string> {
   const key = createHash("sha256").update(readFileSync(requirements)).digest("hex").slice(0, 12)
   const environment = join(machineHome(), `python-${key}`)
   const python = join(environment, "bin/python")
@@ -50,7 +54,7 @@ export async function ensurePython(requirements: string, log: Log): Promise<stri
   return withLock(`${environment}.lock`, "the Python environment", log, async () => {
     if (isComplete(environment)) return python
     const base = await basePython(log)
-    log("creating a Python environment for the AWS emulator (once per machine)")
+    log(`creating a Python environment for ${what} (once per machine)`)
     rmSync(environment, { recursive: true, force: true })
     mkdirSync(dirname(environment), { recursive: true })
     const made = await run(base, ["-m", "venv", environment])
@@ -59,7 +63,7 @@ export async function ensurePython(requirements: string, log: Log): Promise<stri
     const installed = await run(python, [...pip, requirements], { timeout: 600_000 })
     if (installed.code !== 0) {
       const why = installed.stderr.trim().split("\n").slice(-6).join("\n")
-      throw new Error(`The AWS emulator could not be installed from the Python package index:\n${why}`)
+      throw new Error(`What ${what} needs could not be installed from the Python package index:\n${why}`)
     }
     writeFileSync(join(environment, "complete"), "")
     return python

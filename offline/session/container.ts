@@ -15,6 +15,7 @@ import {
   readDirectory,
   removeFiles,
   settle,
+  wholeImage,
 } from "./rootfs.js"
 import type {
   Args,
@@ -25,6 +26,7 @@ import type {
   ImageConfig,
   Mount,
   Outcome,
+  Session,
 } from "./session.js"
 
 /** Query.container: an empty one. */
@@ -127,10 +129,10 @@ function pair(entry: string) {
 }
 
 /** A field that mounts something at a path, in place of what is mounted there. */
-function mounting(make: (args: Args) => object | Promise<object>): Field {
-  return async (_, container: ContainerValue, args) => {
+function mounting(make: (args: Args, session: Session) => object | Promise<object>): Field {
+  return async (session, container: ContainerValue, args) => {
     const path = inContainer(container, args.path)
-    const mount = { path, ...(await make(args)) } as Mount
+    const mount = { path, ...(await make(args, session)) } as Mount
     return { ...container, mounts: [...container.mounts.filter(one => one.path !== path), mount] }
   }
 }
@@ -166,10 +168,10 @@ export const pathFields: Fields[string] = {
   withoutFile: remove,
   withoutDirectory: remove,
 
-  withMountedDirectory: mounting(async ({ source }) => ({
-    kind: "directory",
-    manifest: await source.load(),
-  })),
+  withMountedDirectory: mounting(
+    async ({ source }, session) =>
+      (await wholeImage(session, source)) ?? { kind: "directory", manifest: await source.load() },
+  ),
   withMountedTemp: mounting(() => ({ kind: "temp" })),
   withMountedCache: mounting(({ cache }) => ({ kind: "cache", volume: cache.volume })),
   withoutMount: (_, container: ContainerValue, { path }) => {

@@ -99,8 +99,20 @@ function mounts(container: ContainerValue): object[] {
     const volume = { Type: "volume", Target: mount.path, VolumeOptions: { NoCopy: true } }
     if (mount.kind === "directory") return [volume]
     if (mount.kind === "cache") return [{ ...volume, Source: mount.volume }]
+    if (mount.kind === "image")
+      return [{ ...volume, VolumeOptions: { DriverConfig: laidOver(mount.folders) } }]
     return []
   })
+}
+
+/** A volume that shows folders laid over each other, which costs nothing to make. It can't be written to. */
+function laidOver(folders: string[]) {
+  const [only = ""] = folders
+  const Options =
+    folders.length === 1
+      ? { type: "none", device: only, o: "bind,ro" }
+      : { type: "overlay", device: "overlay", o: `lowerdir=${folders.join(":")}` }
+  return { Name: "local", Options }
 }
 
 /** The command line of an exec: the given arguments or the container's, after its entrypoint if wanted. */
@@ -138,6 +150,7 @@ export async function identity(container: ContainerValue): Promise<unknown[]> {
 
 function mountIdentity(mount: Mount): unknown[] {
   if (mount.kind === "directory") return [mount.path, mount.manifest.digest]
+  if (mount.kind === "image") return [mount.path, mount.layers]
   return [mount.path, mount.kind === "cache" ? mount.volume : null]
 }
 

@@ -115,6 +115,17 @@ export function folderOfChanges(driver?: { Name: string; Data?: { UpperDir?: str
   return process.getuid?.() === 0 && folder && existsSync(folder) ? folder : undefined
 }
 
+/** Where the daemon keeps all files of an image: a folder for each layer, the highest first; undefined if only the daemon can read them. */
+export async function foldersOf(session: Session, image: string): Promise<string[] | undefined> {
+  const { GraphDriver } = await session.docker.json("GET", `/images/${image}/json`)
+  const top = folderOfChanges(GraphDriver)
+  if (top === undefined) return undefined
+  const below = (GraphDriver.Data.LowerDir as string | undefined)?.split(":") ?? []
+  const folders = [top, ...below]
+  // A mount's options fit in a page of memory.
+  return folders.join(":").length < 4000 ? folders : undefined
+}
+
 /** True when the daemon still has the layers. */
 export async function hasLayers(session: Session, layers: string[], platform: string): Promise<boolean> {
   return (await session.docker.find(`/images/${bareName(session, layers, platform)}/json`)) !== undefined

@@ -10,8 +10,10 @@ import type { ContainerValue, Field, Fields, Session } from "./session.js"
 import { keyOf } from "./store.js"
 
 /** Container.from: the container with an image's files and configuration. */
-export const from: Field = async (session, parent: ContainerValue, { address }) =>
-  withImage(parent, await resolved(session, parent, address))
+export const from: Field = async (session, parent: ContainerValue, { address }) => ({
+  ...withImage(parent, await resolved(session, parent, address)),
+  address,
+})
 
 /** The container with an image's files, configuration and platform in place of its own. */
 export function withImage(container: ContainerValue, image: Image): ContainerValue {
@@ -26,13 +28,44 @@ async function resolved(session: Session, container: ContainerValue, address: st
         `${normalised(address)}: ${reason}`,
     )
   try {
-    const image = await inspectImage(session, await session.resolveImage(address))
+    const login = await authHeader(container, address)
+    const image = await inspectImage(
+      session,
+      login ? await pulledAs(session, address, login) : await session.resolveImage(address),
+    )
     if (image && isFor(image, container.platform)) return image
     if (image) throw new UserError(`the local image is for ${image.platform}`)
   } catch (error) {
     throw failed((error as Error).message)
   }
   throw failed(`${normalised(address)}: not found`)
+}
+
+/** Pulls an image that needs a login. */
+async function pulledAs(session: Session, address: string, headers: Record<string, string>): Promise<string> {
+  if (await inspectImage(session, address)) return address
+  const answers = await session.docker.lines("POST", "/images/create", {
+    query: { fromImage: address },
+    headers,
+  })
+  const failed = answers.find(answer => answer.error)
+  if (failed) throw new UserError(String(failed.error))
+  return address
+}
+
+/**
+ * Container.imageRef: the image's address with its digest. A stand-in, which came from no registry, has its own id as that.
+ */
+const imageRef: Field = async (session, parent: ContainerValue) => {
+  if (parent.address === undefined)
+    throw new UserError("Image reference can only be retrieved immediately after the 'Container.From' call.")
+  const address = normalised(parent.address)
+  if (address.includes("@")) return address
+  const found = await session.docker.find(
+    `/images/${encodeURIComponent(await session.resolveImage(parent.address))}/json`,
+  )
+  const digest = (found?.RepoDigests?.[0] as string | undefined)?.split("@")[1] ?? found?.Id
+  return `${address}@${digest}`
 }
 
 /** True when an image is for a platform; variants (as in linux/arm/v7) don't count. */
@@ -153,6 +186,7 @@ const exportTarball: Field = async (session, parent: ContainerValue, { path }) =
 
 /** Fields of Container that move images in and out. */
 export const publishFields: Fields[string] = {
+  imageRef,
   publish,
   asTarball,
   export: exportTarball,

@@ -2,7 +2,15 @@ import { lstatSync } from "node:fs"
 import { join, posix } from "node:path"
 import { DockerError } from "./docker.js"
 import { notFound, UserError } from "./errors.js"
-import { bareImage, changedLayers, folderOfChanges, hasLayers, idleContainer, readerOf } from "./image.js"
+import {
+  bareImage,
+  changedLayers,
+  folderOfChanges,
+  foldersOf,
+  hasLayers,
+  idleContainer,
+  readerOf,
+} from "./image.js"
 import { clean, type Entry, type FileValue, type Manifest } from "./manifest.js"
 import type { ContainerValue, DirectoryValue, Mount, Session } from "./session.js"
 import { keyOf } from "./store.js"
@@ -100,6 +108,17 @@ function mountedDirectory(mount: Mount, path: string) {
 function mountAt(container: ContainerValue, path: string): Mount | undefined {
   const around = container.mounts.filter(mount => `${path}/`.startsWith(`${mount.path}/`))
   return around.sort((a, b) => b.path.length - a.path.length)[0]
+}
+
+/** A directory as a mount of all files of an image, if it is that, and nothing need be read for it. */
+export async function wholeImage(
+  session: Session,
+  { origin }: DirectoryValue,
+): Promise<{ kind: "image"; layers: string[]; folders: string[] } | undefined> {
+  if (origin?.path !== "/") return undefined
+  const { layers, platform } = await settle(session, origin.container)
+  const folders = await foldersOf(session, await bareImage(session, layers, platform))
+  return folders && { kind: "image", layers, folders }
 }
 
 /** The container with its edits made into a layer: the daemon unpacks them over its files, so links are followed. */

@@ -153,6 +153,8 @@ export interface Port {
 
 export type Mount = { path: string } & (
   | { kind: "directory"; manifest: Manifest }
+  /** All files of an image, as the daemon has them on its disk: folders to lay over each other, the highest first. */
+  | { kind: "image"; layers: string[]; folders: string[] }
   | { kind: "cache"; volume: string }
   | { kind: "temp" }
 )
@@ -182,6 +184,8 @@ export interface ContainerValue {
   last?: Outcome
   /** True once withDefaultArgs was called. */
   ownArgs?: boolean
+  /** The image that it was made from. */
+  address?: string
 }
 
 /** A directory: its listing, read when asked for. */

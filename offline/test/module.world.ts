@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { ECR } from "@aws-sdk/client-ecr"
 import { ECS } from "@aws-sdk/client-ecs"
 import { connection, dag } from "@dagger.io/dagger"
+import { noSbom } from "../../ci/src/attest.js"
 import { EcsRelease } from "../../ci/src/index.js"
 import { recordOf } from "../aws/emulator.js"
 import { dockerEnv, ensureDocker } from "../machine/docker.js"
@@ -87,6 +88,8 @@ export class ModuleWorld extends TestWorld {
       service: "hello",
       container: "app",
       template: "template-hello",
+      // As in release.world.ts.
+      sbomImage: noSbom,
       ...settings,
     })
     return call(module)

@@ -1,5 +1,5 @@
 import { UserError } from "../lib/errors.js"
-import type { CloudWatchLogs, ECR, ECS, EcsCommands, STS } from "./types.js"
+import type { CloudWatchLogs, ECR, ECS, EcsCommands, EventBridge, KMS, SNS, STS } from "./types.js"
 
 /** An access key. `sessionToken` and `expiration` go with temporary ones. */
 export type Credentials = {
@@ -138,6 +138,10 @@ export const ecs = (aws: Aws) => load<ECS>(aws, "ECS", import("@aws-sdk/client-e
 export const logs = (aws: Aws) =>
   load<CloudWatchLogs>(aws, "CloudWatchLogs", import("@aws-sdk/client-cloudwatch-logs" as string))
 export const sts = (aws: Aws) => load<STS>(aws, "STS", import("@aws-sdk/client-sts" as string))
+export const kms = (aws: Aws) => load<KMS>(aws, "KMS", import("@aws-sdk/client-kms" as string))
+export const sns = (aws: Aws) => load<SNS>(aws, "SNS", import("@aws-sdk/client-sns" as string))
+export const eventBridge = (aws: Aws) =>
+  load<EventBridge>(aws, "EventBridge", import("@aws-sdk/client-eventbridge" as string))
 
 /** Amazon ECS's calls one by one, for those that need their own middleware. */
 export const ecsCommands = (): Promise<EcsCommands> => import("@aws-sdk/client-ecs" as string)

@@ -84,6 +84,10 @@ export type ECR = {
   putImage: Call<Ecr.PutImageRequest, Ecr.PutImageResponse>
   getAuthorizationToken: Call<Ecr.GetAuthorizationTokenRequest, Ecr.GetAuthorizationTokenResponse>
   startImageScan: Call<Ecr.StartImageScanRequest, Ecr.StartImageScanResponse>
+  describeImageSigningStatus: Call<
+    Ecr.DescribeImageSigningStatusRequest,
+    Ecr.DescribeImageSigningStatusResponse
+  >
   describeImageScanFindings: Call<Ecr.DescribeImageScanFindingsRequest, Ecr.DescribeImageScanFindingsResponse>
 }
 
@@ -131,5 +135,47 @@ export type STS = {
         Expiration: Date | undefined
       }
     }
+  >
+}
+
+/** AWS KMS. */
+export type KMS = {
+  getPublicKey: Call<
+    { KeyId: string },
+    { KeyId?: string; KeySpec?: string; KeyUsage?: string; PublicKey?: Uint8Array }
+  >
+  sign: Call<
+    { KeyId: string; Message: Uint8Array; MessageType: "DIGEST"; SigningAlgorithm: "ECDSA_SHA_256" },
+    { Signature?: Uint8Array }
+  >
+}
+
+/** Amazon SNS. */
+export type SNS = {
+  publish: Call<
+    {
+      TopicArn: string
+      Subject?: string
+      Message: string
+      MessageAttributes?: { [name: string]: { DataType: string; StringValue: string } }
+    },
+    { MessageId?: string }
+  >
+}
+
+/** Amazon EventBridge. */
+export type EventBridge = {
+  putEvents: Call<
+    {
+      Entries: {
+        EventBusName: string
+        Source: string
+        DetailType: string
+        Detail: string
+        Resources?: string[]
+        Time?: Date
+      }[]
+    },
+    { FailedEntryCount?: number; Entries?: { ErrorCode?: string; ErrorMessage?: string }[] }
   >
 }

@@ -1,4 +1,11 @@
-import { type Container, dag, ImageLayerCompression, type Service } from "@dagger.io/dagger"
+import {
+  type Container,
+  dag,
+  ImageLayerCompression,
+  type Platform,
+  type Secret,
+  type Service,
+} from "@dagger.io/dagger"
 import semver from "semver"
 import { type Aws, ecr } from "../aws/clients.js"
 import type { ECR, ImageIdentifier } from "../aws/types.js"
@@ -141,21 +148,37 @@ export class Registry {
     return found
   }
 
-  private async publish([image, ...others]: Container[], tag: string, compression: string): Promise<Image> {
-    if (!image) throw new Error("no image was built")
+  /** A container of an image that is there, for one platform. */
+  async pull(digest: string, platform: Platform): Promise<Container> {
+    const { host, username, password } = await this.login()
+    return dag
+      .container({ platform })
+      .withRegistryAuth(host, username, password)
+      .from(`${this.uri}@${digest}`)
+  }
+
+  private async login(): Promise<{ host: string; username: string; password: Secret }> {
     const { authorizationData } = await this.client.getAuthorizationToken({})
     const token = Buffer.from(authorizationData?.[0]?.authorizationToken ?? "", "base64").toString()
     const at = token.indexOf(":")
     const host = this.uri.split("/", 1)[0] as string
+    return {
+      host,
+      username: token.slice(0, at),
+      password: dag.setSecret("ecr-password", token.slice(at + 1)),
+    }
+  }
+
+  private async publish([image, ...others]: Container[], tag: string, compression: string): Promise<Image> {
+    if (!image) throw new Error("no image was built")
+    const { host, username, password } = await this.login()
     try {
-      await image
-        .withRegistryAuth(host, token.slice(0, at), dag.setSecret("ecr-password", token.slice(at + 1)))
-        .publish(`${this.uri}:${tag}`, {
-          ...(await this.way(host)),
-          ...(others.length > 0 && { platformVariants: others }),
-          ...(compression === "zstd" && { forcedCompression: ImageLayerCompression.Zstd }),
-          ...(compression === "gzip" && { forcedCompression: ImageLayerCompression.Gzip }),
-        })
+      await image.withRegistryAuth(host, username, password).publish(`${this.uri}:${tag}`, {
+        ...(await this.way(host)),
+        ...(others.length > 0 && { platformVariants: others }),
+        ...(compression === "zstd" && { forcedCompression: ImageLayerCompression.Zstd }),
+        ...(compression === "gzip" && { forcedCompression: ImageLayerCompression.Gzip }),
+      })
     } catch (error) {
       // Another run of the same commit was quicker: the registry refuses a second image under an immutable tag.
       const theirs = await this.find(tag)

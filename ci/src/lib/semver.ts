@@ -9,3 +9,8 @@ export function withoutV(version: string): string {
 export function isNewer(version: string | undefined, than: string): boolean {
   return semver.valid(version) !== null && semver.valid(than) !== null && semver.gt(version as string, than)
 }
+
+/** Whether a text is a version, written as SemVer 2.0.0 has it. */
+export function isVersion(text: string): boolean {
+  return semver.valid(text) === text
+}

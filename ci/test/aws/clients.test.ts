@@ -3,10 +3,13 @@ import { EC2 } from "@aws-sdk/client-ec2"
 import { ECR } from "@aws-sdk/client-ecr"
 import * as ecsPackage from "@aws-sdk/client-ecs"
 import { ElasticLoadBalancingV2 } from "@aws-sdk/client-elastic-load-balancing-v2"
+import { EventBridge } from "@aws-sdk/client-eventbridge"
 import { IAM } from "@aws-sdk/client-iam"
+import { KMS } from "@aws-sdk/client-kms"
 import { Lambda } from "@aws-sdk/client-lambda"
 import { SecretsManager } from "@aws-sdk/client-secrets-manager"
 import { ServiceQuotas } from "@aws-sdk/client-service-quotas"
+import { SNS } from "@aws-sdk/client-sns"
 import { SSM } from "@aws-sdk/client-ssm"
 import { STS } from "@aws-sdk/client-sts"
 import { expect, it } from "vitest"
@@ -22,6 +25,9 @@ const commands: types.EcsCommands = ecsPackage
 const ecr: types.ECR = new ECR(own)
 const logs: types.CloudWatchLogs = new CloudWatchLogs(own)
 const sts: types.STS = new STS(own)
+const kms: types.KMS = new KMS(own)
+const sns: types.SNS = new SNS(own)
+const eventBridge: types.EventBridge = new EventBridge(own)
 const iam: inspect.Iam = new IAM(own)
 const secretsManager: inspect.SecretsManager = new SecretsManager(own)
 const ssm: inspect.Ssm = new SSM(own)
@@ -35,6 +41,9 @@ it.each([
   [clients.ecr, ecr],
   [clients.logs, logs],
   [clients.sts, sts],
+  [clients.kms, kms],
+  [clients.sns, sns],
+  [clients.eventBridge, eventBridge],
   [inspect.iam, iam],
   [inspect.secretsManager, secretsManager],
   [inspect.ssm, ssm],

@@ -9,10 +9,12 @@ import secrets
 import shutil
 import time
 
+from ministack import app
 from ministack.core import persistence
 from ministack.core.responses import error_response_json, get_account_id, get_region, json_response, request_scope
 from ministack.services import ecr
 
+REFERRERS = re.compile(r"/v2/(.+)/referrers/(sha256:[0-9a-f]{64})")
 REGISTRY = f"127.0.0.1:{os.environ['GATEWAY_PORT']}"
 
 
@@ -21,6 +23,7 @@ def apply():
     ecr._describe_images = describe_images
     ecr._get_authorization_token = get_authorization_token
     guard_registry()
+    serve_referrers()
     keep_blobs_on_disk()
     follow_the_port()
 
@@ -107,6 +110,8 @@ def guard_registry():
             return status, {**fields, "Www-Authenticate": f'Basic realm="http://{REGISTRY}/",service="ecr.amazonaws.com"'}, answer
         try:
             with request_scope(account, get_region()):
+                if asked := REFERRERS.fullmatch(path):
+                    return referrers(*asked.groups(), query_params)
                 return await serve(method, path, headers, body, query_params)
         except OSError as error:
             # Docker passes a registry's reason on only with a status below 500.
@@ -124,6 +129,30 @@ def guard_registry():
         return resolve(container)
 
     ecs._resolve_repository_credentials = credentials
+
+
+# ── Referrers ──
+
+def serve_referrers():
+    """The emulator takes a path for the registry's by the words that it knows in it."""
+    is_registry_path = app._is_ecr_registry_path
+    app._is_ecr_registry_path = lambda path: is_registry_path(path) or REFERRERS.fullmatch(path) is not None
+
+
+def referrers(name, digest, query_params):
+    """What is attached to an image (OCI distribution specification 1.1, "Listing Referrers")."""
+    wanted = (query_params or {}).get("artifactType")
+    wanted = wanted[0] if isinstance(wanted, list) else wanted
+    found = []
+    for image in ecr._images.get(name, []):
+        manifest = json.loads(image.get("imageManifest") or "{}")
+        kind = manifest.get("artifactType") or manifest.get("config", {}).get("mediaType")
+        if manifest.get("subject", {}).get("digest") == digest and wanted in (None, kind):
+            found.append({"mediaType": image.get("imageManifestMediaType"), "digest": image["imageDigest"],
+                          "size": len(image["imageManifest"]), "artifactType": kind})
+    index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": found}
+    fields = {"Content-Type": index["mediaType"], **({"OCI-Filters-Applied": "artifactType"} if wanted else {})}
+    return 200, fields, json.dumps(index).encode()
 
 
 # ── Layers ──

@@ -1,0 +1,92 @@
+import { randomUUID } from "node:crypto"
+import { UserError } from "../lib/errors.js"
+import type { Announcement, Listener } from "./announcer.js"
+import { bodyOf, titleOf } from "./body.js"
+
+/** The part of the package standardwebhooks that is used. */
+type Signer = {
+  Webhook: new (
+    secret: string,
+    options: { format: "raw" },
+  ) => { sign(id: string, time: Date, body: string): string }
+}
+
+/** Seconds until a receiver has to have answered. */
+const patience = 10
+
+/**
+ * A webhook: Slack's, which gets a text, or any other, which gets the JSON of every receiver. What is sent is signed as Standard
+ * Webhooks has it (standardwebhooks.com, "Webhook headers"): webhook-id, webhook-timestamp, webhook-signature.
+ *
+ * @param address its URL, which is a secret
+ * @param secret what signs; "" for no signature
+ * @throws UserError if it is no URL that may be sent to
+ */
+export function webhookListener(address: string, secret: string): Listener {
+  const url = URL.canParse(address) ? new URL(address) : undefined
+  if (!url || !isSafe(url)) {
+    throw new UserError(
+      "--webhook is not the URL of a webhook.",
+      "It takes an https:// URL; http:// only to this machine.",
+      "Store the URL in a variable, and pass --webhook env://RELEASE_WEBHOOK",
+    )
+  }
+  const isSlack = url.hostname === "hooks.slack.com" || url.hostname === "hooks.slack-gov.com"
+  return {
+    name: `the webhook at ${url.hostname}`,
+    tell: async announcement => {
+      const body = JSON.stringify(isSlack ? slack(announcement) : bodyOf(announcement))
+      const headers = {
+        "content-type": "application/json",
+        "user-agent": "ecs-release",
+        ...(await signed(secret, body)),
+      }
+      const answer = await send(url, { method: "POST", headers, body })
+      if (!answer.ok) throw new Error(`it answered ${answer.status}`)
+    },
+  }
+}
+
+function isSafe({ protocol, hostname }: URL): boolean {
+  return (
+    protocol === "https:" ||
+    (protocol === "http:" && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname))
+  )
+}
+
+/** Sends a request to this host and no other: a redirect is not followed. What fails is told without the URL. */
+async function send(url: URL, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(url, { ...init, redirect: "manual", signal: AbortSignal.timeout(patience * 1000) })
+  } catch (error) {
+    const { name, cause } = error as Error & { cause?: { code?: string } }
+    throw new Error(
+      name === "TimeoutError" ? `no answer within ${patience} s` : (cause?.code ?? "it cannot be reached"),
+    )
+  }
+}
+
+async function signed(secret: string, body: string): Promise<Record<string, string>> {
+  const [id, now] = [`msg_${randomUUID()}`, new Date()]
+  const headers = { "webhook-id": id, "webhook-timestamp": String(Math.floor(now.getTime() / 1000)) }
+  if (secret === "") return headers
+  const { Webhook } = (await import("standardwebhooks" as string)) as Signer
+  return { ...headers, "webhook-signature": new Webhook(secret, { format: "raw" }).sign(id, now, body) }
+}
+
+const signs: { [state: string]: string } = {
+  started: ":rocket:",
+  paused: ":double_vertical_bar:",
+  completed: ":white_check_mark:",
+  unchanged: ":white_check_mark:",
+  "rolled back": ":rewind:",
+}
+
+/** What Slack shows (Slack API, "Formatting message text": three characters are escaped). */
+function slack(announcement: Announcement): { text: string } {
+  const { state, text, url } = announcement
+  const escaped = (of: string) => of.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;")
+  const title = `${signs[state] ?? ":x:"} *${escaped(titleOf(announcement))}*`
+  const details = text === "" ? [] : ["```", escaped(text.slice(0, 2500)).replaceAll("```", "'''"), "```"]
+  return { text: [title, ...details, ...(url ? [escaped(url)] : [])].join("\n") }
+}

@@ -1,0 +1,100 @@
+/** The predicate's type (SLSA 1.0, "Provenance"). */
+export const provenanceType = "https://slsa.dev/provenance/v1"
+
+/** How the module builds: a Dockerfile of a commit, by a Dagger engine. docs/supply-chain.md describes its parameters. */
+export const buildType = "urn:ecs-release:dockerfile:v1"
+
+/** What an image was made of. */
+export type Material = { uri: string; digest: { [algorithm: string]: string } }
+
+/** What is known about a build. */
+export type BuildFacts = {
+  /** The remote's HTTPS address. */
+  repository: string
+  /** `refs/heads/NAME`. */
+  ref: string
+  commit: string
+  version: string
+  /** Settings that decide what is built. */
+  parameters: Record<string, unknown>
+  /** The engine's version. */
+  engine: string
+  /** Who built: an ARN. */
+  builder: string
+  /** Which run it was: an ARN with the session's name. */
+  invocation: string
+  started: Date
+  finished: Date
+  /** The images that the Dockerfile starts from. */
+  bases: Material[]
+}
+
+/** SLSA's provenance of a build, as far as a release's checks read it. */
+export type Provenance = {
+  buildDefinition: {
+    buildType: string
+    externalParameters: { repository: string; ref: string; version: string; [name: string]: unknown }
+    internalParameters: Record<string, unknown>
+    resolvedDependencies: Material[]
+  }
+  runDetails: {
+    builder: { id: string }
+    metadata: { invocationId: string; startedOn: string; finishedOn: string }
+  }
+}
+
+/** Writes the provenance of a build (SLSA 1.0, "Build: Provenance"). Pure. */
+export function provenance(facts: BuildFacts): Provenance {
+  const { repository, ref, commit, version, parameters, engine, builder, invocation, bases } = facts
+  return {
+    buildDefinition: {
+      buildType,
+      externalParameters: { repository, ref, version, ...parameters },
+      internalParameters: { daggerEngine: engine },
+      resolvedDependencies: [sourceOf({ repository, ref, commit }), ...bases],
+    },
+    runDetails: {
+      builder: { id: builder },
+      metadata: {
+        invocationId: invocation,
+        startedOn: facts.started.toISOString(),
+        finishedOn: facts.finished.toISOString(),
+      },
+    },
+  }
+}
+
+function sourceOf({ repository, ref, commit }: Pick<BuildFacts, "repository" | "ref" | "commit">): Material {
+  return { uri: `git+${repository}@${ref}`, digest: { gitCommit: commit } }
+}
+
+/** What provenance has to say for a deployment. */
+export type Expected = { repository: string; ref?: string; commit?: string; version?: string }
+
+/** How an address counts: without the end `.git`, and in lower case. */
+function plain(address: string): string {
+  return address
+    .toLowerCase()
+    .replace(/\.git\/?$/, "")
+    .replace(/\/$/, "")
+}
+
+/** What is wrong with provenance, in words; undefined if it says what is expected. Pure. */
+export function mismatch(predicate: unknown, expected: Expected): string | undefined {
+  const { buildDefinition } = (predicate ?? {}) as Partial<Provenance>
+  const { repository, ref, version } = buildDefinition?.externalParameters ?? {}
+  const differs = (what: string, is: unknown, wanted: string | undefined) =>
+    wanted !== undefined && is !== wanted ? `Its ${what} is ${is ?? "not said"}, not ${wanted}.` : undefined
+  const commits = (buildDefinition?.resolvedDependencies ?? []).flatMap(it => it.digest?.gitCommit ?? [])
+  return (
+    (buildDefinition?.buildType === buildType
+      ? undefined
+      : `It is of another kind of build: ${buildDefinition?.buildType ?? "none is named"}.`) ??
+    (plain(String(repository)) === plain(expected.repository)
+      ? undefined
+      : `Its repository is ${repository ?? "not said"}, not ${expected.repository}.`) ??
+    differs("branch", ref, expected.ref) ??
+    differs("version", version, expected.version) ??
+    differs("commit", commits[0], expected.commit)
+  )
+}

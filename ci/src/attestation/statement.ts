@@ -1,0 +1,61 @@
+import type { KeyObject } from "node:crypto"
+import { verified } from "./key.js"
+
+/** What something says about images (in-toto attestation framework 1.1, "Statement"). */
+export type Statement = {
+  _type: "https://in-toto.io/Statement/v1"
+  subject: { name: string; digest: { sha256: string } }[]
+  predicateType: string
+  predicate: unknown
+}
+
+/** A signed statement (DSSE 1.0.0, "Envelope"). */
+export type Envelope = { payloadType: string; payload: string; signatures: { keyid: string; sig: string }[] }
+
+/** Media types (in-toto attestation framework, "Bundle" and OCI conventions of cosign and BuildKit). */
+export const statementType = "application/vnd.in-toto+json"
+export const envelopeType = "application/vnd.dsse.envelope.v1+json"
+
+/** Says something about the image with a digest. */
+export function statementOf(
+  name: string,
+  digest: string,
+  predicateType: string,
+  predicate: unknown,
+): Statement {
+  const subject = [{ name, digest: { sha256: digest.replace("sha256:", "") } }]
+  return { _type: "https://in-toto.io/Statement/v1", subject, predicateType, predicate }
+}
+
+/** What is signed of a statement: its pre-authentication encoding (DSSE 1.0.0, "Signature Definition"). */
+function encoded(type: string, payload: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(`DSSEv1 ${Buffer.byteLength(type)} ${type} ${payload.length} `), payload])
+}
+
+/** Signs a statement. */
+export async function sealed(
+  statement: Statement,
+  sign: (bytes: Buffer) => Promise<Buffer>,
+): Promise<Envelope> {
+  const payload = Buffer.from(JSON.stringify(statement))
+  const sig = (await sign(encoded(statementType, payload))).toString("base64")
+  return { payloadType: statementType, payload: payload.toString("base64"), signatures: [{ keyid: "", sig }] }
+}
+
+/**
+ * The statement in an envelope that a key has signed.
+ *
+ * @returns undefined if the key has not signed it as it is
+ */
+export function opened(body: Buffer, key: KeyObject): Statement | undefined {
+  const { payloadType, payload, signatures } = JSON.parse(body.toString()) as Partial<Envelope>
+  const content = Buffer.from(payload ?? "", "base64")
+  const bytes = encoded(payloadType ?? "", content)
+  const isSigned = (signatures ?? []).some(({ sig }) => verified(key, bytes, Buffer.from(sig, "base64")))
+  return isSigned && payloadType === statementType ? (JSON.parse(content.toString()) as Statement) : undefined
+}
+
+/** Whether a statement is about the image with a digest. */
+export function isAbout({ subject }: Statement, digest: string): boolean {
+  return subject?.some(it => `sha256:${it.digest?.sha256}` === digest) ?? false
+}

@@ -1,0 +1,175 @@
+import { createHash } from "node:crypto"
+import { type Aws, ecr } from "../aws/clients.js"
+import { UserError } from "../lib/errors.js"
+
+/** A repository as the OCI distribution API reaches it. */
+export type Access = {
+  /** `https://host`, or the endpoint that stands in for AWS. */
+  base: string
+  /** The repository's name. */
+  name: string
+  /** The `Authorization` header of this registry. */
+  authorization: string
+}
+
+/** What names other content (OCI image specification, "Descriptor"). */
+export type Descriptor = {
+  mediaType: string
+  digest: string
+  size: number
+  urls?: string[]
+  annotations?: Record<string, string>
+  platform?: { os: string; architecture: string; variant?: string }
+}
+
+/** The parts of an image's manifest, or of an index, that name other content (OCI image specification). */
+export type Manifest = {
+  mediaType?: string
+  artifactType?: string
+  manifests?: Descriptor[]
+  config?: Descriptor
+  layers?: Descriptor[]
+}
+
+const manifestTypes = [
+  "application/vnd.oci.image.index.v1+json",
+  "application/vnd.oci.image.manifest.v1+json",
+  "application/vnd.docker.distribution.manifest.list.v2+json",
+  "application/vnd.docker.distribution.manifest.v2+json",
+].join(", ")
+
+/** Seconds that one request may take; a layer can be large, and the way slow. */
+const patience = 3600
+
+/** How to reach a repository (ECR DescribeRepositories, GetAuthorizationToken). */
+export async function accessTo(aws: Aws, repository: string): Promise<Access> {
+  const client = await ecr(aws)
+  const [{ repositories }, { authorizationData }] = await Promise.all([
+    client.describeRepositories({ repositoryNames: [repository] }),
+    client.getAuthorizationToken({}),
+  ])
+  const host = repositories?.[0]?.repositoryUri?.split("/", 1)[0]
+  const token = authorizationData?.[0]?.authorizationToken ?? ""
+  return { base: aws.endpoint ?? `https://${host}`, name: repository, authorization: `Basic ${token}` }
+}
+
+/** A manifest as it is in the registry. */
+export type Pulled = { digest: string; mediaType: string; body: Buffer; manifest: Manifest }
+
+/**
+ * Reads a manifest.
+ *
+ * @param reference a digest or a tag
+ * @returns undefined if the repository has no such manifest
+ * @throws UserError if the registry refuses, or if what it answers is not what the digest says
+ */
+export async function readManifest(from: Access, reference: string): Promise<Pulled | undefined> {
+  const answer = await ask(
+    from,
+    "GET",
+    `manifests/${reference}`,
+    { headers: { accept: manifestTypes } },
+    [404],
+  )
+  if (answer.status === 404) return undefined
+  const body = Buffer.from(await answer.arrayBuffer())
+  const digest = digestOf(body)
+  if (reference.startsWith("sha256:") && reference !== digest) throw changed(from, reference)
+  const mediaType = answer.headers.get("content-type") ?? ""
+  return { digest, mediaType, body, manifest: JSON.parse(body.toString()) as Manifest }
+}
+
+/**
+ * Reads a blob that a manifest names.
+ *
+ * @throws UserError if the registry refuses, or if what it answers is not what the digest says
+ */
+export async function readBlob(from: Access, digest: string): Promise<Buffer> {
+  const answer = await ask(from, "GET", `blobs/${digest}`)
+  const body = Buffer.from(await answer.arrayBuffer())
+  if (digestOf(body) !== digest) throw changed(from, digest)
+  return body
+}
+
+function changed({ name }: Access, digest: string): UserError {
+  return new UserError(
+    `What the registry has under ${digest} in ${name} is something else.`,
+    "Its content does not have that digest: it was changed, or damaged.",
+    "Do not use it. Release the commit under a new version.",
+  )
+}
+
+/** Sends a blob, unless the repository has it. */
+export async function pushBlob(to: Access, mediaType: string, body: Buffer): Promise<Descriptor> {
+  const digest = digestOf(body)
+  const descriptor = { mediaType, digest, size: body.length }
+  const there = await ask(to, "HEAD", `blobs/${digest}`, {}, [404])
+  if (!there.ok) await sendBlob(to, digest, body, body.length)
+  return descriptor
+}
+
+/** Sends a blob in one piece (OCI distribution specification, "Pushing a blob in chunks"). */
+export async function sendBlob(to: Access, digest: string, body: unknown, length?: number): Promise<void> {
+  const begun = await ask(to, "POST", "blobs/uploads/")
+  const part = await ask(to, "PATCH", location(begun, to), {
+    headers: {
+      "content-type": "application/octet-stream",
+      ...(length !== undefined && { "content-length": String(length) }),
+    },
+    body,
+    duplex: "half",
+  })
+  const end = new URL(location(part, to))
+  end.searchParams.set("digest", digest)
+  await ask(to, "PUT", end.href)
+}
+
+/** The digest of some content. */
+export function digestOf(body: Buffer): string {
+  return `sha256:${createHash("sha256").update(body).digest("hex")}`
+}
+
+/** Where an upload goes on: on the registry's own host, which the login is for. */
+function location(answer: Response, { base }: Access): string {
+  const { pathname, search } = new URL(answer.headers.get("location") ?? "", base)
+  const own = new URL(base)
+  own.pathname = pathname
+  own.search = search
+  return own.href
+}
+
+/**
+ * Sends a request to a registry. A redirect, such as ECR's to where it stores layers, is followed without the login.
+ *
+ * @param path below the repository, or a whole URL
+ * @param fine codes besides those of success that are an answer too
+ */
+export async function ask(
+  { base, name, authorization }: Access,
+  method: string,
+  path: string,
+  init: { headers?: Record<string, string>; body?: unknown; duplex?: "half" } = {},
+  fine: number[] = [],
+): Promise<Response> {
+  const url = new URL(path.startsWith("http") ? path : `/v2/${name}/${path}`, base)
+  const signal = AbortSignal.timeout(patience * 1000)
+  const failed = (why: string) =>
+    new UserError(
+      `The registry ${url.host} refused ${method} ${name}/${path.replace(/^http.*/, "blobs/uploads")}.`,
+      why,
+      "The credentials need ecr:BatchGetImage and ecr:GetDownloadUrlForLayer to read, and the rights to push to write. Run it again: what was written stays.",
+    )
+  let answer: Response
+  try {
+    const headers = { ...init.headers, authorization }
+    answer = await fetch(url, { ...init, method, headers, redirect: "manual", signal } as RequestInit)
+    const elsewhere = answer.headers.get("location")
+    if (answer.status >= 300 && answer.status < 400 && elsewhere) {
+      answer = await fetch(new URL(elsewhere, url), { method, signal })
+    }
+  } catch (error) {
+    throw failed(((error as Error).cause as Error | undefined)?.message ?? (error as Error).message)
+  }
+  if (answer.ok || fine.includes(answer.status)) return answer
+  throw failed(`It answered ${answer.status}: ${(await answer.text()).slice(0, 500)}`)
+}

@@ -1,0 +1,103 @@
+import { UserError } from "../lib/errors.js"
+import { type Access, ask, type Descriptor, type Manifest, pushBlob, readManifest } from "./distribution.js"
+
+/** What is attached to an image, and the end of the tag that it gets: `sha256-….sig` is the signature of the image `sha256:…`. */
+export type Kind = "sig" | "att" | "sbom" | "intoto"
+
+/** All kinds. The first two are those of cosign. */
+export const kinds: Kind[] = ["sig", "att", "sbom", "intoto"]
+
+/** Some content, and what it is. */
+export type Layer = { mediaType: string; body: Buffer; annotations?: Record<string, string> }
+
+/**
+ * The tag under which something is attached to an image. With a tag it does not count as an image without one, which a lifecycle
+ * policy may expire, and clients that know no referrers find it.
+ */
+export function tagOf(digest: string, kind: Kind): string {
+  return `${digest.replace(":", "-")}.${kind}`
+}
+
+/**
+ * Attaches content to an image as a referrer: a manifest with the image as its subject (OCI image specification 1.1, "Guidelines for
+ * Artifact Usage"). What is attached already stays: another run was quicker.
+ *
+ * @param digest the image, or the image index
+ * @throws UserError if the image is not there, or the registry refuses
+ */
+export async function attach(
+  to: Access,
+  digest: string,
+  kind: Kind,
+  artifactType: string,
+  layers: Layer[],
+): Promise<void> {
+  const tag = tagOf(digest, kind)
+  if (await readManifest(to, tag)) return
+  const subject = await subjectOf(to, digest)
+  const pushed = await Promise.all(
+    layers.map(async ({ mediaType, body, annotations }) => ({
+      ...(await pushBlob(to, mediaType, body)),
+      ...(annotations && { annotations }),
+    })),
+  )
+  // An image's configuration, with a line for each layer, is what cosign expects if it adds a signature of its own.
+  const config = Buffer.from(
+    JSON.stringify({
+      architecture: "",
+      os: "",
+      config: {},
+      rootfs: { type: "layers", diff_ids: pushed.map(it => it.digest) },
+    }),
+  )
+  const manifest = {
+    schemaVersion: 2,
+    mediaType: manifestType,
+    artifactType,
+    config: await pushBlob(to, "application/vnd.oci.image.config.v1+json", config),
+    layers: pushed,
+    subject,
+  }
+  await putManifest(to, tag, Buffer.from(JSON.stringify(manifest)))
+}
+
+const manifestType = "application/vnd.oci.image.manifest.v1+json"
+
+async function putManifest(to: Access, tag: string, body: Buffer): Promise<void> {
+  const init = { headers: { "content-type": manifestType }, body }
+  try {
+    await ask(to, "PUT", `manifests/${tag}`, init)
+  } catch (error) {
+    // The tag is immutable, and another run of the same commit was quicker.
+    if (!(await readManifest(to, tag))) throw error
+  }
+}
+
+async function subjectOf(to: Access, digest: string): Promise<Descriptor> {
+  const image = await readManifest(to, digest)
+  if (image) return { mediaType: image.mediaType, digest, size: image.body.length }
+  throw new UserError(
+    `The ECR repository "${to.name}" has no ${digest}.`,
+    "",
+    "'history' shows the versions that are there.",
+  )
+}
+
+/** What is attached to an image, by kind; undefined if nothing of that kind is. */
+export async function attached(from: Access, digest: string, kind: Kind): Promise<Manifest | undefined> {
+  return (await readManifest(from, tagOf(digest, kind)))?.manifest
+}
+
+/** The images of an index, each for its platform; the image itself if it is none. Without what is no image, such as provenance. */
+export async function platformsOf(
+  from: Access,
+  digest: string,
+): Promise<{ digest: string; platform?: string }[]> {
+  const { manifests = [] } = (await readManifest(from, digest))?.manifest ?? {}
+  const images = manifests.filter(({ platform }) => platform?.os !== "unknown")
+  if (images.length === 0) return [{ digest }]
+  return images.map(({ digest, platform }) => ({
+    digest,
+    platform: platform && [platform.os, platform.architecture, platform.variant].filter(Boolean).join("/"),
+  }))
+}

@@ -1,0 +1,66 @@
+import { UserError } from "../lib/errors.js"
+
+/** The API of a site that hosts git repositories, for one repository. */
+export type Api = {
+  /** The beginning of every address, without a slash at its end. */
+  base: string
+  headers: Record<string, string>
+}
+
+/** An answer: its status, and what its JSON says. */
+export type Answer<T> = { status: number; body: T }
+
+/** Seconds until the API has to have answered. */
+const patience = 20
+
+/**
+ * Calls the API. A redirect is not followed: it would take the token to another place.
+ *
+ * @param fine statuses besides those of success that are an answer too
+ * @throws UserError for any other, with the API's words
+ */
+export async function call<T>(
+  { base, headers }: Api,
+  method: string,
+  path: string,
+  body?: object,
+  fine: number[] = [],
+): Promise<Answer<T>> {
+  const url = new URL(`${base}${path}`)
+  const failed = (why: string) =>
+    new UserError(
+      `${url.host} refused ${method} ${url.pathname}.`,
+      why,
+      "The token (--git-token) has to be allowed to write contents (releases), commit statuses and deployments; on GitLab it needs the scope api.",
+    )
+  let answer: Response
+  try {
+    answer = await fetch(url, {
+      method,
+      headers: {
+        ...headers,
+        "user-agent": "ecs-release",
+        ...(body && { "content-type": "application/json" }),
+      },
+      ...(body && { body: JSON.stringify(body) }),
+      redirect: "manual",
+      signal: AbortSignal.timeout(patience * 1000),
+    })
+  } catch (error) {
+    const { name, cause, message } = error as Error & { cause?: { code?: string } }
+    throw failed(
+      name === "TimeoutError" ? `It did not answer within ${patience} s.` : (cause?.code ?? message),
+    )
+  }
+  const text = await answer.text()
+  if (answer.ok || fine.includes(answer.status)) return { status: answer.status, body: parsed<T>(text) }
+  throw failed(`It answered ${answer.status}: ${text.slice(0, 500)}`)
+}
+
+function parsed<T>(text: string): T {
+  try {
+    return JSON.parse(text) as T
+  } catch {
+    return {} as T
+  }
+}

@@ -1,0 +1,85 @@
+import type { State } from "../announce/announcer.js"
+import { type Api, call } from "./api.js"
+import { context, cut, type PublishingHost } from "./host.js"
+
+const statuses: Record<State, string> = {
+  started: "pending",
+  paused: "pending",
+  completed: "success",
+  unchanged: "success",
+  "rolled back": "failure",
+  superseded: "error",
+  "timed out": "error",
+  failed: "failure",
+}
+
+const deploymentStates: Record<State, string> = {
+  ...statuses,
+  started: "in_progress",
+  paused: "queued",
+  superseded: "inactive",
+}
+
+/**
+ * GitHub (REST API version 2022-11-28: "Releases", "Commit statuses", "Deployments"), github.com's or an Enterprise Server's.
+ *
+ * @param base the API's address, such as https://api.github.com
+ * @param path `OWNER/NAME`
+ */
+export function github(base: string, path: string, token: string): PublishingHost {
+  const api: Api = {
+    base: `${base}/repos/${path}`,
+    headers: {
+      accept: "application/vnd.github+json",
+      authorization: `Bearer ${token}`,
+      "x-github-api-version": "2022-11-28",
+    },
+  }
+  return {
+    name: "GitHub",
+    status: async (commit, state, description) => {
+      await call(api, "POST", `/statuses/${commit}`, {
+        ...{ state: statuses[state], context, description: cut(description) },
+      })
+    },
+    deployment: async ({ commit, environment, url }, state, description) => {
+      const id =
+        (await findDeployment(api, commit, environment)) ?? (await makeDeployment(api, commit, environment))
+      await call(api, "POST", `/deployments/${id}/statuses`, {
+        ...{ state: deploymentStates[state], description: cut(description), environment },
+        ...(url && { environment_url: url }),
+      })
+    },
+    findRelease: async tag => {
+      const found = await call<{ html_url: string }>(
+        api,
+        "GET",
+        `/releases/tags/${encodeURIComponent(tag)}`,
+        undefined,
+        [404],
+      )
+      return found.status === 404 ? undefined : found.body.html_url
+    },
+    makeRelease: async (tag, notes) => {
+      const made = await call<{ html_url: string }>(api, "POST", "/releases", {
+        tag_name: tag,
+        name: tag,
+        body: notes,
+      })
+      return made.body.html_url
+    },
+  }
+}
+
+async function findDeployment(api: Api, commit: string, environment: string): Promise<number | undefined> {
+  const query = new URLSearchParams({ sha: commit, environment, per_page: "1" })
+  const found = await call<{ id: number }[]>(api, "GET", `/deployments?${query}`)
+  return found.body[0]?.id
+}
+
+async function makeDeployment(api: Api, commit: string, environment: string): Promise<number> {
+  // Nothing is merged into the commit, and it was tested here: other checks do not decide.
+  const how = { auto_merge: false, required_contexts: [], description: "ecs-release" }
+  const made = await call<{ id: number }>(api, "POST", "/deployments", { ref: commit, environment, ...how })
+  return made.body.id
+}

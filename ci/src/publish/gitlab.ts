@@ -1,0 +1,84 @@
+import type { State } from "../announce/announcer.js"
+import { type Api, call } from "./api.js"
+import { context, cut, type PublishingHost } from "./host.js"
+
+const statuses: Record<State, string> = {
+  started: "running",
+  paused: "running",
+  completed: "success",
+  unchanged: "success",
+  "rolled back": "failed",
+  superseded: "canceled",
+  "timed out": "failed",
+  failed: "failed",
+}
+
+/**
+ * GitLab (REST API v4: "Releases", "Commits", "Deployments").
+ *
+ * @param base the API's address, such as https://gitlab.com/api/v4
+ * @param path the project's path with all its groups
+ * @param username with a job's own token, `gitlab-ci-token`
+ */
+export function gitlab(base: string, path: string, token: string, username: string): PublishingHost {
+  const isJob = username === "gitlab-ci-token"
+  const api: Api = {
+    base: `${base}/projects/${encodeURIComponent(path)}`,
+    headers: isJob ? { "job-token": token } : { authorization: `Bearer ${token}` },
+  }
+  return {
+    name: "GitLab",
+    status: async (commit, state, description) => {
+      // GitLab answers 400 if the status is that already.
+      await call(
+        api,
+        "POST",
+        `/statuses/${commit}`,
+        {
+          ...{ state: statuses[state], name: context, description: cut(description) },
+        },
+        [400],
+      )
+    },
+    deployment: async ({ commit, tag, environment, url }, state) => {
+      const found = await findDeployment(api, commit, environment)
+      const status = statuses[state]
+      if (found === undefined) {
+        const which = { environment, sha: commit, ref: tag, tag: true }
+        await call(api, "POST", "/deployments", { ...which, status })
+      } else {
+        await call(api, "PUT", `/deployments/${found}`, { status }, [400])
+      }
+      if (url && status === "success") await setUrl(api, environment, url)
+    },
+    findRelease: async tag => {
+      const answer = await call<Release>(api, "GET", `/releases/${encodeURIComponent(tag)}`, undefined, [404])
+      return answer.status === 404 ? undefined : (answer.body._links?.self ?? tag)
+    },
+    makeRelease: async (tag, notes) => {
+      const made = await call<Release>(api, "POST", "/releases", {
+        tag_name: tag,
+        name: tag,
+        description: notes,
+      })
+      return made.body._links?.self ?? tag
+    },
+  }
+}
+
+type Release = { _links?: { self?: string } }
+
+async function findDeployment(api: Api, commit: string, environment: string): Promise<number | undefined> {
+  const query = new URLSearchParams({ environment, order_by: "id", sort: "desc", per_page: "20" })
+  const found = await call<{ id: number; sha: string }[]>(api, "GET", `/deployments?${query}`)
+  return found.body.find(({ sha }) => sha === commit)?.id
+}
+
+/** Where people reach what was deployed, on the environment's page. */
+async function setUrl(api: Api, environment: string, url: string): Promise<void> {
+  const query = new URLSearchParams({ name: environment })
+  const found = await call<{ id: number; external_url?: string }[]>(api, "GET", `/environments?${query}`)
+  const [first] = found.body
+  if (first && first.external_url !== url)
+    await call(api, "PUT", `/environments/${first.id}`, { external_url: url })
+}

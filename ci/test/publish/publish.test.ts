@@ -1,0 +1,94 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import type { State } from "../../src/announce/announcer.js"
+import { call } from "../../src/publish/api.js"
+import { github } from "../../src/publish/github.js"
+import { gitlab } from "../../src/publish/gitlab.js"
+import type { PublishingHost } from "../../src/publish/host.js"
+import { githubStandIn, gitlabStandIn, standIn } from "./stand-in.js"
+
+const token = "token-of-a-test"
+const commit = "a".repeat(40)
+const to = { commit, tag: "v1.2.0", environment: "production", url: "https://example.com/" }
+const states: State[] = [
+  "started",
+  "paused",
+  "completed",
+  "unchanged",
+  "rolled back",
+  "superseded",
+  "timed out",
+  "failed",
+]
+
+let onGithub: Awaited<ReturnType<typeof githubStandIn>>
+let onGitlab: Awaited<ReturnType<typeof gitlabStandIn>>
+beforeAll(async () => {
+  onGithub = await githubStandIn(token)
+  onGitlab = await gitlabStandIn(token)
+})
+afterAll(async () => {
+  await onGithub.close()
+  await onGitlab.close()
+})
+
+const hosts: [string, () => PublishingHost, () => typeof onGithub][] = [
+  ["GitHub", () => github(onGithub.api, "team/web", token), () => onGithub],
+  ["GitLab", () => gitlab(onGitlab.api, "team/sub/web", token, "oauth2"), () => onGitlab],
+]
+
+describe.each(hosts)("%s", (_, host, has) => {
+  test("takes every state as the commit's status and the deployment's, in one deployment", async () => {
+    for (const state of states) {
+      await host().status(commit, state, `${state}\nmore lines ${"x".repeat(200)}`)
+      await host().deployment(to, state, "x".repeat(200))
+    }
+    expect(has().deployments).toHaveLength(1)
+    expect(has().deployments[0]?.states.length).toBeGreaterThanOrEqual(states.length - 2)
+    expect(has().statuses.at(-1)).toMatchObject({
+      sha: commit,
+      description: expect.stringMatching(/^(failed|timed out)$/),
+    })
+  })
+
+  test("makes a release once", async () => {
+    expect(await host().findRelease("v1.2.0")).toBeUndefined()
+    expect(await host().makeRelease("v1.2.0", "### Features\n\n- a")).toMatch(/^https:.*v1\.2\.0$/)
+    expect(await host().findRelease("v1.2.0")).toMatch(/^https:.*v1\.2\.0$/)
+    await expect(host().makeRelease("v1.2.0", "again")).rejects.toThrow(/refused POST .*releases/)
+  })
+
+  test("a tag with a prefix is found too", async () => {
+    await host().makeRelease("api/v2.0.0", "notes")
+    expect(await host().findRelease("api/v2.0.0")).toMatch(/^https:/)
+  })
+})
+
+test("GitLab's job token goes in its own header", async () => {
+  const host = gitlab(onGitlab.api, "team/sub/web", token, "gitlab-ci-token")
+  await host.findRelease("v9.9.9")
+  expect(onGitlab.asked.at(-1)?.headers).toMatchObject({ "job-token": token })
+  expect(onGitlab.asked.at(-1)?.headers.authorization).toBeUndefined()
+})
+
+describe("what fails", () => {
+  test("is told with the API's words, and without the token", async () => {
+    const failed = github(onGithub.api, "team/web", "wrong-token").findRelease("v1.0.0")
+    await expect(failed).rejects.toThrow(
+      /refused GET \/api\/v3\/repos\/team\/web\/releases\/tags\/v1\.0\.0[\s\S]*401[\s\S]*Bad credentials/,
+    )
+    await expect(failed).rejects.not.toThrow(/wrong-token/)
+  })
+
+  test("a redirect is not followed, so that the token goes to no other place", async () => {
+    const elsewhere = await standIn(() => [302])
+    await expect(call({ base: elsewhere.url, headers: {} }, "GET", "/x")).rejects.toThrow(/answered 302/)
+    expect(elsewhere.asked).toHaveLength(1)
+    await elsewhere.close()
+  })
+
+  test("a host that is gone", async () => {
+    const gone = await standIn(() => [200])
+    await gone.close()
+    await expect(call({ base: gone.url, headers: {} }, "GET", "/x")).rejects.toThrow(/ECONNREFUSED/)
+  })
+})

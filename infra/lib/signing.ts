@@ -1,0 +1,43 @@
+import { RemovalPolicy } from "aws-cdk-lib"
+import { CfnSigningConfiguration } from "aws-cdk-lib/aws-ecr"
+import { Key, KeySpec, KeyUsage } from "aws-cdk-lib/aws-kms"
+import { CfnSigningProfile } from "aws-cdk-lib/aws-signer"
+import { Construct } from "constructs"
+import type { Names } from "./names.js"
+
+/** What signs images: a key for the module, or a profile with which ECR signs what is pushed to the repository. */
+export class Signing extends Construct {
+  /** What `--signing-key` takes. */
+  readonly reference: string
+
+  constructor(scope: Construct, id: string, names: Names, how: "KMS" | "ECR") {
+    super(scope, id)
+    if (how === "KMS") {
+      new Key(this, "Key", {
+        alias: names.signingKey,
+        description:
+          "Signs images and what is said about them; cosign and this pipeline verify with its public part",
+        keySpec: KeySpec.ECC_NIST_P256,
+        keyUsage: KeyUsage.SIGN_VERIFY,
+        // What it has signed is checked for as long as it is deployed.
+        removalPolicy: RemovalPolicy.RETAIN,
+      })
+      this.reference = `awskms:///${names.signingKey}`
+      return
+    }
+    const profile = new CfnSigningProfile(this, "Profile", {
+      profileName: names.signingProfile,
+      // The one that signs images (AWS Signer developer guide, "Signing container images").
+      platformId: "Notation-OCI-SHA384-ECDSA",
+    })
+    new CfnSigningConfiguration(this, "Configuration", {
+      rules: [
+        {
+          signingProfileArn: profile.attrArn,
+          repositoryFilters: [{ filter: names.repository, filterType: "WILDCARD_MATCH" }],
+        },
+      ],
+    })
+    this.reference = profile.attrArn
+  }
+}
