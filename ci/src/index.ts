@@ -26,6 +26,7 @@ import { changelog, changelogOf, releasesSince, siteOf } from "./changelog.js"
 import { updateChangelog } from "./changelog-file.js"
 import { ciConfig } from "./ci-config.js"
 import { type App, appsOf, eachApp, severalApps } from "./config.js"
+import { dashboard } from "./dashboard.js"
 import { defaultGitImage } from "./git/repository.js"
 import { history } from "./history.js"
 import { buildImage, buildTarget, contextOf, runTests, unreleasedVersion } from "./image/build.js"
@@ -805,6 +806,30 @@ export class EcsRelease {
     const running = new Set(services.flatMap(({ digest }) => digest ?? []))
     const found = await history(aws, { repository, running })
     return write(written, "history", { repository, ...found })
+  }
+
+  /**
+   * Serves a page that shows what runs, and how it got there
+   *
+   * What runs in each stage, the deployments of the last weeks with their outcomes and causes, DORA's four metrics, the versions with what
+   * they changed, and what a release of HEAD would do. It follows a deployment while it runs. It changes nothing, and keeps nothing: all
+   * of it comes from ECS and git. It listens where `up` does, and asks for no password.
+   *
+   * Example: dagger call dashboard up
+   * Example: dagger call dashboard up --ports 9000:8080
+   *
+   * @param port Port that the service listens on, from 1 to 65535
+   */
+  @func({ cache: "never" })
+  async dashboard(port = 8080, ws?: Workspace): Promise<Service> {
+    if (!(Number.isInteger(port) && port >= 1 && port <= 65_535)) {
+      throw new UserError(`--port does not take ${port}.`, "", "It takes a port, from 1 to 65535.")
+    }
+    const apps = await this.apps(ws)
+    const [first] = apps
+    if (!first) throw severalApps([])
+    const shown = apps.map(app => ({ ...app, places: this.places(app.settings, app.stages) }))
+    return dashboard(shown, first.settings, port)
   }
 
   /**

@@ -403,9 +403,12 @@ function superseded({ head }: ComputedVersion, by: string): string {
 }
 
 /** What a release of HEAD would do, in one line; a version that cannot be computed is not a reason to fail. */
-export async function outlook(settings: Settings): Promise<string> {
+export async function outlook(
+  settings: Settings,
+  computing: Promise<ComputedVersion> = computeVersion(settings),
+): Promise<string> {
   try {
-    const found = await computeVersion(settings)
+    const found = await computing
     return nothingToDo(found) ?? `a release of HEAD would be ${found.version} (${found.decision.reason})\n`
   } catch (error) {
     if (!(error instanceof UserError)) throw error

@@ -219,7 +219,9 @@ async function up(session: RunningSession, id: string, forwards: Forward[] = [],
   const ports = (await ask("ports { port }")) as { port: number }[]
   const own = ports.map(({ port }) => ({ frontend: port, backend: port }))
   for (const { frontend, backend } of forwards.length > 0 ? forwards : own) {
-    await listen(frontend, (await ask(`endpoint(port: ${backend})`)) as string)
+    const target = (await ask(`endpoint(port: ${backend})`)) as string
+    // A service that shares this machine's network is there already.
+    if (target !== `127.0.0.1:${frontend}`) await listen(frontend, target)
     log(`tunnel: 127.0.0.1:${frontend} to the service's port ${backend}. Ctrl-C stops it.`)
   }
   return new Promise<never>(() => {})

@@ -1,12 +1,34 @@
+import { join } from "node:path"
 import { EventBridge } from "@aws-sdk/client-eventbridge"
 import { dag } from "@dagger.io/dagger"
+import { chromium } from "playwright-core"
 import { Webhook } from "standardwebhooks"
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest"
+import { chromiumProgram } from "../../ci/test/chromium.js"
 import { githubStandIn, gitlabStandIn, standIn } from "../../ci/test/publish/stand-in.js"
 import { ModuleWorld } from "./module.world.js"
 import { checked } from "./output.schema.js"
 
 // What others see of releases: notifications, GitHub and GitLab, the changelog, DORA's metrics.
+
+/** Takes pictures of a page, as a desk and a phone show it. */
+async function screenshots(address: string, folder: string): Promise<void> {
+  const browser = await chromium.launch({ executablePath: await chromiumProgram(), args: ["--no-sandbox"] })
+  for (const [name, colorScheme, width] of [
+    ["light", "light", 1100],
+    ["dark", "dark", 1100],
+    ["phone", "dark", 390],
+  ] as const) {
+    const page = await browser.newPage({
+      colorScheme,
+      viewport: { width, height: 800 },
+      deviceScaleFactor: 1,
+    })
+    await page.goto(address)
+    await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true })
+  }
+  await browser.close()
+}
 
 let world: ModuleWorld
 let github: Awaited<ReturnType<typeof githubStandIn>>
@@ -143,6 +165,24 @@ test("an event bus of the emulator takes the events of deploy and rollback", {
     "rollback started the version before",
     "rollback completed the version before",
   ])
+})
+
+test("the dashboard runs as a service, and shows what the record has", { timeout: 300_000 }, async () => {
+  const probe = await standIn(() => [200])
+  const port = Number(new URL(probe.url).port)
+  await probe.close()
+  const text = await world.run(async module => {
+    const service = await (await module.dashboard(port)).start()
+    const address = await service.endpoint({ scheme: "http" })
+    const page = await (await fetch(address)).text()
+    if (process.env.SCREENSHOTS) await screenshots(address, process.env.SCREENSHOTS)
+    await service.stop()
+    return page
+  }, settings())
+  for (const part of ["hello/hello", "0.1.1", "1 of 1 tasks", "rolled back", "0.1.3", "begin"])
+    expect(text).toContain(part)
+  expect(text).toMatch(/Service deployment rolled back because of circuit breaker/)
+  expect(text).not.toContain("could not be made")
 })
 
 describe("what the record says afterwards", { timeout: 120_000 }, () => {

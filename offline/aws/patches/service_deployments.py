@@ -135,8 +135,7 @@ def follow(service, record, deployment):
         if primary is deployment:
             end(record, "STOPPED", deployment.get("rolloutStateReason"))
         else:
-            record["status"] = "ROLLBACK_IN_PROGRESS"
-            record["rollback"] = {"reason": BREAKER}
+            record |= {"status": "ROLLBACK_IN_PROGRESS", "statusReason": BREAKER, "rollback": {"reason": BREAKER}}
     elif record["status"] == "IN_PROGRESS" and primary is not deployment:
         end(record, "STOPPED", "Service deployment stopped because of a newer service deployment.")
     if record["status"] == "ROLLBACK_IN_PROGRESS":

@@ -1,0 +1,170 @@
+import { dag, type Secret, type Service } from "@dagger.io/dagger"
+import { openAws } from "./aws/account.js"
+import { explained } from "./aws/errors.js"
+import { releasesSince, siteOf } from "./changelog.js"
+import type { App } from "./config.js"
+import type { AppFacts, Facts, PlaceFacts, ReleaseFacts } from "./dashboard/facts.js"
+import { container, variables } from "./dashboard/server.js"
+import { pastDeployments } from "./ecs/past-deployment.js"
+import { errorContext, open } from "./ecs/service.js"
+import { recordDays } from "./ecs/service-deployment.js"
+import { commitPage } from "./git/host.js"
+import { UserError } from "./lib/errors.js"
+import { commitTimes } from "./metrics.js"
+import { outlook } from "./release.js"
+import { type Settings, targetsOf } from "./settings.js"
+import type { Stage } from "./stages.js"
+import { type ComputedVersion, computeVersion } from "./version/compute.js"
+
+/** Node.js, in the image in which Dagger itself runs TypeScript modules: an engine has it already. */
+const image = "node:24.13.1-alpine@sha256:4f696fbf39f383c1e486030ba6b289a5d9af541642fc78ab197e584a113b9c03"
+
+/** How many versions the page lists. */
+const versions = 30
+
+/** An app, and where it runs. */
+export type Shown = App & { places: Pick<Stage, "name" | "settings">[] }
+
+/** The part of esbuild that is used. */
+type Bundler = { build(options: object): Promise<{ outputFiles: { text: string }[] }> }
+
+/**
+ * A service with the page: a container with Node.js and one file. What git says is read now; AWS is asked by the page's server, with the
+ * same credentials.
+ *
+ * @param settings whose credentials they are
+ * @param port the service's port
+ */
+export async function dashboard(apps: Shown[], settings: Settings, port: number): Promise<Service> {
+  const [facts, program] = await Promise.all([
+    Promise.all(apps.map(factsOf)).then((found): Facts => ({ read: new Date().toISOString(), apps: found })),
+    bundle(),
+  ])
+  const files = dag
+    .directory()
+    .withNewFile("server.mjs", program)
+    .withNewFile("facts.json", JSON.stringify(facts))
+  let made = dag
+    .container()
+    .from(image)
+    .withDirectory("/dashboard", files)
+    .withEnvVariable("PORT", String(port))
+    .withExposedPort(port)
+  for (const [name, variable] of Object.entries(variables)) {
+    const secret = settings[name as keyof typeof variables] as Secret | undefined
+    // An unset variable of the caller is a secret that has no value.
+    if (secret && (await isSet(secret))) made = made.withSecretVariable(variable, secret)
+  }
+  const { awsEndpoint } = settings
+  if (awsEndpoint) {
+    const address = new URL(await awsEndpoint.endpoint({ scheme: "http" }))
+    made = made
+      .withServiceBinding(container.aws, awsEndpoint)
+      .withEnvVariable("AWS_STAND_IN", `http://${container.aws}:${address.port}`)
+  }
+  return made.asService({ args: ["node", container.program] })
+}
+
+async function isSet(secret: Secret): Promise<boolean> {
+  try {
+    return (await secret.plaintext()) !== ""
+  } catch {
+    return false
+  }
+}
+
+/** The server and all that it needs, the AWS SDK too, as one file. */
+async function bundle(): Promise<string> {
+  const { build } = (await import("esbuild" as string)) as Bundler
+  const { outputFiles } = await build({
+    stdin: {
+      contents: 'import { serve } from "./dashboard/server.ts"; serve()',
+      resolveDir: import.meta.dirname,
+      loader: "ts",
+    },
+    ...{ bundle: true, write: false, minify: true, legalComments: "none" },
+    ...{ platform: "node", format: "esm", target: "node24", logLevel: "silent" },
+    // Some packages are CommonJS.
+    banner: { js: 'import{createRequire}from"node:module";const require=createRequire(import.meta.url);' },
+  })
+  const [file] = outputFiles
+  if (!file) throw new Error("esbuild made no file")
+  return file.text
+}
+
+async function factsOf({ name, settings, places }: Shown): Promise<AppFacts> {
+  const computing = computeVersion(settings)
+  const [next, git, times] = await Promise.all([
+    outlook(settings, computing),
+    whatGitSays(computing, settings),
+    timesOf(settings, places),
+  ])
+  return {
+    name,
+    outlook: next.trim(),
+    ...git,
+    places: places.map(({ name: stage, settings }): PlaceFacts => {
+      const { region, account, roleArn, url } = settings
+      return { stage, region, account, roleArn, url, services: targetsOf(settings) }
+    }),
+    times,
+  }
+}
+
+/** A history that cannot be read is no reason to show nothing: the outlook says what is wrong. */
+async function whatGitSays(
+  computing: Promise<ComputedVersion>,
+  settings: Settings,
+): Promise<Pick<AppFacts, "commits" | "releases">> {
+  try {
+    const found = await computing
+    const host = siteOf(found, settings)
+    const known = new Set(found.head.merged.map(tag => tag.version))
+    const releases = await releasesSince(found, settings, "")
+    return {
+      commits: host && commitPage(host, ""),
+      releases: releases.slice(0, versions).map(
+        ({ version, date, commits }): ReleaseFacts => ({
+          ...{ version, date, pending: !known.has(version) },
+          changes: commits
+            .filter(({ cancelled, effect }) => !cancelled && effect !== "none")
+            .map(({ sha, parsed, effect }) => ({
+              what: `${parsed.scope ? `${parsed.scope}: ` : ""}${parsed.description}`,
+              commit: sha,
+              breaking: effect === "major",
+              type: parsed.type ?? "",
+            })),
+        }),
+      ),
+    }
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error
+    return { releases: [] }
+  }
+}
+
+/** When the commits were made that the deployments so far have brought. */
+async function timesOf(settings: Settings, places: Shown["places"]): Promise<AppFacts["times"]> {
+  const until = new Date()
+  const since = new Date(until.getTime() - recordDays * 86_400_000)
+  try {
+    const services = await Promise.all(
+      places.map(async place => {
+        const aws = await openAws(place.settings)
+        return Promise.all(
+          targetsOf(place.settings).map(async where => {
+            const target = await open(aws, where)
+            return explained(errorContext(target), () => pastDeployments(target, { since, until, ...where }))
+          }),
+        )
+      }),
+    )
+    const found = await commitTimes(settings, services.flat())
+    const all = new Map(found.flatMap(times => [...times]))
+    return [...all].map(([commit, times]) => [commit, times.map(time => time.getTime() / 1000)])
+  } catch (error) {
+    // The page shows what is wrong where the service would be.
+    if (!(error instanceof UserError)) throw error
+    return []
+  }
+}

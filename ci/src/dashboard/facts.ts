@@ -1,0 +1,44 @@
+import type { Where } from "../settings.js"
+
+/** What is known when the dashboard starts: where to look, and what git says. */
+export type Facts = {
+  /** When git was read, ISO 8601. */
+  read: string
+  apps: AppFacts[]
+}
+
+/** What is known of an app. */
+export type AppFacts = {
+  /** "" for the only one. */
+  name: string
+  /** What a release of HEAD would do, in words. */
+  outlook: string
+  /** What the address of a commit's page begins with, if the repository's host is known. */
+  commits?: string
+  places: PlaceFacts[]
+  /** The newest first. */
+  releases: ReleaseFacts[]
+  /** When the commits were made that each deployed commit brought: its id, and seconds since 1970. */
+  times: [commit: string, times: number[]][]
+}
+
+/** Where an app runs. */
+export type PlaceFacts = {
+  /** "" if there are no stages. */
+  stage: string
+  region: string
+  account: string
+  roleArn: string
+  url: string
+  services: Where[]
+}
+
+/** A version with what it changed. */
+export type ReleaseFacts = {
+  version: string
+  /** ISO 8601. */
+  date: string
+  /** Whether HEAD would release it: it is not released yet. */
+  pending: boolean
+  changes: { what: string; commit: string; breaking: boolean; type: string }[]
+}

@@ -1,0 +1,26 @@
+/** Text that is HTML already. */
+export class Html {
+  constructor(readonly text: string) {}
+}
+
+type Part = Html | string | number | undefined | null | false | Part[]
+
+const entities: Record<string, string> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+}
+
+/** Writes HTML: everything that is put in is text, and escaped, unless it is HTML itself. */
+export function html(strings: TemplateStringsArray, ...parts: Part[]): Html {
+  return new Html(strings.map((text, at) => text + (at < parts.length ? written(parts[at]) : "")).join(""))
+}
+
+function written(part: Part): string {
+  if (part instanceof Html) return part.text
+  if (Array.isArray(part)) return part.map(written).join("")
+  if (part === undefined || part === null || part === false) return ""
+  return String(part).replace(/[&<>"']/g, character => entities[character] as string)
+}

@@ -1,0 +1,197 @@
+import type { PastDeployment } from "../ecs/past-deployment.js"
+import { describePause } from "../ecs/pause.js"
+import { duration } from "../lib/time.js"
+import { counted, type Metrics } from "../metrics/measure.js"
+import { ago, bars, colorOf, dayOf, timeLine } from "./charts.js"
+import { Html, html } from "./html.js"
+import { type AppState, isBusy, type Seen, type ServiceState, type State } from "./state.js"
+
+/** How far back the time line and the table go, in days. */
+const days = 28
+/** How many deployments the table has. */
+const rows = 30
+
+/** The whole page. */
+export function page(state: State): string {
+  const names = state.apps
+    .map(({ name, services }) => name || services[0]?.name.split("/")[1] || "")
+    .join(", ")
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${names} · ecs-release</title>
+<link rel="stylesheet" href="/style.css">
+<link rel="icon" href="data:,">
+<script src="/live.js" defer></script>
+</head>
+<body>
+${main(state)}
+</body>
+</html>
+`.text
+}
+
+/** The part that changes. */
+export function main(state: State): Html {
+  return html`<main id="main" data-busy="${isBusy(state) ? "yes" : "no"}">
+<header><h1>What runs</h1><p class="dim">as of ${time(state.at)}<span id="lost" hidden> · the dashboard does not answer any more</span></p></header>
+${state.apps.map(app => appPart(app, state.at))}
+<footer class="dim">ECS keeps 90 days of deployments. What git says was read ${time(new Date(state.read))}; start the dashboard again to read it anew.</footer>
+</main>`
+}
+
+function appPart(app: AppState, now: Date): Html {
+  const seen = app.services.flatMap(it => ("status" in it ? [it] : []))
+  const lanes = seen.map(it => ({ name: laneOf(it), deployments: it.deployments }))
+  return html`<section>
+${app.name && html`<h2>${app.name}</h2>`}
+<div class="cards">${app.services.map(it => card(it, app, now))}</div>
+<p class="next"><b>Next</b> ${app.outlook}</p>
+<h3>Deployments of the last ${days} days</h3>
+<div class="scroll">${timeLine(lanes, now, days)}</div>
+${deploymentTable(seen, app, now)}
+<h3>Delivery</h3>
+${seen.map(it => dora(it, seen.length > 1))}
+<h3>Versions</h3>
+${app.releases.length === 0 ? html`<p class="dim">none yet</p>` : ""}
+${app.releases.map((release, at) => releasePart(release, app, at))}
+</section>`
+}
+
+function laneOf({ stage, name }: { stage: string; name: string }): string {
+  return stage === "" ? name : `${stage} · ${name}`
+}
+
+function card(it: ServiceState, app: AppState, now: Date): Html {
+  const title = it.stage === "" ? it.name : it.stage
+  const where = it.stage === "" ? it.region : `${it.name}, ${it.region}`
+  if ("error" in it) {
+    return html`<article class="card bad"><h3>${title}</h3><p class="dim">${where}</p><pre class="cause">${it.error}</pre></article>`
+  }
+  const { status, url } = it
+  const current = status.deployments.find(({ outcome }) => colorOf(outcome) === "busy")
+  const isWhole = status.running === status.desired && status.pending === 0
+  return html`<article class="card ${current || !isWhole ? "busy" : "good"}">
+<h3>${title}</h3><p class="dim">${where}</p>
+<p class="version">${status.version ?? "no version"}</p>
+<p>${status.commit ? commit(status.commit, app.commits) : "commit unknown"}${status.since && html` · since ${time(status.since)} (${ago(status.since, now)})`}</p>
+<p><span class="tasks">${status.running} of ${status.desired} tasks</span>${status.pending > 0 && html`, ${status.pending} starting`}${status.state !== "ACTIVE" && html` · ${status.state}`}</p>
+${status.approvedBy && html`<p class="dim">approved by ${status.approvedBy}</p>`}
+${current && html`<p class="now"><span class="pulse"></span>${current.version} ${current.outcome}${current.started && html`, ${ago(current.started, now)}`}</p>`}
+${status.pause && html`<p class="now">waits for ${describePause(status.pause)}</p>`}
+${url && html`<p>${link(url, url)}</p>`}
+</article>`
+}
+
+function deploymentTable(seen: Seen_[], app: AppState, now: Date): Html {
+  const since = now.getTime() - days * 86_400_000
+  const all = seen
+    .flatMap(it => it.deployments.map(deployment => ({ ...deployment, lane: laneOf(it) })))
+    .filter(({ started }) => started.getTime() >= since)
+    .sort((a, b) => b.started.getTime() - a.started.getTime())
+  if (all.length === 0) return html`<p class="dim">none</p>`
+  const hasLanes = seen.length > 1
+  return html`<div class="scroll"><table><thead><tr><th>Started</th>${hasLanes && html`<th>Where</th>`}<th>Version</th><th>Outcome</th><th>Took</th><th>Cause</th></tr></thead><tbody>
+${all
+  .slice(0, rows)
+  .map(
+    it =>
+      html`<tr><td>${time(it.started)}</td>${hasLanes && html`<td>${it.lane}</td>`}<td>${it.version}${it.commit && html` ${commit(it.commit, app.commits)}`}</td><td><span class="chip ${colorOf(it.outcome)}">${it.outcome}</span></td><td>${took(it, now)}</td><td class="cause">${it.outcome === "completed" ? "" : (it.reason ?? "")}</td></tr>`,
+  )}
+</tbody></table></div>
+${all.length > rows && html`<p class="dim">and ${all.length - rows} more</p>`}`
+}
+
+type Seen_ = Seen & { stage: string; name: string }
+
+function took({ started, ended }: PastDeployment, now: Date): string {
+  return duration(((ended ?? now).getTime() - started.getTime()) / 1000)
+}
+
+function dora({ metrics, weeks, ...it }: Seen_, isNamed: boolean): Html {
+  const each = (read: (metrics: Metrics) => number | null) => weeks.map(read)
+  const tiles: [title: string, value: string, note: string, chart: Html, how: string][] = [
+    [
+      "Deployment frequency",
+      `${round(metrics.deploymentFrequency.perDay * 7)} a week`,
+      `${metrics.deploymentFrequency.deployments} in 30 days`,
+      bars(
+        each(week => week.deploymentFrequency.deployments),
+        "Deployments",
+        value => `${value}`,
+      ),
+      counted.deploymentFrequency,
+    ],
+    [
+      "Lead time for changes",
+      duration(metrics.leadTime.seconds),
+      `median of ${metrics.leadTime.commits} commits`,
+      bars(
+        each(week => week.leadTime.seconds),
+        "Lead time",
+        duration,
+      ),
+      counted.leadTime,
+    ],
+    [
+      "Change failure rate",
+      metrics.changeFailureRate.rate === null ? "–" : `${round(metrics.changeFailureRate.rate * 100)} %`,
+      `${metrics.changeFailureRate.failed} of ${metrics.changeFailureRate.of}`,
+      bars(
+        each(week => week.changeFailureRate.rate),
+        "Change failure rate",
+        value => `${round(value * 100)} %`,
+      ),
+      counted.changeFailureRate,
+    ],
+    [
+      "Time to restore",
+      duration(metrics.timeToRestore.seconds),
+      `median of ${metrics.timeToRestore.restored}`,
+      bars(
+        each(week => week.timeToRestore.seconds),
+        "Time to restore",
+        duration,
+      ),
+      counted.timeToRestore,
+    ],
+  ]
+  return html`${isNamed && html`<p class="dim">${laneOf(it)}</p>`}<div class="tiles">
+${tiles.map(
+  ([title, value, note, chart, how]) =>
+    html`<article class="tile"><h4 title="${how}">${title}</h4><p class="value">${value}</p><p class="dim">${note}</p>${chart}</article>`,
+)}
+</div>`
+}
+
+function releasePart(release: AppState["releases"][number], { commits }: AppState, at: number): Html {
+  const { version, date, pending, changes } = release
+  return html`<details id="version-${version}"${at === 0 ? new Html(" open") : ""}><summary><b>${version}</b> <span class="dim">${pending ? "not released yet" : dayOf(new Date(date))} · ${changes.length === 0 ? "nothing that users see" : `${changes.length} ${changes.length === 1 ? "change" : "changes"}`}</span></summary>
+<ul>${changes.map(
+    it =>
+      html`<li><span class="chip ${it.breaking ? "bad" : "dim"}">${it.breaking ? "breaking" : it.type}</span> ${it.what} ${commit(it.commit, commits)}</li>`,
+  )}</ul></details>`
+}
+
+function commit(id: string, commits: string | undefined): Html {
+  const text = id.slice(0, 7)
+  return commits ? link(`${commits}${id}`, text, "commit") : html`<code class="commit">${text}</code>`
+}
+
+/** A link to another site; text alone if it is no address of the web. */
+function link(address: string, text: string, kind = ""): Html {
+  if (!/^https?:\/\//.test(address)) return html`${text}`
+  return html`<a class="${kind}" href="${address}" rel="noopener noreferrer">${text}</a>`
+}
+
+function time(date: Date): Html {
+  const iso = date.toISOString()
+  return html`<time datetime="${iso}" title="${iso}">${dayOf(date)} ${iso.slice(11, 16)}</time>`
+}
+
+function round(value: number): string {
+  return String(Number(value.toPrecision(2)))
+}
