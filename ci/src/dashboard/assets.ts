@@ -21,7 +21,7 @@ p { margin: .15rem 0; overflow-wrap: anywhere } a { color: inherit } code, .comm
 .next { margin: 1rem 0; padding: .6rem 1rem; background: var(--card); border: 1px solid var(--line); border-radius: .6rem }
 .tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 14rem), 1fr)); gap: .8rem; margin-bottom: .8rem }
 .tile h4 { margin: 0; font-size: .85rem; color: var(--soft); font-weight: 600 } .value { font-size: 1.4rem; font-weight: 650 }
-.scroll { overflow-x: auto } svg { display: block; width: 100%; height: auto } .timeline { min-width: 34rem } .bars { margin-top: .5rem; height: 44px }
+.scroll { overflow-x: auto } .latest { direction: rtl } .latest > * { direction: ltr } svg { display: block; width: 100%; height: auto } .timeline { min-width: 34rem } .bars { margin-top: .5rem; height: 44px }
 svg text { fill: var(--soft); font-size: 11px } svg text.lane { fill: var(--text) }
 svg .grid, svg line.axis { stroke: var(--line) } rect.good { fill: var(--good) } rect.bad { fill: var(--bad) } rect.busy { fill: var(--busy) }
 rect.dim { fill: var(--soft) } rect.bar { fill: var(--bar) } rect.none { fill: var(--line) }

@@ -33,7 +33,7 @@ export function timeLine(
   return html`<svg class="timeline" viewBox="0 0 ${width} ${height}" role="img" aria-label="Deployments of the last ${days} days">
 ${weeks.map(
   date => html`<line x1="${at(date).toFixed(1)}" x2="${at(date).toFixed(1)}" y1="${top - 4}" y2="${height}" class="grid"/>
-<text x="${Math.min(at(date), width - 2).toFixed(1)}" y="12" text-anchor="${at(date) > width - 30 ? "end" : "middle"}" class="axis">${dayOf(date)}</text>`,
+<text x="${Math.min(Math.max(at(date), 2), width - 2).toFixed(1)}" y="12" text-anchor="${at(date) > width - 30 ? "end" : at(date) < 30 ? "start" : "middle"}" class="axis">${dayOf(date)}</text>`,
 )}
 ${lanes.map(({ name, deployments }, row) => {
   const y = top + row * lane

@@ -51,7 +51,7 @@ ${app.name && html`<h2>${app.name}</h2>`}
 <div class="cards">${app.services.map(it => card(it, app, now))}</div>
 <p class="next"><b>Next</b> ${app.outlook}</p>
 <h3>Deployments of the last ${days} days</h3>
-<div class="scroll">${timeLine(lanes, now, days)}</div>
+<div class="scroll latest">${timeLine(lanes, now, days)}</div>
 ${deploymentTable(seen, app, now)}
 <h3>Delivery</h3>
 ${seen.map(it => dora(it, seen.length > 1))}
