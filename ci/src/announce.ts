@@ -1,38 +1,49 @@
-import { Announcer, type Listener, type Subject } from "./announce/announcer.js"
+import type { Secret } from "@dagger.io/dagger"
+import { Announcer, type Subject } from "./announce/announcer.js"
 import { awsListener } from "./announce/aws.js"
 import { webhookListener } from "./announce/webhook.js"
 import { openAws } from "./aws/account.js"
-import type { Aws } from "./aws/clients.js"
 import type { DeployResult } from "./ecs/result.js"
+import { UserError } from "./lib/errors.js"
 import { namesIn } from "./lib/list.js"
-import { plaintext } from "./lib/secret.js"
 import { outcomeOf } from "./service-set.js"
 import { type Settings, targetsOf } from "./settings.js"
 
 /**
- * Who is told how a deployment goes: SNS topics and event buses (`--notify`), and a webhook.
+ * Who is told how a deployment goes: SNS topics and event buses (`--notify`), and a webhook. AWS is asked once there is something to tell.
  *
- * @param others who else
- * @throws UserError if the webhook is no URL that may be sent to
+ * @throws UserError if the webhook is no URL that may be sent to, or if a secret cannot be read
  */
-export async function announcerOf(
-  settings: Settings,
-  print: (line: string) => void,
-  others: Listener[] = [],
-  aws?: Aws,
-): Promise<Announcer> {
-  const arns = namesIn(settings.notify)
+export async function announcerOf(settings: Settings, print: (line: string) => void): Promise<Announcer> {
   const [address, secret] = await Promise.all([
-    plaintext(settings.webhook),
-    plaintext(settings.webhookSecret),
+    readSecret(settings.webhook, "--webhook"),
+    readSecret(settings.webhookSecret, "--webhook-secret"),
   ])
-  const listeners = [...others]
-  if (arns.length > 0) {
-    const place = aws ?? (await openAws(settings))
-    listeners.push(...arns.map(arn => awsListener(place, arn)))
+  let opened: ReturnType<typeof openAws> | undefined
+  const open = () => {
+    opened ??= openAws(settings)
+    return opened
   }
-  if (address !== undefined) listeners.push(webhookListener(address, secret ?? ""))
-  return new Announcer(listeners, print)
+  return new Announcer(
+    [
+      ...namesIn(settings.notify).map(arn => awsListener(open, arn)),
+      ...(address === "" ? [] : [webhookListener(address, secret)]),
+    ],
+    print,
+  )
+}
+
+/** A secret's value; "" if it is left out or empty. One that cannot be read is a mistake: nobody would be told, or without a signature. */
+async function readSecret(secret: Secret | undefined, flag: string): Promise<string> {
+  try {
+    return (await secret?.plaintext())?.trim() ?? ""
+  } catch {
+    throw new UserError(
+      `${flag} cannot be read.`,
+      "",
+      "Check the name of the variable or the file, or leave it out.",
+    )
+  }
 }
 
 /** What is told of a deployment to the settings' services. */
@@ -41,18 +52,37 @@ export function subjectOf(settings: Settings, about: Omit<Subject, "services" | 
   return { ...about, services, region: settings.region }
 }
 
-/** Deploys, and tells those who are to know. */
+/** What a deployment calls while it goes on. */
+export type Hooks = {
+  /** Right before ECS is told. */
+  beforeUpdate: () => Promise<void>
+  /** When ECS waits for a person. */
+  onPause: (text: string) => void
+}
+
+/**
+ * Deploys, and tells those who are to know. It begins when ECS is told to deploy: of what runs already nothing is told, and of what was on
+ * its way its end.
+ */
 export async function announced(
-  aws: Aws,
   settings: Settings,
   about: Omit<Subject, "services" | "region">,
   print: (line: string) => void,
-  work: () => Promise<DeployResult[]>,
+  work: (hooks: Hooks) => Promise<DeployResult[]>,
 ): Promise<DeployResult[]> {
-  const announcer = await announcerOf(settings, print, [], aws)
-  announcer.start(subjectOf(settings, about))
-  return announcer.around(work, ends => ({
-    state: outcomeOf(ends),
-    text: ends.map(end => end.text).join("\n"),
-  }))
+  const announcer = await announcerOf(settings, print)
+  announcer.expect(subjectOf(settings, about))
+  return announcer.around(
+    () => work(hooksOf(announcer)),
+    ends => {
+      const [first] = ends
+      if (first) announcer.about({ version: first.version })
+      return { state: outcomeOf(ends), text: ends.map(end => end.text).join("\n") }
+    },
+  )
+}
+
+/** What a deployment calls, so that those who are to know are told. */
+export function hooksOf(announcer: Announcer): Hooks {
+  return { beforeUpdate: async () => announcer.start(), onPause: text => announcer.pause(text) }
 }

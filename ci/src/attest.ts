@@ -1,26 +1,28 @@
 import { type Container, dag, type Platform } from "@dagger.io/dagger"
 import { openKey, type SigningKey } from "./attestation/key.js"
-import { type Material, provenance, provenanceType } from "./attestation/provenance.js"
+import { type BuildFacts, type Material, provenance, provenanceType } from "./attestation/provenance.js"
 import { sbomMediaType, sbomType, scan, scannerOf } from "./attestation/sbom.js"
 import { signatureArtifact, signatureNote, signImage } from "./attestation/signature.js"
 import { envelopeType, type Statement, sealed, statementOf, statementType } from "./attestation/statement.js"
+import { requireProvenance, requireSignature } from "./attestation/verify.js"
 import { identityOf } from "./aws/account.js"
 import type { Aws } from "./aws/clients.js"
 import { type Access, accessTo } from "./ecr/distribution.js"
-import { attach, attached, type Kind, type Layer, platformsOf } from "./ecr/referrers.js"
-import { Registry } from "./ecr/registry.js"
+import { attach, attached, type Layer, platformsOf } from "./ecr/referrers.js"
+import { type Image, Registry } from "./ecr/registry.js"
 import { remoteAndBranch } from "./git/remote-branch.js"
 import { basesOf, pinned } from "./image/bases.js"
 import type { Context } from "./image/context.js"
+import { UserError } from "./lib/errors.js"
 import { namesIn } from "./lib/list.js"
 import type { Settings } from "./settings.js"
 import type { ComputedVersion } from "./version/compute.js"
 
-/** An image whose origin is to be proved. */
-export type Made = { found: ComputedVersion; context: Context; digest: string; started: Date }
-
 /** The SBOMs of the images that were built, under way, in the order of the platforms. */
 export type Scans = Promise<Buffer[]>
+
+/** What provenance says of a build, as far as it is known before the push. */
+export type Circumstances = Omit<BuildFacts, "version" | "finished">
 
 /** The value of `--sbom-image` for no SBOM. */
 export const noSbom = "none"
@@ -45,10 +47,61 @@ export async function loadScanner({ sbomImage }: Settings): Promise<void> {
   if (sbomImage !== noSbom) await scannerOf(sbomImage).sync()
 }
 
-/** Opens the key that signs, if there is one. What AWS Signer signs, ECR has signed by itself. */
-export async function signingKey(aws: Aws, { signingKey }: Settings): Promise<SigningKey | undefined> {
-  return signingKey.startsWith("awskms:") ? openKey(aws, signingKey) : undefined
+/**
+ * Opens the key that signs, if there is one, and makes sure that the caller may sign, before a version is claimed. What AWS Signer signs,
+ * ECR signs by itself.
+ */
+export async function signingKey(aws: Aws, settings: Settings): Promise<SigningKey | undefined> {
+  if (!settings.signingKey.startsWith("awskms:")) return undefined
+  const key = await openKey(aws, settings.signingKey)
+  await key.check()
+  return key
 }
+
+/** Finds out what provenance says, before and beside the build: who builds, what, and from which base images. */
+export async function circumstancesOf(
+  aws: Aws,
+  settings: Settings,
+  found: ComputedVersion,
+  context: Context,
+): Promise<Circumstances> {
+  const started = new Date()
+  const { path, dockerfile, runtimeTarget, platform, buildArgs, compression, tagPrefix } = settings
+  const [{ arn }, { repository, ref }, bases, engine] = await Promise.all([
+    identityOf(aws),
+    remoteAndBranch(found.repository, settings, found.remote),
+    basesAsMaterials(context, settings),
+    dag.version(),
+  ])
+  return {
+    ...{ repository, ref, commit: found.head.sha, tagPrefix, engine, started, bases },
+    parameters: {
+      ...{ path, context: settings.context, dockerfile, target: runtimeTarget },
+      ...{ platforms: namesIn(platform), buildArgs, compression },
+    },
+    // Without the session's name, which is another one each time.
+    builder: arn.includes(":assumed-role/") ? arn.replace(/\/[^/]*$/, "") : arn,
+    invocation: arn,
+  }
+}
+
+async function basesAsMaterials({ files }: Context, settings: Settings): Promise<Material[]> {
+  const text = await files.file(settings.dockerfile).contents()
+  const platform = namesIn(settings.platform)[0] ?? ""
+  const names = await basesOf(text, settings.buildArgs)
+  return Promise.all(
+    names.map(async (name): Promise<Material> => {
+      const [, reference, sha256] =
+        /^(.+)@sha256:([0-9a-f]{64})$/.exec((await pinned(name, platform)) ?? "") ?? []
+      return sha256 === undefined
+        ? { uri: `docker://${name}` }
+        : { uri: `docker://${reference}`, digest: { sha256 } }
+    }),
+  )
+}
+
+/** An image in the registry, and what is said about it. */
+export type Attested = { digest: string; version: string; commit: string; circumstances: Circumstances }
 
 /**
  * Proves where an image came from: attaches its SBOM and its provenance to it in the registry, and if there is a key, the signature of
@@ -56,22 +109,22 @@ export async function signingKey(aws: Aws, { signingKey }: Settings): Promise<Si
  *
  * @param scans the SBOMs; if left out, they are made of the image in the registry
  * @returns what was attached, in words
+ * @throws UserError if something else is attached in the place of what the key signs
  */
 export async function attest(
   aws: Aws,
   settings: Settings,
-  made: Made,
+  { digest, version, commit, circumstances }: Attested,
   key: SigningKey | undefined,
   scans?: Scans,
 ): Promise<string> {
   const { repository } = settings
-  const { found, digest } = made
   const [to, { uri }] = await Promise.all([accessTo(aws, repository), Registry.open(aws, repository)])
-  const [statement, platforms] = await Promise.all([
-    provenanceOf(aws, settings, made, uri),
-    platformsOf(to, digest),
-  ])
-  const boms = settings.sbomImage === noSbom ? [] : await (scans ?? scanPushed(aws, settings, made, uri))
+  const says = provenance({ ...circumstances, version, finished: new Date() })
+  const statement = statementOf(uri, digest, provenanceType, says)
+  const platforms = await platformsOf(to, digest)
+  const boms =
+    settings.sbomImage === noSbom ? [] : await (scans ?? scanPushed(aws, settings, digest, version))
   const built = namesIn(settings.platform)
   // Whether an index has a platform's variant written or not, its images are in the order in which they were built.
   const bomOf = (platform: string | undefined, at: number) => boms[built.indexOf(platform ?? "")] ?? boms[at]
@@ -84,33 +137,54 @@ export async function attest(
     ...sboms.map(({ digest, body }) =>
       attach(to, digest, "sbom", sbomMediaType, [{ mediaType: sbomMediaType, body }]),
     ),
-    key && sign(to, { name: uri, digest, found }, key),
+    key && sign(to, { name: uri, digest, version, commit }, key),
     key && attachSigned(to, uri, { digest, statement, sboms }, key),
   ])
   const what = sboms.length === 0 ? "provenance" : "SBOM and provenance"
-  return key ? `attached ${what}, signed by ${key.arn}` : `attached ${what}`
+  if (key === undefined) return `attached ${what}`
+  await checkProof(to, settings, { digest, version, commit, origin: circumstances }, key)
+  return `attached ${what}, signed by ${key.arn}`
 }
 
-/** Whether all that is attached to an image is there. */
-export async function isAttested(aws: Aws, settings: Settings, digest: string): Promise<boolean> {
-  const from = await accessTo(aws, settings.repository)
-  const kinds: Kind[] = settings.signingKey.startsWith("awskms:") ? ["intoto", "sig", "att"] : ["intoto"]
-  const images = settings.sbomImage === noSbom ? [] : await platformsOf(from, digest)
-  const found = await Promise.all([
-    ...kinds.map(kind => attached(from, digest, kind)),
-    ...images.map(image => attached(from, image.digest, "sbom")),
-  ])
-  return found.every(it => it !== undefined)
+/**
+ * Makes sure that an image that was there already is one that the key has signed, from this commit: anybody who may push could have put it
+ * there.
+ */
+export async function checkProof(
+  to: Access,
+  { tagPrefix }: Settings,
+  found: {
+    digest: string
+    version: string
+    commit: string
+    origin: Pick<Circumstances, "repository" | "ref">
+  },
+  { publicKey }: SigningKey,
+): Promise<void> {
+  const { digest, version, commit } = found
+  const { repository, ref } = found.origin
+  try {
+    await requireSignature(to, { name: version, digest }, publicKey)
+    await requireProvenance(to, { name: version, digest }, publicKey, { repository, ref, tagPrefix, commit })
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error
+    throw new UserError(
+      `The image of ${version} was in the registry already, and --signing-key has not signed it.`,
+      `${error.message.split("\n→")[0]}\nIt was pushed without a key, or not by this pipeline.`,
+      'Release under a new number: git commit --allow-empty -m "fix: release again". Or release without --signing-key.',
+    )
+  }
 }
 
 async function sign(
   to: Access,
-  { name, digest, found }: { name: string; digest: string; found: ComputedVersion },
+  { name, digest, version, commit }: { name: string; digest: string; version: string; commit: string },
   key: SigningKey,
 ): Promise<void> {
   if (await attached(to, digest, "sig")) return
-  const notes = { version: found.version, commit: found.head.sha }
-  await attach(to, digest, "sig", signatureArtifact, [await signImage(name, digest, notes, key)])
+  await attach(to, digest, "sig", signatureArtifact, [
+    await signImage(name, digest, { version, commit }, key),
+  ])
 }
 
 /** Attaches signed statements in the layout of `cosign attest`: to each image those about it. */
@@ -148,59 +222,22 @@ function plain(statement: Statement): Layer {
   return { mediaType: statementType, body: Buffer.from(JSON.stringify(statement)), annotations }
 }
 
-async function provenanceOf(
-  aws: Aws,
-  settings: Settings,
-  { found, context, digest, started }: Made,
-  uri: string,
-): Promise<Statement> {
-  const { path, dockerfile, runtimeTarget, platform, buildArgs, compression } = settings
-  const [identity, { repository, ref }, bases, engine] = await Promise.all([
-    identityOf(aws),
-    remoteAndBranch(found.repository, settings, found.remote),
-    basesAsMaterials(context, settings),
-    dag.version(),
+/** Whether SBOM and provenance are attached to an image, signed or not. */
+export async function isAttested(aws: Aws, settings: Settings, { digest }: Image): Promise<boolean> {
+  const from = await accessTo(aws, settings.repository)
+  const images = settings.sbomImage === noSbom ? [] : await platformsOf(from, digest)
+  const found = await Promise.all([
+    attached(from, digest, "intoto"),
+    ...images.map(image => attached(from, image.digest, "sbom")),
   ])
-  const { arn } = identity
-  return statementOf(
-    uri,
-    digest,
-    provenanceType,
-    provenance({
-      ...{ repository, ref, commit: found.head.sha, version: found.version, engine, started, bases },
-      parameters: {
-        ...{ path, context: settings.context, dockerfile, target: runtimeTarget },
-        ...{ platforms: namesIn(platform), buildArgs, compression },
-      },
-      builder:
-        arn.startsWith("arn:aws") && arn.includes(":assumed-role/") ? arn.replace(/\/[^/]*$/, "") : arn,
-      invocation: arn,
-      finished: new Date(),
-    }),
-  )
-}
-
-async function basesAsMaterials({ files }: Context, settings: Settings): Promise<Material[]> {
-  const text = await files.file(settings.dockerfile).contents()
-  const platform = namesIn(settings.platform)[0] ?? ""
-  const names = await basesOf(text, settings.buildArgs)
-  const found = await Promise.all(names.map(name => pinned(name, platform)))
-  return found.flatMap(reference => {
-    const [, name, sha256] = /^(.+)@sha256:([0-9a-f]{64})$/.exec(reference ?? "") ?? []
-    return name === undefined || sha256 === undefined ? [] : [{ uri: `docker://${name}`, digest: { sha256 } }]
-  })
+  return found.every(it => it !== undefined)
 }
 
 /** The SBOMs of an image that an earlier run has pushed: of what is in the registry, since another build may differ. */
-async function scanPushed(
-  aws: Aws,
-  settings: Settings,
-  { found, digest }: Made,
-  uri: string,
-): Promise<Buffer[]> {
+async function scanPushed(aws: Aws, settings: Settings, digest: string, version: string): Promise<Buffer[]> {
   const registry = await Registry.open(aws, settings.repository, settings.awsEndpoint)
   const images = await Promise.all(
     namesIn(settings.platform).map(platform => registry.pull(digest, platform as Platform)),
   )
-  return scanImages(images, settings, uri, found.version) ?? []
+  return scanImages(images, settings, registry.uri, version) ?? []
 }

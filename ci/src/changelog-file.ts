@@ -30,15 +30,11 @@ export type Links = { host?: Host; tagPrefix: string }
  */
 export function updateChangelog(text: string, releases: Release[], links: Links): string {
   const lines = (text.trim() === "" ? opening : text).replaceAll("\r\n", "\n").trimEnd().split("\n")
-  const there = lines.flatMap((line, at) => {
-    const version = /^##\s+\[?v?(\d+\.\d+\.\d+)\]?(?![\w.+-])/.exec(line)?.[1]
-    return version === undefined ? [] : [{ version, at }]
-  })
+  const there = headings(lines)
   const missing = releases.filter(
     ({ version }) => !there.some(it => it.version === version || isNewer(it.version, version)),
   )
   if (missing.length === 0) return text
-  const definitions = missing.flatMap(release => linkOf(release, links))
   const isDefinition = (line: string) => /^\[[^\]]+\]:\s/.test(line)
   // The links at the end of the file.
   let end = lines.length
@@ -48,20 +44,47 @@ export function updateChangelog(text: string, releases: Release[], links: Links)
   const at = there[0]?.at ?? end
   const sections = missing.map(release => sectionOf(release, links)).join("\n")
   const before = lines.slice(0, at).join("\n").trimEnd()
-  const after = lines.slice(at, linksAt).join("\n").trim()
+  const newest = missing[0]?.version ?? ""
+  const after = lines
+    .slice(at, linksAt)
+    .map(line => (isDefinition(line) ? unreleasedSince(line, newest, links) : line))
+    .join("\n")
+    .trim()
   const below = lines.slice(linksAt).join("\n").trim()
+  const definitions = missing.flatMap(release => linkOf(release, links))
   const tail = [...definitions, ...(below === "" ? [] : [below])].join("\n")
   // Link definitions follow each other without an empty line.
   const joint = isDefinition(lines[linksAt - 1] ?? "") ? "\n" : "\n\n"
   const body = [before, sections.trimEnd(), ...(after === "" ? [] : [after])].join("\n\n")
-  return `${tail === "" ? body : `${body}${joint}${tail}`}\n`
+  const whole = `${tail === "" ? body : `${body}${joint}${tail}`}\n`
+  return text.includes("\r\n") ? whole.replaceAll("\n", "\r\n") : whole
+}
+
+/** The versions' headings of a file, without those in fenced code. */
+function headings(lines: string[]): { version: string; at: number }[] {
+  let fence: string | undefined
+  return lines.flatMap((line, at) => {
+    const mark = /^\s{0,3}(`{3,}|~{3,})/.exec(line)?.[1]
+    if (mark !== undefined && (fence === undefined || mark.startsWith(fence))) {
+      fence = fence === undefined ? mark : undefined
+    }
+    const version = /^##\s+\[?v?(\d+\.\d+\.\d+)\]?(?![\w.+-])/.exec(line)?.[1]
+    return version === undefined || fence !== undefined ? [] : [{ version, at }]
+  })
+}
+
+/** The link of the section Unreleased, which begins at the newest version. */
+function unreleasedSince(line: string, newest: string, { host, tagPrefix }: Links): string {
+  const isOurs = host !== undefined && /^\[unreleased\]:/i.test(line) && line.includes("...HEAD")
+  return isOurs ? line.replace(/:\s.*$/, `: ${comparePage(host, `${tagPrefix}v${newest}`, "HEAD")}`) : line
 }
 
 /** A version's section, its changes by kind. */
 function sectionOf({ version, date, commits }: Release, { host }: Links): string {
-  const left = commits.filter(commit => !commit.cancelled)
+  const left = new Set(commits.filter(commit => !commit.cancelled))
   const parts = kinds.flatMap(([title, belongs]) => {
-    const chosen = left.filter(belongs)
+    const chosen = [...left].filter(belongs)
+    for (const commit of chosen) left.delete(commit)
     if (chosen.length === 0) return []
     const lines = chosen.map(commit => {
       const line = changeLine(commit, host)

@@ -129,7 +129,9 @@ export async function changelogBetween(
 export function changeLine({ sha, parsed, effect }: ClassifiedCommit, host?: Host): string {
   const scope = parsed.scope === undefined ? "" : `**${escapeMarkdown(parsed.scope)}:** `
   const note = effect === "major" && parsed.breakingNote ? `: ${escapeMarkdown(parsed.breakingNote)}` : ""
-  const what = linked(`${escapeMarkdown(parsed.description)}${note}`, host)
+  const said = `${escapeMarkdown(parsed.description)}${note}`
+  // What begins a line of a list may not begin a heading, another list, or a fence.
+  const what = linked(scope === "" ? said.replace(/^([#+~-]|\d+(?=[.)]))/, "\\$1") : said, host)
   const id = sha.slice(0, 7)
   return `- ${scope}${what} (${host ? `[${id}](${commitPage(host, sha)})` : id})`
 }
@@ -141,8 +143,8 @@ function linked(text: string, host: Host | undefined): string {
     : text
 }
 
-/** A commit's words are text, not Markdown or HTML; long ones are cut. */
+/** A commit's words are text, not Markdown or HTML, and call nobody (the word joiner after @ is not seen); long ones are cut. */
 function escapeMarkdown(text: string): string {
   const short = text.length > 200 ? `${text.slice(0, 199)}…` : text
-  return short.replace(/[\\`*_[\]<>|]/g, "\\$&")
+  return short.replace(/[\\`*_[\]<>|]/g, "\\$&").replace(/@(?=\w)/g, "@\u2060")
 }

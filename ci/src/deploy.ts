@@ -46,6 +46,8 @@ export type DeployRun = DeployOptions &
     timeoutSeconds?: number
     /** Keep following while ECS waits for a person. */
     waitForApproval?: boolean
+    /** Called for each pause that is followed through. */
+    onPause?: (text: string) => void
     print?: (line: string) => void
   }
 
@@ -126,7 +128,8 @@ export async function deploy(aws: Aws, options: DeployRun): Promise<DeployResult
     }
     const guards = { keepNewer, beforeUpdate, approval, checkpoint }
     const release = { version, commit, container: change.container, ...guards }
-    const watch = { timeoutSeconds, waitForApproval: options.waitForApproval, print }
+    const { waitForApproval, onPause } = options
+    const watch = { timeoutSeconds, waitForApproval, onPause, print }
     if (action.kind === "deploy") {
       await noteCompleted(target, service, current, print)
       const revision = action.reuse?.arn ?? (await register(target, change.registration))

@@ -516,7 +516,7 @@ export class EcsRelease {
     const settings = await this.one(ws, { timeout, changes: true, releases: image === "" })
     const aws = await openAws(settings)
     const named = await resolveImage(aws, settings, image, print)
-    await requireProof(aws, settings, named, requirements)
+    await requireProof(aws, settings, named, requirements, { given: this })
     const keepNewer = image === ""
     const targets = targetsOf(settings)
     for (const where of keepNewer ? targets : []) {
@@ -526,7 +526,13 @@ export class EcsRelease {
     const follow = { timeoutSeconds: timeout, waitForApproval, print }
     const runs = targets.map(where => ({ ...where, ...named, keepNewer, ...follow }))
     const about = { action: "deploy", version: named.version, commit: named.commit, ...this.names() }
-    const ends = await announced(aws, settings, about, print, () => deploySet(aws, runs, settings))
+    const ends = await announced(settings, about, print, hooks =>
+      deploySet(
+        aws,
+        runs.map(run => ({ ...run, ...hooks })),
+        settings,
+      ),
+    )
     const { version, commit, image: reference } = named
     return write(written, "deploy", {
       outcome: outcomeOf(ends),
@@ -580,7 +586,7 @@ export class EcsRelease {
     const [only] = apps
     if (only && apps.length === 1) {
       const named = { app: only.name || undefined, stage: only.stage }
-      const { deployed, ...end } = await release(only.settings, { ...options, ...named })
+      const { deployed, isLive, ...end } = await release(only.settings, { ...options, ...named })
       return writeApps(written, "release", [[only.name, { ...end, ...deployed }]], it => it)
     }
     if (migrate !== "") {
@@ -591,7 +597,7 @@ export class EcsRelease {
       )
     }
     const ends = await releaseApps(apps, options)
-    const results = ends.map(({ text, deployed, ...end }) => ({ ...end, ...deployed }))
+    const results = ends.map(({ text, deployed, isLive, ...end }) => ({ ...end, ...deployed }))
     return write(written, "release", { apps: results, text: appsTable(ends) })
   }
 
@@ -616,9 +622,10 @@ export class EcsRelease {
     const all = others.map(where => ({ ...where, ...options }))
     const aws = await openAws(settings)
     const about = { action: "rollback", version: to || "the version before", ...this.names() }
-    const ends = await announced(aws, settings, about, print, () =>
-      rollbackSet(aws, [{ ...first, ...options }, ...all]),
-    )
+    const ends = await announced(settings, about, print, async hooks => {
+      await hooks.beforeUpdate()
+      return rollbackSet(aws, [{ ...first, ...options }, ...all])
+    })
     return printable(`${ends.map(end => end.text).join("\n")}\n`)
   }
 
@@ -667,6 +674,7 @@ export class EcsRelease {
     const options = {
       version: version || undefined,
       require: requirements,
+      given: this,
       app: app.name || undefined,
       ...follow,
     }

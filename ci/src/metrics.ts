@@ -60,12 +60,12 @@ export async function commitTimes(
   if (commits.every(list => list.length === 0)) return services.map(() => new Map())
   const { repository } = await openCheckout(settings)
   return Promise.all(
-    commits.map(async (list, at) => {
+    commits.map(async list => {
       const times = await readTimes(repository.history.run, list, settings.path)
-      // The first one has the whole history before it, which it did not bring.
-      const first = services[at]?.find(it => it.outcome === "completed")?.commit
+      // The first one that is known has the whole history before it, which it did not bring.
+      const [first] = list.filter(commit => times.has(commit))
       const found = new Map(times)
-      if (first !== undefined) found.set(first, (times.get(first) ?? []).slice(0, 1))
+      if (first !== undefined) found.delete(first)
       return found
     }),
   )
@@ -111,7 +111,7 @@ function round(value: number): string {
  * The numbers as log events that CloudWatch makes metrics of (CloudWatch user guide, "Specification: Embedded metric format"): a JSON
  * object per line. What cannot be counted is left out.
  */
-export function metricsEmf(all: (Metrics & { stage?: string })[], now = new Date()): string {
+export function metricsEmf(all: (Metrics & { stage?: string })[]): string {
   const lines = all.map(it => {
     const values: [name: string, unit: string, value: number | null][] = [
       ["DeploymentFrequency", "Count", it.deploymentFrequency.deployments],
@@ -124,11 +124,13 @@ export function metricsEmf(all: (Metrics & { stage?: string })[], now = new Date
       ["TimeToRestore", "Seconds", it.timeToRestore.seconds],
     ]
     const known = values.filter(([, , value]) => value !== null)
-    const [Cluster, Service] = it.service.split("/")
+    // Either may be an ARN, whose last part is the name.
+    const cut = it.service.lastIndexOf("/")
+    const [Cluster, Service] = [nameOf(it.service.slice(0, cut)), it.service.slice(cut + 1)]
     const dimensions = { Cluster, Service, ...(it.stage !== undefined && { Stage: it.stage }) }
     return JSON.stringify({
       _aws: {
-        Timestamp: now.getTime(),
+        Timestamp: it.until.getTime(),
         CloudWatchMetrics: [
           {
             Namespace: "ecs-release",
@@ -143,4 +145,8 @@ export function metricsEmf(all: (Metrics & { stage?: string })[], now = new Date
     })
   })
   return lines.map(line => `${line}\n`).join("")
+}
+
+function nameOf(cluster: string): string {
+  return cluster.slice(cluster.lastIndexOf("/") + 1)
 }

@@ -45,6 +45,8 @@ export type PromoteOptions = {
   version?: string
   /** What the image has to have. */
   require: Requirement[]
+  /** What the caller has passed as arguments of what is trusted. */
+  given?: Pick<Settings, "signingKey" | "branch">
   /** A shell command that checks the new version once it is deployed; "" for none. */
   smoke: string
   timeoutSeconds: number
@@ -102,7 +104,10 @@ export async function promote(from: Place, to: Place, options: PromoteOptions): 
   if (before !== undefined)
     print(`${to.stage.name} has ${before}${skipped.length > 0 ? `; skipped: ${skipped.join(", ")}` : ""}`)
   for (const line of changelog.trimEnd().split("\n")) if (changelog !== "") print(line)
-  await requireProof(from.aws, to.stage.settings, proven, options.require)
+  await requireProof(to.aws, to.stage.settings, proven, options.require, {
+    there: from.aws,
+    given: options.given,
+  })
   const image = await imageFor(from, to, proven, print)
   const follow = { timeoutSeconds, waitForApproval, print }
   const runs = targets.map(where => ({ ...where, image, version, commit, keepNewer: true, ...follow }))
@@ -110,8 +115,12 @@ export async function promote(from: Place, to: Place, options: PromoteOptions): 
   const url = await urlOf(to.aws, to.stage.settings.url, targets[0])
   const about = { action: "promote", app: options.app, stage: to.stage.name, version, commit }
   const smoke = { command: options.smoke, url, repository, tagPrefix }
-  const ends = await announced(to.aws, to.stage.settings, about, print, () =>
-    deployChecked(to.aws, runs, smoke),
+  const ends = await announced(to.stage.settings, about, print, hooks =>
+    deployChecked(
+      to.aws,
+      runs.map(run => ({ ...run, ...hooks })),
+      smoke,
+    ),
   )
   return { ...proven, image, before, skipped, changelog, ends }
 }
@@ -275,14 +284,16 @@ async function imageFor(
   return explained({ ...to.aws, repository }, async () => {
     const registry = await Registry.open(to.aws, repository)
     if (parseImage(image).uri === registry.uri) return image
-    const copy = async (tag: string) => {
+    const there = { ...from.aws, region }
+    const origin = await explained({ ...there, repository: source }, () => accessTo(there, source))
+    const target = await accessTo(to.aws, repository)
+    const copy = (tag: string) => {
       print(`copying ${digest} to ${registry.uri}`)
-      const there = { ...from.aws, region }
-      const access = await explained({ ...there, repository: source }, () => accessTo(there, source))
-      const target = await accessTo(to.aws, repository)
-      await copyImage(access, target, digest, tag)
-      await copyAttached(access, target, digest)
+      return copyImage(origin, target, digest, tag)
     }
-    return (await registry.take(copy, { digest, version, commit })).reference
+    const taken = await registry.take(copy, { digest, version, commit })
+    // Again even if the image was there: it may have been signed since, or a run may have died before.
+    await copyAttached(origin, target, digest)
+    return taken.reference
   })
 }

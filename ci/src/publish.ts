@@ -1,25 +1,28 @@
-import { isEnd, type Listener } from "./announce/announcer.js"
+import { type Announcement, isEnd, type Listener } from "./announce/announcer.js"
 import { changelog, changelogOf, releasesSince, siteOf } from "./changelog.js"
 import { hostOf } from "./git/host.js"
 import { remoteUrl } from "./git/remote.js"
+import { remoteAndBranch } from "./git/remote-branch.js"
 import { UserError } from "./lib/errors.js"
 import { plaintext } from "./lib/secret.js"
 import { github } from "./publish/github.js"
 import { gitlab } from "./publish/gitlab.js"
 import type { PublishingHost } from "./publish/host.js"
-import { type Settings, sourceOf } from "./settings.js"
-import { type ComputedVersion, openCheckout } from "./version/compute.js"
+import type { Settings } from "./settings.js"
+import type { ComputedVersion } from "./version/compute.js"
+import { commitToDeploy } from "./version/compute.js"
 
 /**
  * The site that hosts the repository, with the token that may write there.
  *
  * @throws UserError if it is neither GitHub nor GitLab, or if there is no token
  */
-export async function publishingHost(settings: Settings): Promise<PublishingHost> {
+export async function publishingHost(
+  settings: Settings,
+  { source }: ComputedVersion["repository"],
+): Promise<PublishingHost> {
   const { gitRemote, gitApi, gitUsername } = settings
-  sourceOf(settings)
-  const address = gitRemote || (await openCheckout(settings)).repository.source.origin
-  const url = remoteUrl(address)
+  const url = remoteUrl(gitRemote || source.origin)
   const host = hostOf(url, settings)
   if (!host || host.kind === "bitbucket") {
     throw new UserError(
@@ -53,26 +56,46 @@ export async function publishingHost(settings: Settings): Promise<PublishingHost
 }
 
 /** Shows how a deployment goes on the commit, and among the repository's deployments. */
-export function hostListener(host: PublishingHost, { tagPrefix }: Settings): Listener {
+export function hostListener(host: PublishingHost, settings: Settings, found: ComputedVersion): Listener {
+  let branch: Promise<string> | undefined
+  const branchOf = () => {
+    branch ??= remoteAndBranch(found.repository, settings, found.remote).then(({ ref }) =>
+      ref.replace("refs/heads/", ""),
+    )
+    return branch
+  }
   return {
     name: host.name,
-    tell: async ({ state, text, version, commit, stage, services, url }) => {
+    tell: async (announcement, signal) => {
+      const { state, text, version, commit, url } = announcement
       if (commit === undefined) return
-      const environment = stage ?? services[0] ?? "production"
-      const tag = `${tagPrefix}v${version}`
-      const said = text || `${version} is being released to ${environment}`
-      await Promise.all([
-        host.status(commit, state, said),
-        host.deployment({ commit, tag, environment, url: isEnd(state) ? url : undefined }, state, said),
+      const environment = environmentOf(announcement)
+      const description = text || `${version} is being released to ${environment}`
+      const about = { context: contextOf(announcement), description, signal }
+      const to = { commit, branch: await branchOf(), environment, url: isEnd(state) ? url : undefined }
+      const told = await Promise.allSettled([
+        host.status?.(commit, state, about),
+        host.deployment(to, state, about),
       ])
+      const failed = told.find(it => it.status === "rejected")
+      if (failed) throw failed.reason
     },
   }
 }
 
+/** Under which name a state is shown: each app's and each stage's has its own, so that none hides another. */
+function contextOf({ app, stage }: Announcement): string {
+  return ["ecs-release", app, stage].filter(Boolean).join("/")
+}
+
+function environmentOf({ app, stage, services }: Announcement): string {
+  return [stage, app].filter(Boolean).join("/") || (services[0] ?? "production")
+}
+
 /**
- * Makes the release of a version with its notes, unless it is there already: whoever edited it keeps what they wrote.
+ * Makes the release of a version that runs, with its notes, unless it is there already: whoever edited it keeps what they wrote.
  *
- * @returns what was done, in words
+ * @returns what was done, in words, and whether it was made now
  * @throws UserError if the host refuses: the version is deployed, and only its release is missing
  */
 export async function publishRelease(
@@ -80,12 +103,17 @@ export async function publishRelease(
   settings: Settings,
   found: ComputedVersion,
   version: string,
-): Promise<string> {
-  const tag = `${settings.tagPrefix}v${version}`
+): Promise<{ line: string; isNew: boolean }> {
+  const { tagPrefix } = settings
+  const tag = `${tagPrefix}v${version}`
   try {
     const there = await host.findRelease(tag)
-    if (there !== undefined) return `release   ${there} (was there already)`
-    return `release   ${await host.makeRelease(tag, await notesOf(found, settings, version))}`
+    if (there !== undefined) return { line: `release   ${there} (was there already)`, isNew: false }
+    const notes = await notesOf(found, settings, version)
+    const commit = commitToDeploy(found)
+    const isOneOfSeveral = tagPrefix !== ""
+    const made = await host.makeRelease({ tag, commit, notes, isOneOfSeveral })
+    return { line: `release   ${made ?? (await host.findRelease(tag)) ?? tag}`, isNew: made !== undefined }
   } catch (error) {
     if (!(error instanceof UserError)) throw error
     throw new UserError(
@@ -104,7 +132,7 @@ async function notesOf(found: ComputedVersion, settings: Settings, version: stri
 }
 
 async function notesOfReleased(found: ComputedVersion, settings: Settings, version: string): Promise<string> {
-  const releases = await releasesSince(found, settings, "")
-  const release = releases.find(it => it.version === version)
-  return release ? changelog(version, release.date, release.commits, siteOf(found, settings)) : ""
+  const release = (await releasesSince(found, settings, "")).find(it => it.version === version)
+  if (release) return changelog(version, release.date, release.commits, siteOf(found, settings))
+  throw new UserError(`HEAD's history does not show what ${version} changed.`)
 }

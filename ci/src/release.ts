@@ -1,16 +1,28 @@
-import type { Announcer } from "./announce/announcer.js"
+import type { Announcer, Subject } from "./announce/announcer.js"
 import { announcerOf, subjectOf } from "./announce.js"
-import { attest, isAttested, loadScanner, type Made, type Scans, scanImages, signingKey } from "./attest.js"
+import {
+  attest,
+  checkProof,
+  circumstancesOf,
+  isAttested,
+  loadScanner,
+  type Scans,
+  scanImages,
+  signingKey,
+} from "./attest.js"
+import type { SigningKey } from "./attestation/key.js"
 import { openAws } from "./aws/account.js"
 import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
 import { planDeploy } from "./deploy.js"
+import { accessTo } from "./ecr/distribution.js"
 import { type Image, Registry } from "./ecr/registry.js"
 import { scanGate } from "./ecr/scan.js"
 import type { Pause } from "./ecs/pause.js"
 import type { DeployResult } from "./ecs/result.js"
 import { Overtaken } from "./ecs/rollout.js"
 import { claim, noRemote, refuseWithoutRight } from "./git/claim.js"
+import { remoteAndBranch } from "./git/remote-branch.js"
 import { buildImages, contextOf, runTests } from "./image/build.js"
 import { type Context, refuseChanges } from "./image/context.js"
 import { UserError } from "./lib/errors.js"
@@ -19,6 +31,7 @@ import { isNewer } from "./lib/semver.js"
 import { StepTimer } from "./lib/steps.js"
 import { migrateOnce } from "./migrate.js"
 import { type Preflight, preflight } from "./preflight.js"
+import type { PublishingHost } from "./publish/host.js"
 import { hostListener, publishingHost, publishRelease } from "./publish.js"
 import { type RolledBack, wasRolledBack } from "./rollback.js"
 import { outcomeOf } from "./service-set.js"
@@ -26,7 +39,14 @@ import { required, type Settings, targetsOf, type Where } from "./settings.js"
 import { deployChecked } from "./smoke.js"
 import { type Check, countOf, refuseWrong, writeCheck } from "./verify/check.js"
 import { verify } from "./verify.js"
-import { type ComputedVersion, computeVersion, offBranch, recomputeVersion } from "./version/compute.js"
+import {
+  type ComputedVersion,
+  commitToDeploy,
+  computeVersion,
+  nothingToRelease,
+  offBranch,
+  recomputeVersion,
+} from "./version/compute.js"
 
 /** How to carry out a release. */
 export type ReleaseOptions = {
@@ -57,6 +77,8 @@ export type Released = {
   text: string
   /** The version that the release was about; "" if the history has none. */
   version: string
+  /** Whether the services run that version now. */
+  isLive: boolean
   /** What runs now; left out if nothing was deployed and none was looked for. */
   deployed?: Deployment
 }
@@ -99,8 +121,8 @@ export function serviceEnd({ cluster, service }: Where, end: DeployResult, url?:
 }
 
 /** The end of a release that deploys nothing: its text says why. */
-function nothingDeployed({ version }: ComputedVersion, text: string): Released {
-  return { outcome: text.startsWith("superseded") ? "superseded" : "nothing", text, version }
+function nothingDeployed({ version }: ComputedVersion, text: string, isLive = false): Released {
+  return { outcome: text.startsWith("superseded") ? "superseded" : "nothing", text, version, isLive }
 }
 
 /** A release under way. What AWS answers is awaited once the version is known to need it. */
@@ -110,6 +132,8 @@ type Run = {
   options: ReleaseOptions
   announcer: Announcer
   looking: Promise<Seen>
+  /** The commit's version, as it was last computed. */
+  found: ComputedVersion
 }
 
 /** AWS, and what the services run. */
@@ -128,9 +152,8 @@ async function look(settings: Settings, version: string | Promise<string>): Prom
  * @returns how it ended, even if there is nothing to release, or HEAD is older than what is released
  */
 export async function release(settings: Settings, options: ReleaseOptions): Promise<Released> {
-  const host = options.publish ? await publishingHost(settings) : undefined
-  const announcer = await announcerOf(settings, options.print, host ? [hostListener(host, settings)] : [])
-  const { found, ...released } = await announcer.around(
+  const announcer = await announcerOf(settings, options.print)
+  const { found, host, ...released } = await announcer.around(
     () => releaseCommit(settings, options, announcer),
     ({ outcome, text, deployed }) => ({
       state: outcome,
@@ -138,9 +161,10 @@ export async function release(settings: Settings, options: ReleaseOptions): Prom
       url: deployed?.services[0]?.url,
     }),
   )
-  const isThere = ["completed", "unchanged", "nothing"].includes(released.outcome) && released.version !== ""
-  if (!host || !isThere) return released
-  const line = await publishRelease(host, settings, found, released.version)
+  if (!host || !released.isLive) return released
+  const { line, isNew } = await publishRelease(host, settings, found, released.version)
+  // An earlier run began it, and did not see its end.
+  if (isNew && !announcer.begun) await announcer.catchUp("completed", firstPart(released.text))
   return { ...released, text: `${released.text.trimEnd()}\n${line}\n` }
 }
 
@@ -153,7 +177,7 @@ async function releaseCommit(
   settings: Settings,
   options: ReleaseOptions,
   announcer: Announcer,
-): Promise<Released & { found: ComputedVersion }> {
+): Promise<Released & { found: ComputedVersion; host?: PublishingHost }> {
   const steps = new StepTimer(options.print)
   const computing = steps.run("version", () => computeVersion(settings, { release: true }))
   const version = computing.then(found => found.version)
@@ -163,26 +187,26 @@ async function releaseCommit(
   const found = await computing
   const refused = offBranch(found, settings)
   if (refused) throw refused
+  const host = options.publish ? await publishingHost(settings, found.repository) : undefined
+  if (host) announcer.add(hostListener(host, settings, found))
   options.print(`${found.version || "no version"}: ${found.decision.reason}`)
   if (found.decision.supersededBy !== null) {
-    return { found, ...nothingDeployed(found, superseded(found, found.decision.supersededBy)) }
+    return { found, host, ...nothingDeployed(found, superseded(found, found.decision.supersededBy)) }
   }
-  const run = { settings, steps, options, announcer, looking }
+  const run: Run = { settings, steps, options, announcer, looking, found }
   try {
-    if (nothingToRelease(found)) return { found, ...(await settle(run, found)) }
-    const context = await contextOf(found, settings)
-    refuseChanges(context)
-    return { found, ...(await releaseHead(run, found, context)) }
+    const end = nothingToRelease(found) ? await settle(run) : await releaseHead(run)
+    return { found: run.found, host, ...end }
   } catch (error) {
-    if (error instanceof Overtaken) return { found, ...nothingDeployed(found, `${error.message}\n`) }
+    if (error instanceof Overtaken) return { found, host, ...nothingDeployed(found, `${error.message}\n`) }
     throw error
   }
 }
 
-/** Tells that a version is on its way. */
-function announceStart({ settings, options, announcer }: Run, version: string, commit: string): void {
+/** What is told of a version on its way. */
+function subject({ settings, options }: Run, version: string, commit: string): Subject {
   const { app, stage } = options
-  announcer.start(subjectOf(settings, { action: "release", app, stage, version, commit }))
+  return subjectOf(settings, { action: "release", app, stage, version, commit })
 }
 
 /** What a release does with a commit. */
@@ -204,6 +228,11 @@ function decideFor(found: ComputedVersion, live: Preflight): Intention {
   if (live.rolledBack) return "rolled back"
   if (!nothingToRelease(found)) return "release"
   return live.version === version && live.completed ? "nothing" : "finish"
+}
+
+/** Whether the services run the version, and it completed. */
+function isLive({ version }: ComputedVersion, lives: Preflight[]): boolean {
+  return version !== "" && lives.every(live => live.version === version && live.completed)
 }
 
 /** What a release that deploys nothing says. */
@@ -252,72 +281,73 @@ export async function preflights(
 }
 
 /** Tests, builds, claims, pushes and deploys HEAD. */
-async function releaseHead(run: Run, found: ComputedVersion, context: Context): Promise<Released> {
-  const { settings, steps, options, looking } = run
+async function releaseHead(run: Run): Promise<Released> {
+  const { settings, steps, options, looking, announcer, found } = run
+  const context = await contextOf(found, settings)
+  refuseChanges(context)
   const seen = await steps.run("check", () => looking)
   const { aws, lives } = seen
   const nothing = deploysNothing(found, lives)
-  if (nothing) return nothingDeployed(found, nothing)
-  const isLive = lives.every(live => live.version === found.version && live.completed)
-  if (!isLive) announceStart(run, found.version, found.head.sha)
+  if (nothing) return nothingDeployed(found, nothing, isLive(found, lives))
+  const about = subject(run, found.version, found.head.sha)
+  if (isLive(found, lives)) announcer.expect(about)
+  else announcer.start(about)
   const pushed = await pushRelease(aws, settings, found, context, steps, options.print, {
     check: () => verify(aws, settings),
-    isLive,
+    isLive: isLive(found, lives),
   })
+  run.found = "overtaken" in pushed ? pushed.overtaken : pushed.found
   if ("overtaken" in pushed) {
-    const { decision } = pushed.overtaken
+    const { decision, version } = pushed.overtaken
     if (decision.supersededBy !== null) {
-      return nothingDeployed(pushed.overtaken, superseded(pushed.overtaken, decision.supersededBy))
+      return nothingDeployed(run.found, superseded(run.found, decision.supersededBy))
     }
     // The other run may have deployed since.
-    return settle({ ...run, looking: look(settings, pushed.overtaken.version) }, pushed.overtaken)
+    run.looking = look(settings, version)
+    return settle(run)
   }
   const { version, head } = pushed.found
-  run.announcer.about({ version, commit: head.sha })
-  return bring(run, pushed.found, seen, { image: pushed.image, version, commit: head.sha })
+  announcer.about({ version, commit: head.sha })
+  return bring(run, seen, { image: pushed.image, version, commit: head.sha })
 }
 
 /** Ends a release that brings nothing new: the service runs the version, or gets it now if it was claimed and never got there. */
-async function settle(run: Run, found: ComputedVersion): Promise<Released> {
-  const { settings, steps, options, looking } = run
+async function settle(run: Run): Promise<Released> {
+  const { settings, steps, options, looking, announcer, found } = run
   const { version, decision } = found
   const repository = required(settings.repository, "ECR repository", "--repository")
   const seen = await steps.run("check", () => looking)
   const { aws, lives } = seen
-  const nothing = deploysNothing(found, lives)
-  if (nothing) return nothingDeployed(found, nothing)
-  // The image is that of the commit that claimed the version, not whatever has its number as a tag.
   const commit = commitToDeploy(found)
-  announceStart(run, version, commit)
+  announcer.expect(subject(run, version, commit))
+  const nothing = deploysNothing(found, lives)
+  if (nothing) return nothingDeployed(found, nothing, isLive(found, lives))
+  // The image is that of the commit that claimed the version, not whatever has its number as a tag.
+  announcer.start()
   const image = await explained({ ...aws, repository }, async () => {
     const registry = await Registry.open(aws, repository)
+    const key = await signingKey(aws, settings)
     return registry.push(
       () => Promise.reject(neverPushed(settings, version, lives[0] as Preflight)),
       version,
       commit,
+      {
+        vouch: key && {
+          attest: async () => {},
+          check: ({ digest }) => assertProved(aws, settings, found, { digest, version, commit }, key),
+        },
+      },
     )
   })
   options.print(
     `${decision.reason}, but ${named(lives)} ${lives.length > 1 ? "do not all run" : "does not run"} ${version}: finishing its release`,
   )
-  return bring(run, found, seen, { image, version, commit })
-}
-
-/** The commit whose image a release deploys: HEAD, or if it brings nothing new, the one that has the version's tag. */
-export function commitToDeploy(found: ComputedVersion): string {
-  const { version, head } = found
-  if (!nothingToRelease(found)) return head.sha
-  return head.merged.find(tag => tag.version === version)?.commit ?? head.sha
+  return bring(run, seen, { image, version, commit })
 }
 
 /** Scan, migration and deployment of an image that is in the registry. */
-async function bring(
-  run: Run,
-  found: ComputedVersion,
-  { aws, lives }: Seen,
-  { image, version, commit }: Pushed,
-): Promise<Released> {
-  const { settings, steps, options, announcer } = run
+async function bring(run: Run, { aws, lives }: Seen, { image, version, commit }: Pushed): Promise<Released> {
+  const { settings, steps, options, announcer, found } = run
   const { repository } = settings
   const { severity, migrate, smoke: command, timeoutSeconds, waitForApproval, print } = options
   // Asked again after everything that takes time: was a newer version released, or this one rolled back?
@@ -341,10 +371,13 @@ async function bring(
     print,
     keepNewer: true,
     // Once for all services, when the first is about to be updated.
-    beforeUpdate: () => {
+    beforeUpdate: async () => {
       asked ??= stillWanted()
-      return asked
+      await asked
+      // Of what only gets new settings, nothing was told before.
+      announcer.start()
     },
+    onPause: announcer.pause.bind(announcer),
   }))
   const plans = await Promise.all(deployments.map(it => planDeploy(aws, it)))
   const isThere = plans.every(({ action }) => action.kind === "unchanged" || action.kind === "follow")
@@ -356,8 +389,6 @@ async function bring(
       }
     })
   }
-  // Only new settings go live: that was not known at the start.
-  if (!isThere && !announcer.begun) announceStart(run, version, commit ?? found.head.sha)
   const [first] = deployments
   if (first && !isThere && migrate !== "") await steps.run("migrate", () => migrateOnce(aws, first, migrate))
   const { tagPrefix } = settings
@@ -379,7 +410,8 @@ async function bring(
   ].join("\n")}\n`
   const services = ends.map((end, at) => serviceEnd(deployments[at] as Where, end, lives[at]?.url))
   const deployed = { commit, image, services, region: settings.region, account, ...steps.times }
-  return { outcome: outcomeOf(ends), text, version, deployed }
+  const outcome = outcomeOf(ends)
+  return { outcome, text, version, isLive: outcome !== "paused", deployed }
 }
 
 /** What to say about a commit that brings nothing new, as far as the history shows; undefined if it does. */
@@ -388,11 +420,6 @@ export function nothingToDo(found: ComputedVersion): string | undefined {
   if (decision.supersededBy !== null) return superseded(found, decision.supersededBy)
   if (!nothingToRelease(found)) return undefined
   return `${decision.reason}; a release would only make sure that the service runs ${version}\n`
-}
-
-/** Whether the commits since the last version change nothing; HEAD itself may be that version. */
-function nothingToRelease({ decision, version, head }: ComputedVersion): boolean {
-  return decision.next === null && !head.atHead.some(tag => tag.version === version)
 }
 
 function superseded({ head }: ComputedVersion, by: string): string {
@@ -464,8 +491,7 @@ export async function pushRelease(
     const before = await registry.findRelease(version, sha)
     if (before) {
       print(`${version} is already in the registry, from this commit (${before.digest})`)
-      const made = { found, context, digest: before.digest, started: new Date() }
-      if (!isLive) await attestMissing(aws, settings, made, steps, print)
+      if (!isLive) await attestFound({ aws, settings, found, context, steps, print }, before)
       return { image: before, found }
     }
     if (registry.tagsCanMove) {
@@ -474,8 +500,10 @@ export async function pushRelease(
       )
     }
     if (!remote) throw noRemote(tagOf(settings, found), found.unasked ?? "")
-    const started = new Date()
     const key = await signingKey(aws, settings)
+    const facts = circumstancesOf(aws, settings, found, context)
+    // Awaited once the image is pushed.
+    facts.catch(() => {})
     const checks = check?.()
     // What it finds is looked at once test and build are over.
     checks?.catch(() => {})
@@ -491,33 +519,82 @@ export async function pushRelease(
     if (checks) refuse(await steps.run("verify", () => checks), print)
     const claimed = await steps.run("claim", () => claimVersion(settings, found, remote.url, print))
     if (nothingToDo(claimed)) return { overtaken: claimed }
+    const { version: number } = claimed
     let scans: Scans | undefined
     const build = async () => {
-      const images = await buildImages(context, settings, claimed, claimed.version)
-      scans = scanImages(images, settings, registry.uri, claimed.version)
+      const images = await buildImages(context, settings, claimed, number)
+      scans = scanImages(images, settings, registry.uri, number)
       return images
     }
+    const about = async (digest: string) => ({
+      digest,
+      version: number,
+      commit: sha,
+      circumstances: await facts,
+    })
+    let own: string | undefined
     const image = await steps.run("push", () =>
-      registry.push(build, claimed.version, sha, settings.compression),
+      registry.push(build, number, sha, {
+        compression: settings.compression,
+        onPush: digest => (own = digest),
+        vouch: key && {
+          attest: async digest => print(await attest(aws, settings, await about(digest), key, scans)),
+          check: async ({ digest }) =>
+            assertProved(aws, settings, claimed, { digest, version: number, commit: sha }, key),
+        },
+      }),
     )
-    print(`${claimed.version} and ${sha} are ${image.digest}`)
-    const made = { found: claimed, context, digest: image.digest, started }
-    print(await steps.run("attest", () => attest(aws, settings, made, key, scans)))
+    print(`${number} and ${sha} are ${image.digest}`)
+    if (!key) {
+      // What another run has pushed at the same time is another build.
+      const boms = image.digest === own ? scans : undefined
+      print(
+        await steps.run("attest", async () => attest(aws, settings, await about(image.digest), key, boms)),
+      )
+    }
     return { image, found: claimed }
   })
 }
 
-/** An earlier run has pushed the image, and may have died before it attached anything to it. */
-async function attestMissing(
+/** Refuses an image that was there already, unless the key has signed it. */
+async function assertProved(
   aws: Aws,
   settings: Settings,
-  made: Made,
-  steps: StepTimer,
-  print: (line: string) => void,
+  found: ComputedVersion,
+  image: { digest: string; version: string; commit: string },
+  key: SigningKey,
 ): Promise<void> {
-  if (await isAttested(aws, settings, made.digest)) return
+  const [to, origin] = await Promise.all([
+    accessTo(aws, settings.repository),
+    remoteAndBranch(found.repository, settings, found.remote),
+  ])
+  await checkProof(to, settings, { ...image, origin }, key)
+}
+
+/**
+ * An earlier run has pushed the image. With a key, it has signed it before; without one, it may have died before it attached anything.
+ */
+async function attestFound(
+  run: {
+    aws: Aws
+    settings: Settings
+    found: ComputedVersion
+    context: Context
+    steps: StepTimer
+    print: (line: string) => void
+  },
+  image: Image,
+): Promise<void> {
+  const { aws, settings, found, context, steps, print } = run
+  const { version, head } = found
+  const about = { digest: image.digest, version, commit: head.sha }
   const key = await signingKey(aws, settings)
-  print(await steps.run("attest", () => attest(aws, settings, made, key)))
+  if (key) return assertProved(aws, settings, found, about, key)
+  if (await isAttested(aws, settings, image)) return
+  await steps.run("attest", async () => {
+    const circumstances = await circumstancesOf(aws, settings, found, context)
+    print(await attest(aws, settings, { ...about, circumstances }, undefined))
+  })
 }
 
 /** Prints what was looked at, and refuses to go on if a deployment would fail. */

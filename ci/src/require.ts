@@ -3,7 +3,7 @@ import { isSignerProfile, requireManagedSignature } from "./attestation/managed.
 import { type Requirement, requireProvenance, requireSignature } from "./attestation/verify.js"
 import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
-import { accessTo } from "./ecr/distribution.js"
+import { accessToImage } from "./ecr/distribution.js"
 import { type NamedImage, parseImage } from "./ecr/image.js"
 import { findRemote } from "./git/remote.js"
 import { remoteAndBranch } from "./git/remote-branch.js"
@@ -14,9 +14,11 @@ import { openCheckout } from "./version/compute.js"
 
 /**
  * Refuses an image that lacks what is required of it: a signature by the key, or provenance that the key has signed and that names this
- * repository, its release branch, and the image's own version and commit.
+ * repository, its release branch, this app, and the version and commit that are to be deployed.
  *
- * @param image the image, in the repository that it is deployed from
+ * @param aws who deploys, which opens the key
+ * @param there who may read the image's registry
+ * @param given what the caller has passed as arguments: a file of the repository does not overrule it here
  * @throws UserError with what is missing or differs
  */
 export async function requireProof(
@@ -24,23 +26,41 @@ export async function requireProof(
   settings: Settings,
   { image, version, commit }: NamedImage,
   requirements: Requirement[],
+  { there = aws, given }: { there?: Aws; given?: Pick<Settings, "signingKey" | "branch"> } = {},
 ): Promise<void> {
   if (requirements.length === 0) return
+  if (given) refuseOverruled(settings, given)
   const { repository, digest = "", region = aws.region } = parseImage(image)
-  const place = aws.endpoint ? aws : { ...aws, region }
+  const place = there.endpoint ? there : { ...there, region }
   const signer = required(settings.signingKey, "signing key", "--signing-key")
   if (isSignerProfile(signer)) {
     if (requirements.includes("provenance")) throw needsKms(signer)
     return requireManagedSignature(place, { name: version, repository, digest }, signer)
   }
-  const key = await openKey(aws, signer)
-  const from = await explained({ ...place, repository }, () => accessTo(place, repository))
+  const { publicKey } = await openKey(aws, signer)
+  const from = await explained({ ...place, repository }, () => accessToImage(place, image))
   const asked = { name: version, digest }
-  if (requirements.includes("signature")) await requireSignature(from, asked, key.publicKey)
+  if (requirements.includes("signature")) await requireSignature(from, asked, publicKey)
   if (!requirements.includes("provenance")) return
+  const { tagPrefix } = settings
   const origin = await originOf(settings)
-  const expected = { ...origin, commit, version: isVersion(version) ? version : undefined }
-  await requireProvenance(from, asked, key.publicKey, expected)
+  const expected = { ...origin, tagPrefix, commit, version: isVersion(version) ? version : undefined }
+  await requireProvenance(from, asked, publicKey, expected)
+}
+
+/** What is trusted is said by the caller, if the caller says anything. */
+function refuseOverruled(settings: Settings, given: Pick<Settings, "signingKey" | "branch">): void {
+  for (const [key, flag] of [
+    ["signingKey", "--signing-key"],
+    ["branch", "--branch"],
+  ] as const) {
+    if (given[key] === "" || given[key] === settings[key]) continue
+    throw new UserError(
+      `ecs-release.yaml has another ${key} than ${flag}: ${settings[key] || "none"}.`,
+      "With --require it has to be clear what is trusted.",
+      `Take it out of the file, or leave out ${flag}.`,
+    )
+  }
 }
 
 /** The repository that an image has to come from, and its release branch. */

@@ -134,9 +134,10 @@ describe("the changelog file", () => {
       "[1.0.0]:",
     ]
     expect(order.map(part => text.indexOf(part)).every((at, i, all) => at > (all[i - 1] ?? -1))).toBe(true)
-    for (const line of before.split("\n")) expect(text.split("\n")).toContain(line)
+    for (const line of before.split("\n").filter(it => !it.startsWith("[Unreleased]")))
+      expect(text.split("\n")).toContain(line)
     expect(text.match(/^## \[1\.0\.0\]/gm)).toHaveLength(1)
-    expect(text).toContain("v1.0.0...HEAD\n[1.1.0]: https")
+    expect(text).toContain("v1.1.0...HEAD\n[1.1.0]: https")
     expect(updateChangelog(text, releases, links)).toBe(text)
   })
 
@@ -149,7 +150,42 @@ describe("the changelog file", () => {
 
   test("a file with CRLF line ends, and one without any version", () => {
     const text = updateChangelog("# Changes\r\n\r\n## Unreleased\r\n\r\n- x\r\n", releases, links)
-    expect(text).toMatch(/## Unreleased\n\n- x\n\n## \[1\.1\.0\]/)
+    expect(text).toMatch(/## Unreleased\r\n\r\n- x\r\n\r\n## \[1\.1\.0\]/)
+    expect(text.replaceAll("\r\n", "")).not.toContain("\n")
+  })
+})
+
+describe("odd commits and files", () => {
+  const links = { host, tagPrefix: "" }
+  const of = (...messages: string[]): Release[] => [
+    { version: "2.0.0", date: "2026-02-01", commits: commits(...messages) },
+  ]
+
+  test("a breaking fix is listed once", () => {
+    const text = updateChangelog("", of("fix!: x", "revert!: y"), links)
+    expect(text.match(/^- .*x \(/gm)).toHaveLength(1)
+    expect(text.match(/^- .*y \(/gm)).toHaveLength(1)
+    expect(text).not.toContain("### Fixed")
+  })
+
+  test("a version in fenced code is none", () => {
+    const before = "# Changes\n\n```\n## [9.0.0]\n```\n\n## [1.0.0]\n"
+    expect(updateChangelog(before, of("feat: x"), links)).toMatch(
+      /```\n\n## \[2\.0\.0\][\s\S]*## \[1\.0\.0\]/,
+    )
+  })
+
+  test.each(["# heading", "~~~ fence", "- list", "1. list", "+ list"])(
+    "a description %o is text",
+    description => {
+      expect(changelog("1.0.0", "2026-01-31", commits(`feat: ${description}`), host)).toContain(
+        `- \\${description}`,
+      )
+    },
+  )
+
+  test("nobody is called", () => {
+    expect(changelog("1.0.0", "2026-01-31", commits("feat: thanks @team"), host)).not.toContain("@team")
   })
 })
 

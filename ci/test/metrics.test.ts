@@ -86,6 +86,15 @@ describe("failures and what it took to restore the service", () => {
     })
   })
 
+  test("a version that comes back is not new again", () => {
+    const found = of(
+      deployed("1.1.0", "completed", 0, 2),
+      deployed("1.0.0", "completed", 10, 12),
+      deployed("1.1.0", "completed", 20, 22),
+    )
+    expect(found.deploymentFrequency.deployments).toBe(1)
+  })
+
   test("10.0.0 is newer than 9.0.0", () => {
     const found = of(deployed("9.0.0", "completed", 0, 2), deployed("10.0.0", "completed", 10, 12))
     expect(found.changeFailureRate.failed).toBe(0)
@@ -121,11 +130,11 @@ describe("what is printed", () => {
   })
 
   test("EMF follows its specification, and leaves out what cannot be counted", () => {
-    const [line, ...rest] = metricsEmf([{ stage: "live", ...found }], minutes(0)).split("\n")
+    const [line, ...rest] = metricsEmf([{ stage: "live", ...found }]).split("\n")
     expect(rest).toEqual([""])
     expect(JSON.parse(line ?? "")).toEqual({
       _aws: {
-        Timestamp: minutes(0).getTime(),
+        Timestamp: window.until.getTime(),
         CloudWatchMetrics: [
           {
             Namespace: "ecs-release",
@@ -141,6 +150,13 @@ describe("what is printed", () => {
       ...{ Cluster: "prod", Service: "web", Stage: "live", Days: 10 },
       ...{ DeploymentFrequency: 1, ChangeFailureRate: 50, TimeToRestore: 360 },
     })
+  })
+
+  test("a cluster may be an ARN", () => {
+    const [line = ""] = metricsEmf([
+      { ...found, service: "arn:aws:ecs:eu-north-1:111122223333:cluster/prod/web" },
+    ]).split("\n")
+    expect(JSON.parse(line)).toMatchObject({ Cluster: "prod", Service: "web" })
   })
 
   test.each([

@@ -1,8 +1,10 @@
 import { RemovalPolicy } from "aws-cdk-lib"
 import { CfnSigningConfiguration } from "aws-cdk-lib/aws-ecr"
+import { AccountPrincipal, PolicyStatement } from "aws-cdk-lib/aws-iam"
 import { Key, KeySpec, KeyUsage } from "aws-cdk-lib/aws-kms"
 import { CfnSigningProfile } from "aws-cdk-lib/aws-signer"
 import { Construct } from "constructs"
+import type { Config } from "../config.js"
 import type { Names } from "./names.js"
 
 /** What signs images: a key for the module, or a profile with which ECR signs what is pushed to the repository. */
@@ -10,10 +12,16 @@ export class Signing extends Construct {
   /** What `--signing-key` takes. */
   readonly reference: string
 
-  constructor(scope: Construct, id: string, names: Names, how: "KMS" | "ECR") {
+  constructor(
+    scope: Construct,
+    id: string,
+    names: Names,
+    how: "KMS" | "ECR",
+    { pulledBy = [] }: NonNullable<Config["crossAccount"]> = {},
+  ) {
     super(scope, id)
     if (how === "KMS") {
-      new Key(this, "Key", {
+      const key = new Key(this, "Key", {
         alias: names.signingKey,
         description:
           "Signs images and what is said about them; cosign and this pipeline verify with its public part",
@@ -22,6 +30,16 @@ export class Signing extends Construct {
         // What it has signed is checked for as long as it is deployed.
         removalPolicy: RemovalPolicy.RETAIN,
       })
+      // Whoever pulls the images of this account may check who signed them.
+      for (const account of pulledBy) {
+        key.addToResourcePolicy(
+          new PolicyStatement({
+            actions: ["kms:GetPublicKey"],
+            principals: [new AccountPrincipal(account)],
+            resources: ["*"],
+          }),
+        )
+      }
       this.reference = `awskms:///${names.signingKey}`
       return
     }

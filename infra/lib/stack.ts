@@ -40,9 +40,13 @@ export class ReleaseStack extends Stack {
       ...(config.registry.signing ? signingPermissions(names, config.registry.signing) : []),
       ...(config.notify ? notifyPermissions(names, config.notify) : []),
     ]
-    if (extra.length > 0) forReleases.push(roles.alsoFor(config.name, extra))
+    if (extra.length > 0) {
+      const policy = roles.alsoFor(config.name, extra)
+      forReleases.push(policy)
+      new CfnOutput(this, "ReleaseExtraPolicy", { value: policy.managedPolicyArn })
+    }
     if (config.registry.signing) {
-      const { reference } = new Signing(this, "Signing", names, config.registry.signing)
+      const { reference } = new Signing(this, "Signing", names, config.registry.signing, config.crossAccount)
       new CfnOutput(this, "SigningKey", { value: reference })
     }
     if (config.notify) {

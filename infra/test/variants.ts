@@ -48,7 +48,11 @@ export const variants: Record<string, Config> = {
   "github actions, known provider": changed(complete, [
     'source.githubActions={"providerArn":"arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com"}',
   ]),
-  "signed by a key, topic": changed(complete, ["registry.signing=KMS", "notify=SNS"]),
+  "signed by a key, topic": changed(complete, [
+    "registry.signing=KMS",
+    "notify=SNS",
+    'crossAccount={"pulledBy":["333333333333"]}',
+  ]),
   "signed by ECR, event bus": changed(complete, ["registry.signing=ECR", "notify=EVENTBRIDGE"]),
   "kept images, docker server": changed(complete, [
     "registry.keepReleases=200",

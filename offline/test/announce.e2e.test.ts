@@ -163,7 +163,7 @@ test("an event bus of the emulator takes the events of deploy and rollback", {
   )
   expect(told().slice(-2)).toEqual([
     "rollback started the version before",
-    "rollback completed the version before",
+    "rollback completed 0.1.1",
   ])
 })
 

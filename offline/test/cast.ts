@@ -16,9 +16,7 @@ export function asciicast(lines: Line[], command: string): string {
 
 /** The same as a picture that moves: an SVG, in which each line appears when it came, again and again. */
 export function animation(lines: Line[], command: string): string {
-  const all = [{ at: 0, text: `$ ${command}` }, ...lines].flatMap(({ at, text }) =>
-    folded(text).map(part => ({ at, text: part })),
-  )
+  const all = [{ at: 0, text: `$ ${command}` }, ...lines].map(({ at, text }) => ({ at, text: cut(text) }))
   const [size, step, left] = [13, 18, 14]
   const [width, height] = [columns * 7.85 + 2 * left, all.length * step + 2 * left]
   const end = (all.at(-1)?.at ?? 0) + 1
@@ -35,8 +33,9 @@ export function animation(lines: Line[], command: string): string {
 <style>
 text { font: ${size}px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; fill: #d6dee6; white-space: pre }
 .command { fill: #8fc7ff; font-weight: 600 } .bad { fill: #ff8a7e }
+@media (prefers-reduced-motion: no-preference) {
 ${frames.join("\n")}
-@media (prefers-reduced-motion: reduce) { text { animation: none !important } }
+}
 </style>
 <rect width="100%" height="100%" rx="8" fill="#12181e"/>
 ${texts.join("\n")}
@@ -44,14 +43,15 @@ ${texts.join("\n")}
 `
 }
 
-/** A line in parts that fit. */
-function folded(text: string): string[] {
-  const parts: string[] = []
-  for (let rest = text; ; ) {
-    parts.push(rest.slice(0, columns))
-    rest = rest.slice(columns)
-    if (rest === "") return parts
-  }
+/** A line as long as fits. */
+function cut(text: string): string {
+  return text.length > columns ? `${text.slice(0, columns - 1)}…` : text
+}
+
+/** The lines that say how the release goes: without those of the builder, of settings, and of what is done offline alone. */
+export function essential(lines: Line[]): Line[] {
+  const other = /^#\d+ |^user default:|^offline: |stands in for|^build --|^\w+: started$|^\s*$/
+  return lines.filter(({ text }) => !other.test(text))
 }
 
 function escaped(text: string): string {

@@ -5,7 +5,7 @@ import { createServer } from "node:net"
 import { join } from "node:path"
 import { chromium } from "playwright-core"
 import { chromiumProgram } from "../../ci/test/chromium.js"
-import { animation, asciicast, type Line } from "./cast.js"
+import { animation, asciicast, essential, type Line } from "./cast.js"
 import { project, TestWorld } from "./release.world.js"
 
 // `npm run pictures`: releases in a world of its own, one of which ECS rolls back, and writes what there is to see to the documentation:
@@ -50,7 +50,7 @@ async function record(world: TestWorld, words: string[]): Promise<Line[]> {
   const { code } = await world.dagger(words, text => lines.push({ at: (Date.now() - start) / 1000, text }))
   if (code === 0 || !lines.some(({ text }) => text.includes("rolled back")))
     throw new Error("it was not rolled back")
-  return lines
+  return essential(lines)
 }
 
 /** Takes the dashboard's pictures: light, dark, and on a phone. */

@@ -203,14 +203,57 @@ describe("deploy --require", () => {
   })
 })
 
-test("a release that died after the push attests what is in the registry", async () => {
-  await world.pushCommit("fix: resumed")
-  await world.runAsRoot(module => module.push(), signing)
-  const { aws, to, digest } = await released("0.1.2")
-  const tags = ["sig", "att", "sbom", "intoto"].map(kind => ({
-    imageTag: `${digest.replace(":", "-")}.${kind}`,
-  }))
-  await new ECR(aws).batchDeleteImage({ repositoryName: "hello", imageIds: tags })
-  await world.runAsRoot(module => module.push(), signing)
-  for (const { imageTag } of tags) expect(await readManifest(to, imageTag)).toBeDefined()
+describe("what an earlier run, or somebody else, has pushed", () => {
+  const unsigned = () => ({ sbomImage: syft })
+
+  test("gets its SBOM and provenance if the run died before", async () => {
+    await world.pushCommit("fix: resumed")
+    await world.runAsRoot(module => module.push(), unsigned())
+    const { aws, to, digest } = await released("0.1.2")
+    const tags = ["sbom", "intoto"].map(kind => ({ imageTag: `${digest.replace(":", "-")}.${kind}` }))
+    await new ECR(aws).batchDeleteImage({ repositoryName: "hello", imageIds: tags })
+    await world.runAsRoot(module => module.push(), unsigned())
+    for (const { imageTag } of tags) expect(await readManifest(to, imageTag)).toBeDefined()
+  })
+
+  test("is not signed, and with a key not released: anybody who may push could have put it there", async () => {
+    await expect(world.runAsRoot(module => module.release(), signing)).rejects.toThrow(
+      /The image of 0\.1\.2 was in the registry already, and --signing-key has not signed it[\s\S]*no signature/,
+    )
+    // Under the commit of a version that nobody has released yet.
+    const commit = await world.pushCommit("fix: planted")
+    await world.tagImage("0.1.0", commit)
+    await expect(world.runAsRoot(module => module.release(), signing)).rejects.toThrow(
+      /0\.1\.3 was in the registry already/,
+    )
+    expect(await world.runningVersion()).toBe("0.1.1")
+  })
+
+  test("a version that is a second tag of an older signed image is not deployed", async () => {
+    await world.tagImage("0.1.0", "7.0.0")
+    await expect(
+      world.runAsRoot(module => module.deploy("7.0.0", 900, "text", false, "signature,provenance"), signing),
+    ).rejects.toThrow(/Its version is 0\.1\.0, not 7\.0\.0/)
+  })
+
+  test("is one that this key has signed: then a release goes on with it", async () => {
+    await world.pushCommit("fix: signed")
+    await world.runAsRoot(module => module.push(), signing)
+    expect(await world.runAsRoot(module => module.release(), signing)).toMatch(/^completed: .* 0\.1\.4/)
+    expect(
+      await world.runAsRoot(
+        module => module.deploy("0.1.4", 900, "text", false, "signature,provenance"),
+        signing,
+      ),
+    ).toMatch(/^unchanged/)
+  })
+})
+
+test("an app's proof is not another one's: they have other tag prefixes", async () => {
+  await expect(
+    world.runAsRoot(module => module.deploy("0.1.4", 900, "text", false, "provenance"), {
+      ...signing,
+      tagPrefix: "api/",
+    }),
+  ).rejects.toThrow(/Its tag prefix, which says whose app it is, is .*, not api\//)
 })

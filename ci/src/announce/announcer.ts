@@ -1,5 +1,3 @@
-import { UserError } from "../lib/errors.js"
-
 /** What is deployed, and where. */
 export type Subject = {
   /** The function that was called: release, deploy, promote or rollback. */
@@ -38,7 +36,8 @@ export type Announcement = Subject & {
 export type Listener = {
   /** Who it is, for a warning: never an address that is a secret. */
   name: string
-  tell: (announcement: Announcement) => Promise<void>
+  /** It ends soon, and tells nothing any more once the signal is given. */
+  tell: (announcement: Announcement, signal: AbortSignal) => Promise<void>
 }
 
 /** Seconds that a listener may take to take in one announcement. */
@@ -55,33 +54,58 @@ export function isEnd(state: State): boolean {
  */
 export class Announcer {
   private subject?: Subject
-  private readonly queues: { listener: Listener; last: Promise<void> }[]
+  /** Whether it was told that it begins. */
+  begun = false
+  private readonly queues: { listener: Listener; last: Promise<void> }[] = []
 
   constructor(
     listeners: Listener[],
     private readonly print: (line: string) => void,
   ) {
-    this.queues = listeners.map(listener => ({ listener, last: Promise.resolve() }))
+    for (const listener of listeners) this.add(listener)
+  }
+
+  /** Tells another listener, too. */
+  add(listener: Listener): void {
+    this.queues.push({ listener, last: Promise.resolve() })
+  }
+
+  /** What it is about, before it is clear whether anything is to be done. Of another commit, what had begun is over. */
+  expect(subject: Subject): void {
+    if (!this.begun) this.subject = subject
+    else if (this.subject?.commit !== subject.commit) {
+      this.tell("superseded", `superseded: it is ${subject.version}'s turn`)
+      this.subject = subject
+      this.begun = false
+    }
   }
 
   /** It begins. */
-  start(subject: Subject): void {
-    this.subject = subject
+  start(subject = this.subject): void {
+    if (subject) this.expect(subject)
+    if (!this.subject || this.begun) return
+    this.begun = true
     this.tell("started", "")
   }
 
-  /** Whether it has begun. */
-  get begun(): boolean {
-    return this.subject !== undefined
-  }
-
-  /** Another version is brought than was thought at the start: a number was taken in the meantime. */
-  about(change: Pick<Subject, "version" | "commit">): void {
+  /** Another version is brought than was thought: a number was taken in the meantime, or nobody had named one. */
+  about(change: Partial<Pick<Subject, "version" | "commit">>): void {
     if (this.subject) this.subject = { ...this.subject, ...change }
   }
 
+  /** Tells a state of which nobody was told when it was reached. */
+  async catchUp(state: State, text: string): Promise<void> {
+    this.tell(state, text)
+    await Promise.all(this.queues.map(({ last }) => last))
+  }
+
+  /** It waits for a person, and goes on waiting. */
+  pause(text: string): void {
+    this.tell("paused", text)
+  }
+
   /**
-   * Does what is told about, and tells how it ended, if it began.
+   * Does what is told about, and tells how it ended; of what was there already, nothing.
    *
    * @param end how a result ended
    */
@@ -92,11 +116,14 @@ export class Announcer {
     try {
       const result = await work()
       const { state, text, url } = end(result)
-      this.tell(stateOf(state), text, url)
+      const ended = stateOf(state)
+      if (this.begun || ended !== "unchanged") this.tell(ended, text, url)
       return result
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error)
-      this.tell(stateOf(text), error instanceof UserError ? text : firstLine(text))
+      const ended = stateOf(text)
+      // A mistake before anything was done is for the caller alone.
+      if (this.begun || ended !== "failed" || text.startsWith("failed:")) this.tell(ended, summary(text))
       throw error
     } finally {
       await Promise.all(this.queues.map(({ last }) => last))
@@ -120,23 +147,26 @@ export class Announcer {
 }
 
 async function inTime(listener: Listener, announcement: Announcement): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
+  const signal = AbortSignal.timeout(patience * 1000)
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${patience} s`)), patience * 1000)
+    signal.addEventListener("abort", () => reject(new Error(`no answer within ${patience} s`)))
   })
-  try {
-    await Promise.race([listener.tell(announcement), late])
-  } finally {
-    clearTimeout(timer)
-  }
+  await Promise.race([listener.tell(announcement, signal), late])
 }
 
 /** The state that a result's or an error's first words name; any other error is a failure. */
 function stateOf(text: string): State {
   const known: State[] = ["paused", "completed", "unchanged", "rolled back", "superseded", "timed out"]
+  // What another run did in the meantime is as good.
+  if (text === "nothing") return "unchanged"
   return known.find(state => text.startsWith(state)) ?? "failed"
 }
 
-function firstLine(text: string): string {
-  return text.split("\n", 1)[0] ?? ""
+/** What happened and why, a line each: what follows may be an application's own log. */
+function summary(text: string): string {
+  return text
+    .split("\n")
+    .filter(line => !line.startsWith("→"))
+    .slice(0, 2)
+    .join("\n")
 }

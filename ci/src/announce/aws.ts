@@ -16,12 +16,25 @@ function parse(text: string): { service: "sns" | "events"; region: string } | un
   return { service: service as "sns" | "events", region }
 }
 
-/** An Amazon SNS topic or an Amazon EventBridge event bus (SNS Publish, EventBridge PutEvents). */
-export function awsListener(aws: Aws, arn: string): Listener {
+/**
+ * An Amazon SNS topic or an Amazon EventBridge event bus (SNS Publish, EventBridge PutEvents).
+ *
+ * @param open gives the way to AWS, when it is needed
+ */
+export function awsListener(open: () => Promise<Aws>, arn: string): Listener {
   const { service, region } = parse(arn) as { service: "sns" | "events"; region: string }
-  const place = { ...aws, region }
-  return { name: arn, tell: service === "sns" ? toTopic(place, arn) : toBus(place, arn) }
+  const to = service === "sns" ? toTopic : toBus
+  return {
+    name: arn,
+    tell: async (announcement, signal) => {
+      const aws = { ...(await open()), region, limits }
+      if (!signal.aborted) await to(aws, arn)(announcement)
+    },
+  }
 }
+
+/** How long a call may take, in milliseconds: nobody waits for it longer. */
+const limits = { connect: 3_000, answer: 5_000, call: 12_000 }
 
 function toTopic(aws: Aws, TopicArn: string) {
   return async (announcement: Announcement) => {

@@ -7,12 +7,12 @@ import { bodyOf, titleOf } from "./body.js"
 type Signer = {
   Webhook: new (
     secret: string,
-    options: { format: "raw" },
+    options?: { format: "raw" },
   ) => { sign(id: string, time: Date, body: string): string }
 }
 
-/** Seconds until a receiver has to have answered. */
-const patience = 10
+/** Seconds until a receiver has to have answered, each time. */
+const patience = 6
 
 /**
  * A webhook: Slack's, which gets a text, or any other, which gets the JSON of every receiver. What is sent is signed as Standard
@@ -27,27 +27,31 @@ export function webhookListener(address: string, secret: string): Listener {
   if (!url || !isSafe(url)) {
     throw new UserError(
       "--webhook is not the URL of a webhook.",
-      "It takes an https:// URL; http:// only to this machine.",
+      "It takes an https:// URL without a name and password; http:// only to this machine.",
       "Store the URL in a variable, and pass --webhook env://RELEASE_WEBHOOK",
     )
   }
   const isSlack = url.hostname === "hooks.slack.com" || url.hostname === "hooks.slack-gov.com"
   return {
     name: `the webhook at ${url.hostname}`,
-    tell: async announcement => {
+    tell: async (announcement, signal) => {
       const body = JSON.stringify(isSlack ? slack(announcement) : bodyOf(announcement))
       const headers = {
         "content-type": "application/json",
         "user-agent": "ecs-release",
         ...(await signed(secret, body)),
       }
-      const answer = await send(url, { method: "POST", headers, body })
+      const once = () => send(url, { method: "POST", headers, body, signal })
+      // Once more, if it may help. The id is the same, so that a receiver knows it.
+      const answer = await once().then(found => (found.status >= 500 ? once() : found), once)
       if (!answer.ok) throw new Error(`it answered ${answer.status}`)
     },
   }
 }
 
-function isSafe({ protocol, hostname }: URL): boolean {
+function isSafe({ protocol, hostname, username, password }: URL): boolean {
+  // fetch takes no name and password in a URL.
+  if (username !== "" || password !== "") return false
   return (
     protocol === "https:" ||
     (protocol === "http:" && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname))
@@ -57,7 +61,11 @@ function isSafe({ protocol, hostname }: URL): boolean {
 /** Sends a request to this host and no other: a redirect is not followed. What fails is told without the URL. */
 async function send(url: URL, init: RequestInit): Promise<Response> {
   try {
-    return await fetch(url, { ...init, redirect: "manual", signal: AbortSignal.timeout(patience * 1000) })
+    return await fetch(url, {
+      ...init,
+      redirect: "manual",
+      signal: AbortSignal.any([AbortSignal.timeout(patience * 1000), ...(init.signal ? [init.signal] : [])]),
+    })
   } catch (error) {
     const { name, cause } = error as Error & { cause?: { code?: string } }
     throw new Error(
@@ -71,7 +79,9 @@ async function signed(secret: string, body: string): Promise<Record<string, stri
   const headers = { "webhook-id": id, "webhook-timestamp": String(Math.floor(now.getTime() / 1000)) }
   if (secret === "") return headers
   const { Webhook } = (await import("standardwebhooks" as string)) as Signer
-  return { ...headers, "webhook-signature": new Webhook(secret, { format: "raw" }).sign(id, now, body) }
+  // A secret in the form of Standard Webhooks is Base64 after its prefix; any other is taken as it is.
+  const signer = secret.startsWith("whsec_") ? new Webhook(secret) : new Webhook(secret, { format: "raw" })
+  return { ...headers, "webhook-signature": signer.sign(id, now, body) }
 }
 
 const signs: { [state: string]: string } = {

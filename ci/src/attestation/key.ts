@@ -10,6 +10,8 @@ export type SigningKey = {
   publicKey: KeyObject
   /** Signs bytes: ECDSA over their SHA-256, as DER. */
   sign: (bytes: Buffer) => Promise<Buffer>
+  /** Finds out whether the caller may sign (KMS Sign, DryRun). */
+  check: () => Promise<void>
 }
 
 /** The parts of a reference to a key, as cosign writes it: `awskms://[HOST]/ID`, with an id, an alias or an ARN of either. */
@@ -27,7 +29,11 @@ function parseReference(text: string): Reference | undefined {
   const region = arn.exec(id)?.[1]
   if (region === undefined && !new RegExp(`^(?:${uuid}|alias/[\\w/-]+)$`).test(id)) return undefined
   // What is signed, and with which rights, is no other host's business.
-  if (host !== "" && !/^[a-z0-9.-]+\.amazonaws\.com(\.cn)?$/.test(host)) return undefined
+  if (
+    host !== "" &&
+    !/^(kms(-fips)?|vpce-[a-z0-9-]+\.kms)\.[a-z0-9-]+\.(vpce\.)?amazonaws\.com(\.cn)?$/.test(host)
+  )
+    return undefined
   return { id, region, endpoint: host === "" ? undefined : `https://${host}` }
 }
 
@@ -59,10 +65,10 @@ export async function openKey(aws: Aws, reference: string): Promise<SigningKey> 
     )
   }
   const publicKey = createPublicKey({ key: Buffer.from(PublicKey), format: "der", type: "spki" })
+  const how = { MessageType: "DIGEST", SigningAlgorithm: "ECDSA_SHA_256" } as const
   const sign = (bytes: Buffer) =>
     explained(place, async () => {
       const Message = createHash("sha256").update(bytes).digest()
-      const how = { MessageType: "DIGEST", SigningAlgorithm: "ECDSA_SHA_256" } as const
       try {
         const { Signature } = await client.sign({ KeyId: arn, Message, ...how })
         return Buffer.from(Signature ?? [])
@@ -70,7 +76,16 @@ export async function openKey(aws: Aws, reference: string): Promise<SigningKey> 
         throw keyError(error, id, region)
       }
     })
-  return { arn, publicKey, sign }
+  const check = () =>
+    explained(place, async () => {
+      const Message = createHash("sha256").digest()
+      try {
+        await client.sign({ KeyId: arn, Message, ...how, DryRun: true })
+      } catch (error) {
+        if ((error as Error).name !== "DryRunOperationException") throw keyError(error, id, region)
+      }
+    })
+  return { arn, publicKey, sign, check }
 }
 
 function keyError(error: unknown, id: string, region: string): unknown {

@@ -5,7 +5,10 @@ export const provenanceType = "https://slsa.dev/provenance/v1"
 export const buildType = "urn:ecs-release:dockerfile:v1"
 
 /** What an image was made of. */
-export type Material = { uri: string; digest: { [algorithm: string]: string } }
+export type Material = {
+  uri: string /** Left out if it is not known. */
+  digest?: { [algorithm: string]: string }
+}
 
 /** What is known about a build. */
 export type BuildFacts = {
@@ -15,6 +18,8 @@ export type BuildFacts = {
   ref: string
   commit: string
   version: string
+  /** What comes before the v of the app's version tags. */
+  tagPrefix: string
   /** Settings that decide what is built. */
   parameters: Record<string, unknown>
   /** The engine's version. */
@@ -33,7 +38,13 @@ export type BuildFacts = {
 export type Provenance = {
   buildDefinition: {
     buildType: string
-    externalParameters: { repository: string; ref: string; version: string; [name: string]: unknown }
+    externalParameters: {
+      repository: string
+      ref: string
+      version: string
+      tagPrefix: string
+      [name: string]: unknown
+    }
     internalParameters: Record<string, unknown>
     resolvedDependencies: Material[]
   }
@@ -45,11 +56,12 @@ export type Provenance = {
 
 /** Writes the provenance of a build (SLSA 1.0, "Build: Provenance"). Pure. */
 export function provenance(facts: BuildFacts): Provenance {
-  const { repository, ref, commit, version, parameters, engine, builder, invocation, bases } = facts
+  const { repository, ref, commit, version, tagPrefix, parameters, engine, builder, invocation, bases } =
+    facts
   return {
     buildDefinition: {
       buildType,
-      externalParameters: { repository, ref, version, ...parameters },
+      externalParameters: { repository, ref, version, tagPrefix, ...parameters },
       internalParameters: { daggerEngine: engine },
       resolvedDependencies: [sourceOf({ repository, ref, commit }), ...bases],
     },
@@ -69,7 +81,13 @@ function sourceOf({ repository, ref, commit }: Pick<BuildFacts, "repository" | "
 }
 
 /** What provenance has to say for a deployment. */
-export type Expected = { repository: string; ref?: string; commit?: string; version?: string }
+export type Expected = {
+  repository: string
+  ref: string
+  tagPrefix: string
+  commit?: string
+  version?: string
+}
 
 /** How an address counts: without the end `.git`, and in lower case. */
 function plain(address: string): string {
@@ -81,11 +99,15 @@ function plain(address: string): string {
 
 /** What is wrong with provenance, in words; undefined if it says what is expected. Pure. */
 export function mismatch(predicate: unknown, expected: Expected): string | undefined {
-  const { buildDefinition } = (predicate ?? {}) as Partial<Provenance>
-  const { repository, ref, version } = buildDefinition?.externalParameters ?? {}
+  const { buildDefinition } = Object(predicate) as Partial<Provenance>
+  const { repository, ref, version, tagPrefix } = buildDefinition?.externalParameters ?? {}
   const differs = (what: string, is: unknown, wanted: string | undefined) =>
-    wanted !== undefined && is !== wanted ? `Its ${what} is ${is ?? "not said"}, not ${wanted}.` : undefined
-  const commits = (buildDefinition?.resolvedDependencies ?? []).flatMap(it => it.digest?.gitCommit ?? [])
+    wanted !== undefined && is !== wanted
+      ? `Its ${what} is ${is ?? "not said"}, not ${wanted || "empty"}.`
+      : undefined
+  const commits = [buildDefinition?.resolvedDependencies ?? []]
+    .flat()
+    .flatMap(it => it?.digest?.gitCommit ?? [])
   return (
     (buildDefinition?.buildType === buildType
       ? undefined
@@ -94,6 +116,7 @@ export function mismatch(predicate: unknown, expected: Expected): string | undef
       ? undefined
       : `Its repository is ${repository ?? "not said"}, not ${expected.repository}.`) ??
     differs("branch", ref, expected.ref) ??
+    differs("tag prefix, which says whose app it is,", tagPrefix, expected.tagPrefix) ??
     differs("version", version, expected.version) ??
     differs("commit", commits[0], expected.commit)
   )

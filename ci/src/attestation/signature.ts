@@ -1,6 +1,7 @@
 import type { KeyObject } from "node:crypto"
 import type { Layer } from "../ecr/referrers.js"
 import { type SigningKey, verified } from "./key.js"
+import { parsed } from "./statement.js"
 
 // The layout of cosign (its specification "SIGNATURE_SPEC.md"): a small payload that names the image's digest is signed, and the
 // signature is a note on the layer that holds it.
@@ -33,9 +34,9 @@ export async function signImage(
 }
 
 /** Whether a key has signed a payload, and it is about the image with this digest. */
-export function isSignatureOf(payload: Buffer, signature: string, digest: string, key: KeyObject): boolean {
-  if (!verified(key, payload, Buffer.from(signature, "base64"))) return false
-  const { critical } = JSON.parse(payload.toString()) as {
+export function isSignatureOf(payload: Buffer, signature: unknown, digest: string, key: KeyObject): boolean {
+  if (typeof signature !== "string" || !verified(key, payload, Buffer.from(signature, "base64"))) return false
+  const { critical } = (parsed(payload) ?? {}) as {
     critical?: { type?: string; image?: { "docker-manifest-digest"?: string } }
   }
   return (

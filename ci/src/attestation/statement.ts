@@ -48,14 +48,29 @@ export async function sealed(
  * @returns undefined if the key has not signed it as it is
  */
 export function opened(body: Buffer, key: KeyObject): Statement | undefined {
-  const { payloadType, payload, signatures } = JSON.parse(body.toString()) as Partial<Envelope>
-  const content = Buffer.from(payload ?? "", "base64")
-  const bytes = encoded(payloadType ?? "", content)
-  const isSigned = (signatures ?? []).some(({ sig }) => verified(key, bytes, Buffer.from(sig, "base64")))
-  return isSigned && payloadType === statementType ? (JSON.parse(content.toString()) as Statement) : undefined
+  const { payloadType, payload, signatures } = (parsed(body) ?? {}) as Partial<
+    Record<keyof Envelope, unknown>
+  >
+  if (typeof payloadType !== "string" || typeof payload !== "string" || !Array.isArray(signatures))
+    return undefined
+  const content = Buffer.from(payload, "base64")
+  const bytes = encoded(payloadType, content)
+  const isSigned = signatures.some(
+    it => typeof it?.sig === "string" && verified(key, bytes, Buffer.from(it.sig, "base64")),
+  )
+  return isSigned && payloadType === statementType ? (parsed(content) as Statement) : undefined
+}
+
+/** What JSON says; undefined if it is none. Whoever may push to the registry decides what is in it. */
+export function parsed(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString())
+  } catch {
+    return undefined
+  }
 }
 
 /** Whether a statement is about the image with a digest. */
 export function isAbout({ subject }: Statement, digest: string): boolean {
-  return subject?.some(it => `sha256:${it.digest?.sha256}` === digest) ?? false
+  return Array.isArray(subject) && subject.some(it => `sha256:${it?.digest?.sha256}` === digest)
 }

@@ -145,7 +145,13 @@ export type KMS = {
     { KeyId?: string; KeySpec?: string; KeyUsage?: string; PublicKey?: Uint8Array }
   >
   sign: Call<
-    { KeyId: string; Message: Uint8Array; MessageType: "DIGEST"; SigningAlgorithm: "ECDSA_SHA_256" },
+    {
+      KeyId: string
+      Message: Uint8Array
+      MessageType: "DIGEST"
+      SigningAlgorithm: "ECDSA_SHA_256"
+      DryRun?: boolean
+    },
     { Signature?: Uint8Array }
   >
 }

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto"
 import { type Aws, ecr } from "../aws/clients.js"
 import { UserError } from "../lib/errors.js"
+import { parseImage } from "./image.js"
 
 /** A repository as the OCI distribution API reaches it. */
 export type Access = {
@@ -38,8 +39,13 @@ const manifestTypes = [
   "application/vnd.docker.distribution.manifest.v2+json",
 ].join(", ")
 
-/** Seconds that one request may take; a layer can be large, and the way slow. */
-const patience = 3600
+/** Seconds that one request may take: a layer can be large, and the way slow; all else is small. */
+const patience = { layer: 3600, other: 60 }
+/** How often a request is made that can be made again, and seconds between two. */
+const tries = 3
+const pause = 1
+/** Bytes that something attached to an image can have: an SBOM is the largest. */
+const attachedLimit = 64 * 1024 * 1024
 
 /** How to reach a repository (ECR DescribeRepositories, GetAuthorizationToken). */
 export async function accessTo(aws: Aws, repository: string): Promise<Access> {
@@ -50,6 +56,19 @@ export async function accessTo(aws: Aws, repository: string): Promise<Access> {
   ])
   const host = repositories?.[0]?.repositoryUri?.split("/", 1)[0]
   const token = authorizationData?.[0]?.authorizationToken ?? ""
+  return { base: aws.endpoint ?? `https://${host}`, name: repository, authorization: `Basic ${token}` }
+}
+
+/**
+ * How to reach the repository that an image is in, which may be another account's (ECR GetAuthorizationToken: the login is good for every
+ * registry that lets the caller in).
+ */
+export async function accessToImage(aws: Aws, image: string): Promise<Access> {
+  const { uri, repository, region = aws.region } = parseImage(image)
+  const client = await ecr(aws.endpoint ? aws : { ...aws, region })
+  const { authorizationData } = await client.getAuthorizationToken({})
+  const token = authorizationData?.[0]?.authorizationToken ?? ""
+  const host = uri.split("/", 1)[0]
   return { base: aws.endpoint ?? `https://${host}`, name: repository, authorization: `Basic ${token}` }
 }
 
@@ -72,11 +91,11 @@ export async function readManifest(from: Access, reference: string): Promise<Pul
     [404],
   )
   if (answer.status === 404) return undefined
-  const body = Buffer.from(await answer.arrayBuffer())
+  const body = await bounded(from, answer)
   const digest = digestOf(body)
   if (reference.startsWith("sha256:") && reference !== digest) throw changed(from, reference)
   const mediaType = answer.headers.get("content-type") ?? ""
-  return { digest, mediaType, body, manifest: JSON.parse(body.toString()) as Manifest }
+  return { digest, mediaType, body, manifest: parsed(body) }
 }
 
 /**
@@ -86,9 +105,35 @@ export async function readManifest(from: Access, reference: string): Promise<Pul
  */
 export async function readBlob(from: Access, digest: string): Promise<Buffer> {
   const answer = await ask(from, "GET", `blobs/${digest}`)
-  const body = Buffer.from(await answer.arrayBuffer())
+  const body = await bounded(from, answer)
   if (digestOf(body) !== digest) throw changed(from, digest)
   return body
+}
+
+/** An answer's body, if it is not too large to be what it should be. */
+async function bounded({ name }: Access, answer: Response): Promise<Buffer> {
+  const parts: Uint8Array[] = []
+  let size = 0
+  for await (const part of (answer.body ?? []) as AsyncIterable<Uint8Array>) {
+    size += part.length
+    if (size > attachedLimit) {
+      throw new UserError(
+        `What is attached to an image in ${name} is larger than ${attachedLimit / 1024 / 1024} MiB.`,
+        "No SBOM, provenance or signature is.",
+        "Look at what is attached: oras discover",
+      )
+    }
+    parts.push(part)
+  }
+  return Buffer.concat(parts)
+}
+
+function parsed(body: Buffer): Manifest {
+  try {
+    return (JSON.parse(body.toString()) ?? {}) as Manifest
+  } catch {
+    return {}
+  }
 }
 
 function changed({ name }: Access, digest: string): UserError {
@@ -152,24 +197,34 @@ export async function ask(
   fine: number[] = [],
 ): Promise<Response> {
   const url = new URL(path.startsWith("http") ? path : `/v2/${name}/${path}`, base)
-  const signal = AbortSignal.timeout(patience * 1000)
   const failed = (why: string) =>
     new UserError(
       `The registry ${url.host} refused ${method} ${name}/${path.replace(/^http.*/, "blobs/uploads")}.`,
       why,
       "The credentials need ecr:BatchGetImage and ecr:GetDownloadUrlForLayer to read, and the rights to push to write. Run it again: what was written stays.",
     )
-  let answer: Response
-  try {
+  const once = async (): Promise<Response> => {
+    const signal = AbortSignal.timeout(1000 * (path.includes("blobs/") ? patience.layer : patience.other))
     const headers = { ...init.headers, authorization }
-    answer = await fetch(url, { ...init, method, headers, redirect: "manual", signal } as RequestInit)
+    const answer = await fetch(url, { ...init, method, headers, redirect: "manual", signal } as RequestInit)
     const elsewhere = answer.headers.get("location")
-    if (answer.status >= 300 && answer.status < 400 && elsewhere) {
-      answer = await fetch(new URL(elsewhere, url), { method, signal })
-    }
-  } catch (error) {
-    throw failed(((error as Error).cause as Error | undefined)?.message ?? (error as Error).message)
+    if (answer.status < 300 || answer.status >= 400 || !elsewhere) return answer
+    return fetch(new URL(elsewhere, url), { method, signal })
   }
-  if (answer.ok || fine.includes(answer.status)) return answer
-  throw failed(`It answered ${answer.status}: ${(await answer.text()).slice(0, 500)}`)
+  // A stream can be sent once.
+  const canRepeat = init.body === undefined || Buffer.isBuffer(init.body)
+  for (let left = canRepeat && method !== "PATCH" ? tries : 1; ; left--) {
+    try {
+      const answer = await once()
+      if (answer.ok || fine.includes(answer.status)) return answer
+      const passing = answer.status === 429 || answer.status >= 500
+      if (!passing || left <= 1)
+        throw failed(`It answered ${answer.status}: ${(await answer.text()).slice(0, 500)}`)
+    } catch (error) {
+      if (error instanceof UserError) throw error
+      if (left <= 1)
+        throw failed(((error as Error).cause as Error | undefined)?.message ?? (error as Error).message)
+    }
+    await new Promise(resolve => setTimeout(resolve, pause * 1000))
+  }
 }

@@ -3,7 +3,7 @@ import { type Aws, ecr } from "../aws/clients.js"
 import { explained, noImage } from "../aws/errors.js"
 import type { ImageDetail, ImageIdentifier } from "../aws/types.js"
 import { UserError } from "../lib/errors.js"
-import { withoutV } from "../lib/semver.js"
+import { isVersion, withoutV } from "../lib/semver.js"
 
 /** The parts of an image's name. */
 export type ImageName = {
@@ -97,7 +97,9 @@ export async function imageNamed(
     repository,
     digest ? { imageDigest: digest } : { imageTag: tag },
   )
-  return { image, version: versionAmong(detail.imageTags) ?? digest ?? tag, commit }
+  // What was asked for counts, not another tag that somebody has put on the same image.
+  const version = isVersion(tag) ? tag : (versionAmong(detail.imageTags) ?? digest ?? tag)
+  return { image, version, commit: /^[0-9a-f]{40}$/.test(tag) ? tag : commit }
 }
 
 /** The version among an image's tags. */

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto"
 import {
   type Container,
   dag,
@@ -17,6 +18,23 @@ export type Image = {
   reference: string
   digest: string
   tags: string[]
+}
+
+/** What makes sure where an image comes from, before it has the tags by which a release finds it. */
+export type Vouch = {
+  /** Proves it of an image that this run has built and pushed. */
+  attest: (digest: string) => Promise<void>
+  /** Throws if it is not proved of an image that was there already. */
+  check: (image: Image) => Promise<void>
+}
+
+/** How to push. */
+export type PushOptions = {
+  /** zstd or gzip for all layers, those of the base too; "" for the layers as they are. */
+  compression?: string
+  vouch?: Vouch
+  /** Told of the digest that this run has pushed. */
+  onPush?: (digest: string) => void
 }
 
 /**
@@ -104,20 +122,21 @@ export class Registry {
    * on either tag.
    *
    * @param build makes the image, one container per platform; called only if the registry does not have the commit's
-   * @param compression zstd or gzip for all its layers, those of its base too; "" for the layers as they are
+   * @param options.vouch gives an image its tags only once it is proved where it comes from, and takes none of which it is not
    * @throws UserError if the version's tag is on another image
    */
   async push(
     build: () => Promise<Container[]>,
     version: string,
     commit: string,
-    compression = "",
+    options: PushOptions = {},
   ): Promise<Image> {
     // In this order: a run that pushes at the same time sets the commit's tag first.
     const ofVersion = await this.find(version)
     const ofCommit = await this.find(commit)
     if (ofVersion && ofVersion.digest !== ofCommit?.digest) throw taken(version, commit, ofVersion)
-    const image = ofCommit ?? (await this.publish(await build(), commit, compression))
+    if (ofCommit) await options.vouch?.check(ofCommit)
+    const image = ofCommit ?? (await this.publish(await build(), commit, options))
     if (!ofVersion) await this.addTag(image.digest, version)
     const released = ofVersion ?? (await this.find(version)) ?? image
     if (released.digest !== image.digest) throw taken(version, commit, released)
@@ -169,25 +188,47 @@ export class Registry {
     }
   }
 
-  private async publish([image, ...others]: Container[], tag: string, compression: string): Promise<Image> {
+  private async publish(images: Container[], commit: string, options: PushOptions): Promise<Image> {
+    const { vouch, onPush } = options
+    if (vouch === undefined) {
+      try {
+        const digest = await this.send(images, commit, options)
+        onPush?.(digest)
+      } catch (error) {
+        // Another run of the same commit was quicker: the registry refuses a second image under an immutable tag.
+        const theirs = await this.find(commit)
+        if (!theirs) throw error
+        return theirs
+      }
+    } else {
+      // Under a tag of its own at first, which nobody looks for: whoever finds an image by its commit finds it proved.
+      const digest = await this.send(images, `${commit}.${randomBytes(6).toString("hex")}`, options)
+      onPush?.(digest)
+      await vouch.attest(digest)
+      await this.addTag(digest, commit)
+      const found = await this.find(commit)
+      if (found && found.digest !== digest) await vouch.check(found)
+    }
+    const pushed = await this.find(commit)
+    if (!pushed) throw gone(this.uri, commit)
+    return pushed
+  }
+
+  /** Pushes an image. Gives its digest. */
+  private async send(
+    [image, ...others]: Container[],
+    tag: string,
+    { compression }: PushOptions,
+  ): Promise<string> {
     if (!image) throw new Error("no image was built")
     const { host, username, password } = await this.login()
-    try {
-      await image.withRegistryAuth(host, username, password).publish(`${this.uri}:${tag}`, {
-        ...(await this.way(host)),
-        ...(others.length > 0 && { platformVariants: others }),
-        ...(compression === "zstd" && { forcedCompression: ImageLayerCompression.Zstd }),
-        ...(compression === "gzip" && { forcedCompression: ImageLayerCompression.Gzip }),
-      })
-    } catch (error) {
-      // Another run of the same commit was quicker: the registry refuses a second image under an immutable tag.
-      const theirs = await this.find(tag)
-      if (!theirs) throw error
-      return theirs
-    }
-    const pushed = await this.find(tag)
-    if (!pushed) throw gone(this.uri, tag)
-    return pushed
+    const reference = await image.withRegistryAuth(host, username, password).publish(`${this.uri}:${tag}`, {
+      ...(await this.way(host)),
+      ...(others.length > 0 && { platformVariants: others }),
+      ...(compression === "zstd" && { forcedCompression: ImageLayerCompression.Zstd }),
+      ...(compression === "gzip" && { forcedCompression: ImageLayerCompression.Gzip }),
+    })
+    return reference.split("@")[1] ?? ""
   }
 
   /**

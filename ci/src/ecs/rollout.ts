@@ -54,7 +54,7 @@ export type Rollout = Guards & {
 }
 
 /** How long to follow, whether through a pause too, and where the lines go. */
-export type Watch = Pick<FollowOptions, "timeoutSeconds" | "waitForApproval" | "print">
+export type Watch = Pick<FollowOptions, "timeoutSeconds" | "waitForApproval" | "onPause" | "print">
 
 /**
  * Brings a task definition to a service, or finds the deployment that does, and follows it to its end. The end is noted on the

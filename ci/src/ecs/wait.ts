@@ -48,6 +48,8 @@ export type FollowOptions = {
   timeoutSeconds: number
   /** Keep following while ECS waits for a person; that time does not count. Otherwise the end is `paused`. */
   waitForApproval?: boolean
+  /** Called once for each pause that a person is to answer, while it is followed. */
+  onPause?: (text: string) => void
   /** What decides at a stage's PAUSE hook whether the deployment goes on, before a person is asked. */
   checkpoint?: Checkpoint
   print: (line: string) => void
@@ -82,6 +84,8 @@ type State = {
   /** Hooks whose check was made, and those that were answered by it. */
   checked: Set<string>
   answered: Set<string>
+  /** Hooks of which it was said that they wait for a person. */
+  asked: Set<string>
 }
 
 /** How often to look for the service deployment before doing without: ECS lists it a moment after the update. */
@@ -127,6 +131,7 @@ export async function follow(target: Target, followed: Followed, options: Follow
     paused: 0,
     checked: new Set(),
     answered: new Set(),
+    asked: new Set(),
   }
   /** Seconds that count against the timeout: those in which nobody was waited for. */
   const active = () => elapsed() - state.paused
@@ -147,8 +152,11 @@ export async function follow(target: Target, followed: Followed, options: Follow
       const seen = { seconds: elapsed(), stopped: state.stopped }
       if (judgement && service) return { ...judgement, service, ...seen }
       const pause = state.pause && (await checked(target, state.pause, state, options))
-      if (pause && service && !options.waitForApproval) {
-        return { word: "paused", why: `ECS waits for ${describePause(pause)}`, pause, service, ...seen }
+      const why = pause && `ECS waits for ${describePause(pause)}`
+      if (why && service && !options.waitForApproval) return { word: "paused", why, pause, service, ...seen }
+      if (why && !state.asked.has(pause.hookId)) {
+        state.asked.add(pause.hookId)
+        options.onPause?.(`paused: ${why}`)
       }
     } catch (error) {
       if (!passing(error)) throw goesOn(error, target)

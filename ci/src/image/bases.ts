@@ -15,7 +15,7 @@ type Dockerfile = {
 }
 
 /**
- * The images that a Dockerfile starts from, and those that it copies from, as they are written in it, with its build arguments put in.
+ * The images that a Dockerfile starts from, copies from, mounts, and is read with, as they are written in it, with its build arguments put in.
  * Stages of its own and `scratch` are not among them.
  *
  * @param args build arguments, KEY=VALUE each
@@ -29,7 +29,11 @@ export async function basesOf(dockerfile: string, args: string[]): Promise<strin
     if (name !== undefined && value) values.set(name, value)
   }
   for (const { name, value } of parseArgs(args)) values.set(name, value)
-  const put = (text: string) =>
+  const put = (text: string, depth = 0): string => {
+    const next = once(text)
+    return next === text || depth === 10 ? next : put(next, depth + 1)
+  }
+  const once = (text: string) =>
     text.replace(/\$(?:\{(\w+)(?::?-([^}]*))?\}|(\w+))/g, (_, braced, otherwise, plain) => {
       return values.get(braced ?? plain) || otherwise || ""
     })
@@ -37,6 +41,9 @@ export async function basesOf(dockerfile: string, args: string[]): Promise<strin
   const named = [
     ...parsed.getFROMs().map(from => from.getImage()),
     ...parsed.getCOPYs().map(copy => copy.getFromFlag()?.getValue() ?? null),
+    ...[...dockerfile.matchAll(/--mount=\S*\bfrom=([^,\s]+)/g)].map(([, from = ""]) => from),
+    // The parser of the file, which is an image too.
+    /^#\s*syntax\s*=\s*(\S+)/im.exec(dockerfile)?.[1] ?? null,
   ]
   const found = named.flatMap(name => (name === null ? [] : [put(name)]))
   return [...new Set(found)].filter(

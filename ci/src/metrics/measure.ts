@@ -9,6 +9,7 @@ export type Window = { since: Date; until: Date }
  * Each is null if there is nothing to count.
  */
 export type Metrics = {
+  /** `CLUSTER/SERVICE`. */
   service: string
   since: Date
   until: Date
@@ -52,6 +53,8 @@ export function measure(
 ): Metrics {
   const ended = deployments.filter((it): it is Counted => it.ended !== undefined)
   let running: Counted | undefined
+  /** Versions that completed before. */
+  const ran = new Set<string>()
   let broken: { since: Date } | undefined
   const changes: Counted[] = []
   const failed = new Set<Counted>()
@@ -59,7 +62,7 @@ export function measure(
   const leads: number[] = []
   for (const it of ended.sort((a, b) => a.ended.getTime() - b.ended.getTime())) {
     const counts = it.started >= since && it.started <= until
-    const isNew = semver.valid(it.version) !== null && running?.version !== it.version
+    const isNew = semver.valid(it.version) !== null && !ran.has(it.version)
     const goesBack = isOlder(it.version, running?.version)
     if (it.outcome === "completed") {
       if (broken) restores.push(seconds(broken.since, it.ended))
@@ -72,6 +75,7 @@ export function measure(
         changes.push(it)
         for (const time of times?.get(it.commit ?? "") ?? []) leads.push(seconds(time, it.ended))
       }
+      ran.add(it.version)
       running = it
     } else if ((it.outcome === "rolled back" || it.outcome === "failed") && counts && isNew && !goesBack) {
       changes.push(it)

@@ -5,6 +5,7 @@ export type Api = {
   /** The beginning of every address, without a slash at its end. */
   base: string
   headers: Record<string, string>
+  signal?: AbortSignal
 }
 
 /** An answer: its status, and what its JSON says. */
@@ -20,7 +21,7 @@ const patience = 20
  * @throws UserError for any other, with the API's words
  */
 export async function call<T>(
-  { base, headers }: Api,
+  { base, headers, signal }: Api,
   method: string,
   path: string,
   body?: object,
@@ -44,7 +45,7 @@ export async function call<T>(
       },
       ...(body && { body: JSON.stringify(body) }),
       redirect: "manual",
-      signal: AbortSignal.timeout(patience * 1000),
+      signal: AbortSignal.any([AbortSignal.timeout(patience * 1000), ...(signal ? [signal] : [])]),
     })
   } catch (error) {
     const { name, cause, message } = error as Error & { cause?: { code?: string } }

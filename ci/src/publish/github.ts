@@ -1,6 +1,6 @@
 import type { State } from "../announce/announcer.js"
 import { type Api, call } from "./api.js"
-import { context, cut, type PublishingHost } from "./host.js"
+import { cut, type PublishingHost } from "./host.js"
 
 const statuses: Record<State, string> = {
   started: "pending",
@@ -37,49 +37,53 @@ export function github(base: string, path: string, token: string): PublishingHos
   }
   return {
     name: "GitHub",
-    status: async (commit, state, description) => {
-      await call(api, "POST", `/statuses/${commit}`, {
+    status: async (commit, state, { context, description, signal }) => {
+      await call({ ...api, signal }, "POST", `/statuses/${commit}`, {
         ...{ state: statuses[state], context, description: cut(description) },
       })
     },
-    deployment: async ({ commit, environment, url }, state, description) => {
+    deployment: async ({ commit, environment, url }, state, { description, signal }) => {
+      const now = { ...api, signal }
       const id =
-        (await findDeployment(api, commit, environment)) ?? (await makeDeployment(api, commit, environment))
-      await call(api, "POST", `/deployments/${id}/statuses`, {
+        (await findDeployment(now, commit, environment)) ?? (await makeDeployment(now, commit, environment))
+      await call(now, "POST", `/deployments/${id}/statuses`, {
         ...{ state: deploymentStates[state], description: cut(description), environment },
         ...(url && { environment_url: url }),
       })
     },
     findRelease: async tag => {
-      const found = await call<{ html_url: string }>(
-        api,
-        "GET",
-        `/releases/tags/${encodeURIComponent(tag)}`,
-        undefined,
-        [404],
-      )
+      const path = `/releases/tags/${encodeURIComponent(tag)}`
+      const found = await call<{ html_url: string }>(api, "GET", path, undefined, [404])
       return found.status === 404 ? undefined : found.body.html_url
     },
-    makeRelease: async (tag, notes) => {
-      const made = await call<{ html_url: string }>(api, "POST", "/releases", {
-        tag_name: tag,
-        name: tag,
-        body: notes,
-      })
-      return made.body.html_url
+    makeRelease: async ({ tag, commit, notes, isOneOfSeveral }) => {
+      const release = { tag_name: tag, target_commitish: commit, name: tag, body: notes }
+      // One app's release is not the repository's latest.
+      const latest = isOneOfSeveral ? { make_latest: "false" } : {}
+      const made = await call<{ html_url: string }>(
+        api,
+        "POST",
+        "/releases",
+        { ...release, ...latest },
+        [422],
+      )
+      return made.status === 422 ? undefined : made.body.html_url
     },
   }
 }
 
+/** What a deployment of this pipeline is called, so that it is told apart from those of GitHub Actions. */
+const task = "deploy:ecs-release"
+
 async function findDeployment(api: Api, commit: string, environment: string): Promise<number | undefined> {
-  const query = new URLSearchParams({ sha: commit, environment, per_page: "1" })
+  const query = new URLSearchParams({ sha: commit, task, environment, per_page: "1" })
   const found = await call<{ id: number }[]>(api, "GET", `/deployments?${query}`)
   return found.body[0]?.id
 }
 
 async function makeDeployment(api: Api, commit: string, environment: string): Promise<number> {
   // Nothing is merged into the commit, and it was tested here: other checks do not decide.
-  const how = { auto_merge: false, required_contexts: [], description: "ecs-release" }
+  const how = { task, auto_merge: false, required_contexts: [], description: "ecs-release" }
   const made = await call<{ id: number }>(api, "POST", "/deployments", { ref: commit, environment, ...how })
   return made.body.id
 }

@@ -1,6 +1,6 @@
 import type { State } from "../announce/announcer.js"
 import { type Api, call } from "./api.js"
-import { context, cut, type PublishingHost } from "./host.js"
+import { cut, type PublishingHost } from "./host.js"
 
 const statuses: Record<State, string> = {
   started: "running",
@@ -28,40 +28,34 @@ export function gitlab(base: string, path: string, token: string, username: stri
   }
   return {
     name: "GitLab",
-    status: async (commit, state, description) => {
-      // GitLab answers 400 if the status is that already.
-      await call(
-        api,
-        "POST",
-        `/statuses/${commit}`,
-        {
-          ...{ state: statuses[state], name: context, description: cut(description) },
+    // GitLab takes no status of a commit with a job's own token.
+    status: isJob
+      ? undefined
+      : async (commit, state, { context, description, signal }) => {
+          const body = { state: statuses[state], name: context, description: cut(description) }
+          // GitLab answers 400 if the status is that already.
+          await call({ ...api, signal }, "POST", `/statuses/${commit}`, body, [400])
         },
-        [400],
-      )
-    },
-    deployment: async ({ commit, tag, environment, url }, state) => {
-      const found = await findDeployment(api, commit, environment)
+    deployment: async ({ commit, branch, environment, url }, state, { signal }) => {
+      const now = { ...api, signal }
+      const found = await findDeployment(now, commit, environment)
       const status = statuses[state]
       if (found === undefined) {
-        const which = { environment, sha: commit, ref: tag, tag: true }
-        await call(api, "POST", "/deployments", { ...which, status })
+        const which = { environment, sha: commit, ref: branch, tag: false }
+        await call(now, "POST", "/deployments", { ...which, status })
       } else {
-        await call(api, "PUT", `/deployments/${found}`, { status }, [400])
+        await call(now, "PUT", `/deployments/${found}`, { status }, [400])
       }
-      if (url && status === "success") await setUrl(api, environment, url)
+      if (url && status === "success") await setUrl(now, environment, url)
     },
     findRelease: async tag => {
       const answer = await call<Release>(api, "GET", `/releases/${encodeURIComponent(tag)}`, undefined, [404])
       return answer.status === 404 ? undefined : (answer.body._links?.self ?? tag)
     },
-    makeRelease: async (tag, notes) => {
-      const made = await call<Release>(api, "POST", "/releases", {
-        tag_name: tag,
-        name: tag,
-        description: notes,
-      })
-      return made.body._links?.self ?? tag
+    makeRelease: async ({ tag, commit, notes }) => {
+      const release = { tag_name: tag, ref: commit, name: tag, description: notes }
+      const made = await call<Release>(api, "POST", "/releases", release, [409])
+      return made.status === 409 ? undefined : (made.body._links?.self ?? tag)
     },
   }
 }

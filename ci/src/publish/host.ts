@@ -4,21 +4,29 @@ import type { State } from "../announce/announcer.js"
 export type PublishingHost = {
   /** Who it is, for messages. */
   name: string
-  /** Sets the commit's status. */
-  status: (commit: string, state: State, description: string) => Promise<void>
+  /** Sets the commit's status; undefined if the token cannot. */
+  status?: (commit: string, state: State, about: About) => Promise<void>
   /** Sets the state of the commit's deployment to an environment; makes the deployment if there is none. */
-  deployment: (to: Deploying, state: State, description: string) => Promise<void>
+  deployment: (to: Deploying, state: State, about: About) => Promise<void>
   /** The page of a tag's release; undefined if there is none. */
   findRelease: (tag: string) => Promise<string | undefined>
-  /** Makes the release of a tag, and gives its page. */
-  makeRelease: (tag: string, notes: string) => Promise<string>
+  /** Makes the release of a tag, and gives its page; undefined if another run has just made it. */
+  makeRelease: (release: NewRelease) => Promise<string | undefined>
 }
 
 /** A deployment as a host knows it. */
-export type Deploying = { commit: string; tag: string; environment: string; url?: string }
+export type Deploying = { commit: string; branch: string; environment: string; url?: string }
 
-/** The name under which a commit's status is shown. */
-export const context = "ecs-release"
+/** A release to be made. */
+export type NewRelease = {
+  tag: string
+  commit: string
+  notes: string /** Whether it is one app's of several. */
+  isOneOfSeveral: boolean
+}
+
+/** What is said about a state, under which name. */
+export type About = { context: string; description: string; signal?: AbortSignal }
 
 /** Text as long as hosts take it. */
 export function cut(text: string): string {

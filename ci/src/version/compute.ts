@@ -105,6 +105,18 @@ export function offBranch(
   )
 }
 
+/** The commit whose image a release deploys: HEAD, or if it brings nothing new, the one that has the version's tag. */
+export function commitToDeploy(found: ComputedVersion): string {
+  const { version, head } = found
+  if (!nothingToRelease(found)) return head.sha
+  return head.merged.find(tag => tag.version === version)?.commit ?? head.sha
+}
+
+/** Whether the commits since the last version change nothing; HEAD itself may be that version. */
+export function nothingToRelease({ decision, version, head }: ComputedVersion): boolean {
+  return decision.next === null && !head.atHead.some(tag => tag.version === version)
+}
+
 function notAsked(version: string, why: string): UserError {
   return new UserError(
     `The remote could not be asked whether a newer version than ${version} was claimed in the meantime.`,

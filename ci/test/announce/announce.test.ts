@@ -24,6 +24,8 @@ const announcement: Announcement = {
   ...{ state: "rolled back", text: "rolled back: 1.2.0 failed <on> prod/web", time: new Date(0) },
 }
 
+const { signal } = new AbortController()
+
 /** A listener that keeps what it is told. */
 const keeping = () => {
   const told: string[] = []
@@ -69,6 +71,61 @@ describe("what is told, and when", () => {
     expect(told).toEqual(["started 1.2.0", `${state} 1.2.0`])
   })
 
+  test("nothing is told of what runs already, nor of a mistake; of what was on its way its end is", async () => {
+    const { told, listener } = keeping()
+    const about = async (state: string) => {
+      const announcer = new Announcer([listener], () => {})
+      announcer.expect(subject)
+      await announcer.around(
+        async () => {},
+        () => ({ state, text: "" }),
+      )
+    }
+    for (const state of ["unchanged", "nothing", "completed", "paused"]) await about(state)
+    const announcer = new Announcer([listener], () => {})
+    announcer.expect(subject)
+    const mistake = announcer.around(
+      () => Promise.reject(new UserError("No such image.")),
+      () => ({ state: "", text: "" }),
+    )
+    await expect(mistake).rejects.toThrow()
+    expect(told).toEqual(["completed 1.2.0", "paused 1.2.0"])
+  })
+
+  test("what another run did in the meantime is a good end, and another commit's turn ends the first", async () => {
+    const { told, listener } = keeping()
+    const announcer = new Announcer([listener], () => {})
+    announcer.start(subject)
+    announcer.expect({ ...subject, version: "1.1.0", commit: "c".repeat(40) })
+    announcer.start()
+    await announcer.around(
+      async () => {},
+      () => ({ state: "nothing", text: "" }),
+    )
+    expect(told).toEqual(["started 1.2.0", "superseded 1.2.0", "started 1.1.0", "unchanged 1.1.0"])
+  })
+
+  test("of an error what happened and why is told, and not an application's log", async () => {
+    const texts: string[] = []
+    const announcer = new Announcer(
+      [{ name: "x", tell: async ({ text }) => void texts.push(text) }],
+      () => {},
+    )
+    announcer.start(subject)
+    const error = new UserError(
+      "rolled back: 1.2.0",
+      "ECS: the circuit breaker\n  | password=hunter2",
+      "Fix it.",
+    )
+    await expect(
+      announcer.around(
+        () => Promise.reject(error),
+        () => ({ state: "", text: "" }),
+      ),
+    ).rejects.toThrow()
+    expect(texts).toEqual(["", "rolled back: 1.2.0\nECS: the circuit breaker"])
+  })
+
   test("a listener that fails is a warning, and the others are told", async () => {
     const { told, listener } = keeping()
     const lines: string[] = []
@@ -92,7 +149,7 @@ describe("what is told, and when", () => {
 describe("a webhook", () => {
   test("gets JSON, signed as Standard Webhooks has it", async () => {
     const receiver = await standIn(() => [204])
-    await webhookListener(receiver.url, "a secret").tell(announcement)
+    await webhookListener(receiver.url, "a secret").tell(announcement, signal)
     const [{ headers, text }] = receiver.asked as unknown as [
       { headers: Record<string, string>; text: string },
     ]
@@ -114,25 +171,51 @@ describe("a webhook", () => {
     const receiver = await standIn(() => [500])
     const listener = webhookListener(`${receiver.url}/services/T0/B0/secret-part`, "")
     expect(listener.name).toBe("the webhook at 127.0.0.1")
-    await expect(listener.tell(announcement)).rejects.toThrow(/^it answered 500$/)
+    await expect(listener.tell(announcement, signal)).rejects.toThrow(/^it answered 500$/)
     expect(receiver.asked[0]?.headers["webhook-signature"]).toBeUndefined()
     await receiver.close()
-    await expect(listener.tell(announcement)).rejects.toThrow(/^ECONNREFUSED$/)
+    await expect(listener.tell(announcement, signal)).rejects.toThrow(/^ECONNREFUSED$/)
   })
 
   test("is not followed to another host", async () => {
     const receiver = await standIn(() => [302])
-    await expect(webhookListener(receiver.url, "s").tell(announcement)).rejects.toThrow(/answered 302/)
+    await expect(webhookListener(receiver.url, "s").tell(announcement, signal)).rejects.toThrow(
+      /answered 302/,
+    )
     expect(receiver.asked).toHaveLength(1)
     await receiver.close()
   })
 
-  test.each(["", "not a url", "http://example.com/x", "ftp://example.com", "file:///etc/passwd"])(
-    "%o is none",
-    address => {
-      expect(() => webhookListener(address, "")).toThrow(/--webhook is not the URL/)
-    },
-  )
+  test("with a secret in the form of Standard Webhooks is signed with what it stands for", async () => {
+    const receiver = await standIn(() => [204])
+    const secret = `whsec_${Buffer.from("0123456789012345678901234567").toString("base64")}`
+    await webhookListener(receiver.url, secret).tell(announcement, signal)
+    const [{ headers, text }] = receiver.asked as unknown as [
+      { headers: Record<string, string>; text: string },
+    ]
+    expect(new Webhook(secret).verify(text, headers)).toBeDefined()
+    await receiver.close()
+  })
+
+  test("that fails for a moment is asked once more, with the same id", async () => {
+    let asked = 0
+    const receiver = await standIn(() => [++asked === 1 ? 503 : 204])
+    await webhookListener(receiver.url, "").tell(announcement, signal)
+    expect(new Set(receiver.asked.map(({ headers }) => headers["webhook-id"])).size).toBe(1)
+    expect(receiver.asked).toHaveLength(2)
+    await receiver.close()
+  })
+
+  test.each([
+    "",
+    "https://user:password@example.com/",
+    "not a url",
+    "http://example.com/x",
+    "ftp://example.com",
+    "file:///etc/passwd",
+  ])("%o is none", address => {
+    expect(() => webhookListener(address, "")).toThrow(/--webhook is not the URL/)
+  })
 
   test("Slack gets a text, with what Slack would read as markup escaped", async () => {
     const sent: string[] = []
@@ -142,7 +225,7 @@ describe("a webhook", () => {
       return new Response("ok")
     }
     try {
-      await webhookListener("https://hooks.slack.com/services/T0/B0/x", "").tell(announcement)
+      await webhookListener("https://hooks.slack.com/services/T0/B0/x", "").tell(announcement, signal)
     } finally {
       globalThis.fetch = real
     }
@@ -163,7 +246,7 @@ describe("AWS", () => {
       expect(await getClient().config.region()).toBe("eu-west-1")
       return { MessageId: "1" }
     })
-    await awsListener(aws, topic).tell({ ...announcement, stage: "production" })
+    await awsListener(async () => aws, topic).tell({ ...announcement, stage: "production" }, signal)
     const { input } = sns.commandCalls(PublishCommand)[0]?.args[0] ?? {}
     expect(input).toMatchObject({
       TopicArn: topic,
@@ -176,7 +259,7 @@ describe("AWS", () => {
   test("a bus gets an event; one that it refuses is an error", async () => {
     const events = mockClient(EventBridgeClient)
     events.on(PutEventsCommand).resolvesOnce({ FailedEntryCount: 0 })
-    await awsListener(aws, bus).tell(announcement)
+    await awsListener(async () => aws, bus).tell(announcement, signal)
     const [entry] = events.commandCalls(PutEventsCommand)[0]?.args[0].input.Entries ?? []
     expect(entry).toMatchObject({
       EventBusName: bus,
@@ -187,7 +270,9 @@ describe("AWS", () => {
     events
       .on(PutEventsCommand)
       .resolves({ FailedEntryCount: 1, Entries: [{ ErrorCode: "NotAuthorized", ErrorMessage: "no" }] })
-    await expect(awsListener(aws, bus).tell(announcement)).rejects.toThrow("NotAuthorized: no")
+    await expect(awsListener(async () => aws, bus).tell(announcement, signal)).rejects.toThrow(
+      "NotAuthorized: no",
+    )
   })
 
   test.each([

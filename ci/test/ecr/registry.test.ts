@@ -6,7 +6,7 @@ import {
   PutImageCommand,
 } from "@aws-sdk/client-ecr"
 import type { Container } from "@dagger.io/dagger"
-import { beforeEach, expect, test } from "vitest"
+import { beforeEach, describe, expect, test } from "vitest"
 import { Registry } from "../../src/ecr/registry.js"
 import { aws, ecr, uri } from "../ecs/mock.js"
 
@@ -104,7 +104,7 @@ test.each([
   const image = repository()
   const asked: object[] = []
   const registry = await Registry.open(aws, "web")
-  await registry.push(async () => [image(digest("a"), asked)], "1.2.3", commit, compression)
+  await registry.push(async () => [image(digest("a"), asked)], "1.2.3", commit, { compression })
   expect(asked).toEqual([options])
 })
 
@@ -118,4 +118,60 @@ test("a push that fails for another reason is that error", async () => {
   const build = async () => [image as unknown as Container]
   await expect(registry.push(build, "1.2.3", commit)).rejects.toThrow("no space left")
   expect(tags.size).toBe(0)
+})
+
+describe("an image whose origin is vouched for", () => {
+  const vouching = (known: Set<string>) => ({
+    attest: async (digest: string) => {
+      // Nothing finds it by its commit or version until it is proved.
+      expect([...tags].filter(([tag]) => tag === commit || tag === "1.2.3")).toEqual([])
+      known.add(digest)
+    },
+    check: async ({ digest }: { digest: string }) => {
+      if (!known.has(digest)) throw new Error(`${digest} is not proved`)
+    },
+  })
+
+  test("gets its tags once it is proved", async () => {
+    const image = repository()
+    const registry = await Registry.open(aws, "web")
+    const pushed = await registry.push(async () => [image(digest("a"))], "1.2.3", commit, {
+      vouch: vouching(new Set()),
+    })
+    expect(pushed.digest).toBe(digest("a"))
+    expect(pushed.tags).toContain(commit)
+  })
+
+  test("is not one that somebody else has put under the commit, before or at the same time", async () => {
+    const image = repository()
+    tags.set(commit, digest("e"))
+    const registry = await Registry.open(aws, "web")
+    const push = (vouch: ReturnType<typeof vouching>) =>
+      registry.push(async () => [image(digest("a"))], "1.2.3", commit, { vouch })
+    await expect(push(vouching(new Set()))).rejects.toThrow(/is not proved/)
+    tags.delete(commit)
+    const vouch = vouching(new Set())
+    const slow = {
+      ...vouch,
+      attest: async (own: string) => {
+        await vouch.attest(own)
+        tags.set(commit, digest("e"))
+      },
+    }
+    await expect(push(slow)).rejects.toThrow(/is not proved/)
+    expect(tags.has("1.2.3")).toBe(false)
+  })
+
+  test("two runs at once end with one proved image", async () => {
+    const image = repository()
+    const registry = await Registry.open(aws, "web")
+    const known = new Set<string>()
+    const vouch = { ...vouching(known), attest: async (own: string) => void known.add(own) }
+    const runs = ["a", "b", "c"].map(letter =>
+      registry.push(async () => [image(digest(letter))], "1.2.3", commit, { vouch }),
+    )
+    const digests = (await Promise.all(runs)).map(it => it.digest)
+    expect(new Set(digests).size).toBe(1)
+    expect(known.has(digests[0] ?? "")).toBe(true)
+  })
 })
