@@ -161,10 +161,7 @@ test("an event bus of the emulator takes the events of deploy and rollback", {
   expect(await world.runAsRoot(module => module.rollback(), { ...settings(), notify })).toMatch(
     /^completed: /,
   )
-  expect(told().slice(-2)).toEqual([
-    "rollback started the version before",
-    "rollback completed 0.1.1",
-  ])
+  expect(told().slice(-2)).toEqual(["rollback started the version before", "rollback completed 0.1.1"])
 })
 
 test("the dashboard runs as a service, and shows what the record has", { timeout: 300_000 }, async () => {
