@@ -3,6 +3,7 @@ import { join } from "node:path"
 import { ECR } from "@aws-sdk/client-ecr"
 import { ECS } from "@aws-sdk/client-ecs"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { defaultSbomImage } from "../../ci/src/attestation/sbom.js"
 import { ModuleWorld } from "./module.world.js"
 import { checked } from "./output.schema.js"
 
@@ -119,7 +120,8 @@ test("an image for several platforms is one index, which ECS runs by its digest"
       `\nFROM scratch AS runtime-${other}\nCOPY app/hello_world.py /\nFROM runtime-$TARGETARCH AS runtime\n`,
     )
   await world.pushCommit("feat: two platforms", { Dockerfile: dockerfile })
-  const both = { platform: "linux/amd64,linux/arm64" }
+  const [syft = ""] = defaultSbomImage.split("@")
+  const both = { platform: "linux/amd64,linux/arm64", sbomImage: syft }
   const released = checked(await run(module => module.release(900, "", "", "json"), both))
   expect(released).toMatchObject({ outcome: "completed", services: [{}, {}] })
   const index = await world.manifest(released.version)
@@ -130,6 +132,14 @@ test("an image for several platforms is one index, which ECS runs by its digest"
     { os: "linux", architecture: "arm64" },
   ])
   expect(await world.runningVersion()).toBe(released.version)
+  // Each platform's image has its own SBOM: the one that holds a file has no packages.
+  const packages = async (platform: string) =>
+    JSON.parse(await run(module => module.sbom(released.version, platform), both)).packages.length
+  expect(await packages(`linux/${own}`)).toBeGreaterThan(50)
+  expect(await packages(`linux/${other}`)).toBeLessThan(3)
+  await expect(packages("linux/s390x")).rejects.toThrow(
+    /no image for linux\/s390x[\s\S]*It has: linux\/amd64, linux\/arm64/,
+  )
 })
 
 describe("the apps of a monorepo", { timeout: 300_000 }, () => {
