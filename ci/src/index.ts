@@ -41,7 +41,8 @@ import { metrics, metricsEmf, metricsTable, parseWindow } from "./metrics.js"
 import { parseFormat, write, writeApps } from "./output.js"
 import { plan, planTable } from "./plan.js"
 import { promote } from "./promote.js"
-import { nothingToDo, outlook, pushRelease, release, rolledBackError, serviceEnd } from "./release.js"
+import { pushRelease } from "./push.js"
+import { outlook, release, rolledBackError, serviceEnd } from "./release.js"
 import { appsTable, releaseApps } from "./release-apps.js"
 import { requireProof } from "./require.js"
 import { resolveImage } from "./resolve-image.js"
@@ -66,7 +67,7 @@ import { status } from "./status.js"
 import { type CallOptions, isInside, notInside, validate } from "./validate.js"
 import { writeChecks } from "./verify/check.js"
 import { verify } from "./verify.js"
-import { computeVersion, offBranch, openCheckout } from "./version/compute.js"
+import { computeVersion, nothingToDo, offBranch, openCheckout } from "./version/compute.js"
 
 const print = (line: string) => console.log(printable(line))
 

@@ -9,10 +9,16 @@ import { patch } from "./ecs/task-definition.js"
 import { UserError } from "./lib/errors.js"
 import { table } from "./lib/table.js"
 import type { Preflight } from "./preflight.js"
-import { deploysNothing, neverPushed, nothingToDo, preflights } from "./release.js"
+import { deploysNothing, neverPushed, preflights } from "./release.js"
 import { type Settings, targetsOf, type Where } from "./settings.js"
 import type { ClassifiedCommit } from "./version/bump.js"
-import { type ComputedVersion, commitToDeploy, computeVersion, offBranch } from "./version/compute.js"
+import {
+  type ComputedVersion,
+  commitToDeploy,
+  computeVersion,
+  nothingToDo,
+  offBranch,
+} from "./version/compute.js"
 
 type Line = { commit: string; subject: string; effect: string; why: string }
 

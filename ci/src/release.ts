@@ -1,30 +1,17 @@
 import type { Announcer, Subject } from "./announce/announcer.js"
 import { announcerOf, subjectOf } from "./announce.js"
-import {
-  attest,
-  checkProof,
-  circumstancesOf,
-  isAttested,
-  loadScanner,
-  type Scans,
-  scanImages,
-  signingKey,
-} from "./attest.js"
-import type { SigningKey } from "./attestation/key.js"
+import { signingKey } from "./attest.js"
 import { openAws } from "./aws/account.js"
 import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
 import { planDeploy } from "./deploy.js"
-import { accessTo } from "./ecr/distribution.js"
 import { type Image, Registry } from "./ecr/registry.js"
 import { scanGate } from "./ecr/scan.js"
 import type { Pause } from "./ecs/pause.js"
 import type { DeployResult } from "./ecs/result.js"
 import { Overtaken } from "./ecs/rollout.js"
-import { claim, noRemote, refuseWithoutRight } from "./git/claim.js"
-import { remoteAndBranch } from "./git/remote-branch.js"
-import { buildImages, contextOf, runTests } from "./image/build.js"
-import { type Context, refuseChanges } from "./image/context.js"
+import { contextOf } from "./image/build.js"
+import { refuseChanges } from "./image/context.js"
 import { UserError } from "./lib/errors.js"
 import { namesIn } from "./lib/list.js"
 import { isNewer } from "./lib/semver.js"
@@ -33,19 +20,21 @@ import { migrateOnce } from "./migrate.js"
 import { type Preflight, preflight } from "./preflight.js"
 import type { PublishingHost } from "./publish/host.js"
 import { hostListener, publishingHost, publishRelease } from "./publish.js"
+import { assertProved, pushRelease } from "./push.js"
 import { type RolledBack, wasRolledBack } from "./rollback.js"
 import { outcomeOf } from "./service-set.js"
 import { required, type Settings, targetsOf, type Where } from "./settings.js"
 import { deployChecked } from "./smoke.js"
-import { type Check, countOf, refuseWrong, writeCheck } from "./verify/check.js"
 import { verify } from "./verify.js"
 import {
   type ComputedVersion,
   commitToDeploy,
   computeVersion,
+  nothingToDo,
   nothingToRelease,
   offBranch,
   recomputeVersion,
+  superseded,
 } from "./version/compute.js"
 
 /** How to carry out a release. */
@@ -414,21 +403,6 @@ async function bring(run: Run, { aws, lives }: Seen, { image, version, commit }:
   return { outcome, text, version, isLive: outcome !== "paused", deployed }
 }
 
-/** What to say about a commit that brings nothing new, as far as the history shows; undefined if it does. */
-export function nothingToDo(found: ComputedVersion): string | undefined {
-  const { decision, version } = found
-  if (decision.supersededBy !== null) return superseded(found, decision.supersededBy)
-  if (!nothingToRelease(found)) return undefined
-  return `${decision.reason}; a release would only make sure that the service runs ${version}\n`
-}
-
-function superseded({ head }: ComputedVersion, by: string): string {
-  return (
-    `superseded: ${head.sha.slice(0, 7)} is older than ${by} on a newer commit; nothing is deployed\n` +
-    `→ To run an older version on purpose: rollback --to, or deploy --image\n`
-  )
-}
-
 /** What a release of HEAD would do, in one line; a version that cannot be computed is not a reason to fail. */
 export async function outlook(
   settings: Settings,
@@ -464,173 +438,4 @@ export function neverPushed(
     `The run that pushed the tag ${tag} is still in progress, or died.`,
     `If no other run is in progress, finish it: git checkout ${tag} && dagger call release`,
   )
-}
-
-/**
- * Makes sure that the commit's image is in the registry: tests and builds it, claims its version, pushes it, unless all that
- * is done already.
- *
- * @param options.check looks at what a deployment needs, beside test and build, if a version is to be claimed
- * @param options.isLive the services run this version: there is nothing left to attach to its image
- * @returns the image, and the commit's version as it was claimed; or what is left to do if another run was quicker
- */
-export async function pushRelease(
-  aws: Aws,
-  settings: Settings,
-  found: ComputedVersion,
-  context: Context,
-  steps: StepTimer,
-  print: (line: string) => void,
-  { check, isLive = false }: { check?: () => Promise<Check[]>; isLive?: boolean } = {},
-): Promise<{ image: Image; found: ComputedVersion } | { overtaken: ComputedVersion }> {
-  const repository = required(settings.repository, "ECR repository", "--repository")
-  return explained({ ...aws, repository }, async () => {
-    const registry = await Registry.open(aws, repository, settings.awsEndpoint)
-    const { version, remote } = found
-    const { sha } = found.head
-    const before = await registry.findRelease(version, sha)
-    if (before) {
-      print(`${version} is already in the registry, from this commit (${before.digest})`)
-      if (!isLive) await attestFound({ aws, settings, found, context, steps, print }, before)
-      return { image: before, found }
-    }
-    if (registry.tagsCanMove) {
-      print(
-        `warning: tags in ${repository} can be moved to another image; make them immutable: aws ecr put-image-tag-mutability --repository-name ${repository} --image-tag-mutability IMMUTABLE`,
-      )
-    }
-    if (!remote) throw noRemote(tagOf(settings, found), found.unasked ?? "")
-    const key = await signingKey(aws, settings)
-    const facts = circumstancesOf(aws, settings, found, context)
-    // Awaited once the image is pushed.
-    facts.catch(() => {})
-    const checks = check?.()
-    // What it finds is looked at once test and build are over.
-    checks?.catch(() => {})
-    await Promise.all([
-      refuseWithoutRight(found.repository.history.remote, remote.url, sha, tagOf(settings, found)),
-      settings.testTarget && steps.run("test", () => runTests(context, settings, version)),
-      steps.run("build", async () => {
-        const images = await buildImages(context, settings, found, version)
-        await Promise.all(images.map(image => image.sync()))
-      }),
-      loadScanner(settings),
-    ])
-    if (checks) refuse(await steps.run("verify", () => checks), print)
-    const claimed = await steps.run("claim", () => claimVersion(settings, found, remote.url, print))
-    if (nothingToDo(claimed)) return { overtaken: claimed }
-    const { version: number } = claimed
-    let scans: Scans | undefined
-    const build = async () => {
-      const images = await buildImages(context, settings, claimed, number)
-      scans = scanImages(images, settings, registry.uri, number)
-      return images
-    }
-    const about = async (digest: string) => ({
-      digest,
-      version: number,
-      commit: sha,
-      circumstances: await facts,
-    })
-    let own: string | undefined
-    const image = await steps.run("push", () =>
-      registry.push(build, number, sha, {
-        compression: settings.compression,
-        onPush: digest => (own = digest),
-        vouch: key && {
-          attest: async digest => print(await attest(aws, settings, await about(digest), key, scans)),
-          check: async ({ digest }) =>
-            assertProved(aws, settings, claimed, { digest, version: number, commit: sha }, key),
-        },
-      }),
-    )
-    print(`${number} and ${sha} are ${image.digest}`)
-    if (!key) {
-      // What another run has pushed at the same time is another build.
-      const boms = image.digest === own ? scans : undefined
-      print(
-        await steps.run("attest", async () => attest(aws, settings, await about(image.digest), key, boms)),
-      )
-    }
-    return { image, found: claimed }
-  })
-}
-
-/** Refuses an image that was there already, unless the key has signed it. */
-async function assertProved(
-  aws: Aws,
-  settings: Settings,
-  found: ComputedVersion,
-  image: { digest: string; version: string; commit: string },
-  key: SigningKey,
-): Promise<void> {
-  const [to, origin] = await Promise.all([
-    accessTo(aws, settings.repository),
-    remoteAndBranch(found.repository, settings, found.remote),
-  ])
-  await checkProof(to, settings, { ...image, origin }, key)
-}
-
-/**
- * An earlier run has pushed the image. With a key, it has signed it before; without one, it may have died before it attached anything.
- */
-async function attestFound(
-  run: {
-    aws: Aws
-    settings: Settings
-    found: ComputedVersion
-    context: Context
-    steps: StepTimer
-    print: (line: string) => void
-  },
-  image: Image,
-): Promise<void> {
-  const { aws, settings, found, context, steps, print } = run
-  const { version, head } = found
-  const about = { digest: image.digest, version, commit: head.sha }
-  const key = await signingKey(aws, settings)
-  if (key) return assertProved(aws, settings, found, about, key)
-  if (await isAttested(aws, settings, image)) return
-  await steps.run("attest", async () => {
-    const circumstances = await circumstancesOf(aws, settings, found, context)
-    print(await attest(aws, settings, { ...about, circumstances }, undefined))
-  })
-}
-
-/** Prints what was looked at, and refuses to go on if a deployment would fail. */
-function refuse(checks: Check[], print: (line: string) => void): void {
-  print(`verified: ${countOf(checks)}`)
-  const found = checks.filter(({ result }) => result !== "ok")
-  for (const line of found.flatMap(check => writeCheck(check).split("\n"))) print(line)
-  refuseWrong(checks)
-}
-
-/** Claims the version; if another commit was quicker, the next one. */
-async function claimVersion(
-  settings: Settings,
-  found: ComputedVersion,
-  url: string,
-  print: (line: string) => void,
-): Promise<ComputedVersion> {
-  let now = found
-  for (let laps = 0; laps < 100; laps++) {
-    const tag = tagOf(settings, now)
-    const claimed = await claim(now.repository.history.remote, url, now.head.sha, tag)
-    if (claimed.won) {
-      print(`${tag} ${claimed.repeated ? "already belongs to this commit" : "claimed for this commit"}`)
-      return now
-    }
-    print(`${tag} went to commit ${claimed.holder.slice(0, 7)} in the meantime; computing the version again`)
-    now = await recomputeVersion(now, settings, true)
-    if (nothingToDo(now)) return now
-  }
-  throw new UserError(
-    `No version could be claimed: the last of a hundred, ${now.version}, went to another commit too.`,
-    "",
-    "Look at the remote's version tags: git ls-remote --tags",
-  )
-}
-
-function tagOf({ tagPrefix }: Settings, { version }: ComputedVersion): string {
-  return `${tagPrefix}v${version}`
 }

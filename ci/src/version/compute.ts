@@ -117,6 +117,22 @@ export function nothingToRelease({ decision, version, head }: ComputedVersion): 
   return decision.next === null && !head.atHead.some(tag => tag.version === version)
 }
 
+/** What to say about a commit that brings nothing new, as far as the history shows; undefined if it does. */
+export function nothingToDo(found: ComputedVersion): string | undefined {
+  const { decision, version } = found
+  if (decision.supersededBy !== null) return superseded(found, decision.supersededBy)
+  if (!nothingToRelease(found)) return undefined
+  return `${decision.reason}; a release would only make sure that the service runs ${version}\n`
+}
+
+/** What to say about a commit that is older than what is released. */
+export function superseded({ head }: ComputedVersion, by: string): string {
+  return (
+    `superseded: ${head.sha.slice(0, 7)} is older than ${by} on a newer commit; nothing is deployed\n` +
+    `→ To run an older version on purpose: rollback --to, or deploy --image\n`
+  )
+}
+
 function notAsked(version: string, why: string): UserError {
   return new UserError(
     `The remote could not be asked whether a newer version than ${version} was claimed in the meantime.`,
