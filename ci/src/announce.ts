@@ -22,6 +22,8 @@ export async function announcerOf(settings: Settings, print: (line: string) => v
   let opened: ReturnType<typeof openAws> | undefined
   const open = () => {
     opened ??= openAws(settings)
+    // What failed may work the next time.
+    opened.catch(() => (opened = undefined))
     return opened
   }
   return new Announcer(

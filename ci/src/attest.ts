@@ -123,8 +123,12 @@ export async function attest(
   const says = provenance({ ...circumstances, version, finished: new Date() })
   const statement = statementOf(uri, digest, provenanceType, says)
   const platforms = await platformsOf(to, digest)
+  const isThere = async () =>
+    (await Promise.all(platforms.map(it => attached(to, it.digest, "sbom")))).every(it => it !== undefined)
   const boms =
-    settings.sbomImage === noSbom ? [] : await (scans ?? scanPushed(aws, settings, digest, version))
+    settings.sbomImage === noSbom || (scans === undefined && (await isThere()))
+      ? []
+      : await (scans ?? scanPushed(aws, settings, digest, version))
   const built = namesIn(settings.platform)
   // Whether an index has a platform's variant written or not, its images are in the order in which they were built.
   const bomOf = (platform: string | undefined, at: number) => boms[built.indexOf(platform ?? "")] ?? boms[at]

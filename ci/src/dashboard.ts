@@ -3,12 +3,13 @@ import { openAws } from "./aws/account.js"
 import { explained } from "./aws/errors.js"
 import { releasesSince, siteOf } from "./changelog.js"
 import type { App } from "./config.js"
-import type { AppFacts, Facts, PlaceFacts, ReleaseFacts } from "./dashboard/facts.js"
+import type { AppFacts, Facts, PlaceFacts, ReleaseFacts, ServiceFacts } from "./dashboard/facts.js"
 import { container, variables } from "./dashboard/server.js"
 import { pastDeployments } from "./ecs/past-deployment.js"
 import { errorContext, open } from "./ecs/service.js"
 import { recordDays } from "./ecs/service-deployment.js"
 import { commitPage } from "./git/host.js"
+import { isPrerelease } from "./git/tags.js"
 import { UserError } from "./lib/errors.js"
 import { commitTimes } from "./metrics.js"
 import { outlook } from "./release.js"
@@ -94,21 +95,24 @@ async function bundle(): Promise<string> {
 
 async function factsOf({ name, settings, places }: Shown): Promise<AppFacts> {
   const computing = computeVersion(settings)
-  const [next, git, times] = await Promise.all([
+  const [next, git, found] = await Promise.all([
     outlook(settings, computing),
     whatGitSays(computing, settings),
-    timesOf(settings, places),
+    Promise.all(places.map(place => placeFacts(place, settings))),
   ])
-  return {
-    name,
-    outlook: next.trim(),
-    ...git,
-    places: places.map(({ name: stage, settings }): PlaceFacts => {
-      const { region, account, roleArn, url } = settings
-      return { stage, region, account, roleArn, url, services: targetsOf(settings) }
-    }),
-    times,
-  }
+  return { name, outlook: next.trim(), ...git, places: found }
+}
+
+/** Where an app runs, and when the commits were made that the deployments there have brought so far. */
+async function placeFacts(
+  { name: stage, settings }: Shown["places"][number],
+  history: Settings,
+): Promise<PlaceFacts> {
+  const { region, account, roleArn, url } = settings
+  const targets = targetsOf(settings)
+  const times = await timesOf(settings, history)
+  const services = targets.map((where, at) => ({ where, times: times[at] ?? [] }))
+  return { stage, region, account, roleArn, url, services }
 }
 
 /** A history that cannot be read is no reason to show nothing: the outlook says what is wrong. */
@@ -120,7 +124,9 @@ async function whatGitSays(
     const found = await computing
     const host = siteOf(found, settings)
     const known = new Set(found.head.merged.map(tag => tag.version))
-    const releases = await releasesSince(found, settings, "")
+    // Those that are shown, and none of what came before.
+    const before = found.head.merged.filter(tag => !isPrerelease(tag.version))[versions]
+    const releases = await releasesSince(found, settings, before?.version ?? "")
     return {
       commits: host && commitPage(host, ""),
       releases: releases.slice(0, versions).map(
@@ -143,27 +149,23 @@ async function whatGitSays(
   }
 }
 
-/** When the commits were made that the deployments so far have brought. */
-async function timesOf(settings: Settings, places: Shown["places"]): Promise<AppFacts["times"]> {
+async function timesOf(settings: Settings, history: Settings): Promise<ServiceFacts["times"][]> {
   const until = new Date()
   const since = new Date(until.getTime() - recordDays * 86_400_000)
   try {
+    const aws = await openAws(settings)
     const services = await Promise.all(
-      places.map(async place => {
-        const aws = await openAws(place.settings)
-        return Promise.all(
-          targetsOf(place.settings).map(async where => {
-            const target = await open(aws, where)
-            return explained(errorContext(target), () => pastDeployments(target, { since, until, ...where }))
-          }),
-        )
+      targetsOf(settings).map(async where => {
+        const target = await open(aws, where)
+        return explained(errorContext(target), () => pastDeployments(target, { since, until, ...where }))
       }),
     )
-    const found = await commitTimes(settings, services.flat())
-    const all = new Map(found.flatMap(times => [...times]))
-    return [...all].map(([commit, times]) => [commit, times.map(time => time.getTime() / 1000)])
+    const found = await commitTimes(history, services)
+    return found.map(times =>
+      [...times].map(([commit, list]) => [commit, list.map(time => time.getTime() / 1000)]),
+    )
   } catch (error) {
-    // The page shows what is wrong where the service would be.
+    // The page says what is wrong in the service's place.
     if (!(error instanceof UserError)) throw error
     return []
   }

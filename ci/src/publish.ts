@@ -62,6 +62,8 @@ export function hostListener(host: PublishingHost, settings: Settings, found: Co
     branch ??= remoteAndBranch(found.repository, settings, found.remote).then(({ ref }) =>
       ref.replace("refs/heads/", ""),
     )
+    // What failed may work the next time.
+    branch.catch(() => (branch = undefined))
     return branch
   }
   return {
@@ -72,7 +74,7 @@ export function hostListener(host: PublishingHost, settings: Settings, found: Co
       const environment = environmentOf(announcement)
       const description = text || `${version} is being released to ${environment}`
       const about = { context: contextOf(announcement), description, signal }
-      const to = { commit, branch: await branchOf(), environment, url: isEnd(state) ? url : undefined }
+      const to = { commit, branchOf, environment, url: isEnd(state) ? url : undefined }
       const told = await Promise.allSettled([
         host.status?.(commit, state, about),
         host.deployment(to, state, about),

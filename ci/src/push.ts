@@ -58,14 +58,17 @@ export async function pushRelease(
     }
     if (!remote) throw noRemote(tagOf(settings, found), found.unasked ?? "")
     const key = await signingKey(aws, settings)
-    const facts = circumstancesOf(aws, settings, found, context)
-    // Awaited once the image is pushed.
-    facts.catch(() => {})
     const checks = check?.()
     // What it finds is looked at once test and build are over.
     checks?.catch(() => {})
-    await Promise.all([
-      refuseWithoutRight(found.repository.history.remote, remote.url, sha, tagOf(settings, found)),
+    const mayPush = refuseWithoutRight(
+      found.repository.history.remote,
+      remote.url,
+      sha,
+      tagOf(settings, found),
+    )
+    const [circumstances] = await Promise.all([
+      mayPush.then(() => circumstancesOf(aws, settings, found, context)),
       settings.testTarget && steps.run("test", () => runTests(context, settings, version)),
       steps.run("build", async () => {
         const images = await buildImages(context, settings, found, version)
@@ -83,32 +86,24 @@ export async function pushRelease(
       scans = scanImages(images, settings, registry.uri, number)
       return images
     }
-    const about = async (digest: string) => ({
-      digest,
-      version: number,
-      commit: sha,
-      circumstances: await facts,
-    })
+    const about = (digest: string) => ({ digest, version: number, commit: sha, circumstances })
     let own: string | undefined
     const image = await steps.run("push", () =>
       registry.push(build, number, sha, {
         compression: settings.compression,
         onPush: digest => (own = digest),
         vouch: key && {
-          attest: async digest => print(await attest(aws, settings, await about(digest), key, scans)),
+          attest: async digest => print(await attest(aws, settings, about(digest), key, scans)),
           check: async ({ digest }) =>
             assertProved(aws, settings, claimed, { digest, version: number, commit: sha }, key),
         },
       }),
     )
     print(`${number} and ${sha} are ${image.digest}`)
-    if (!key) {
-      // What another run has pushed at the same time is another build.
-      const boms = image.digest === own ? scans : undefined
-      print(
-        await steps.run("attest", async () => attest(aws, settings, await about(image.digest), key, boms)),
-      )
+    if (!key && image.digest === own) {
+      print(await steps.run("attest", () => attest(aws, settings, about(image.digest), undefined, scans)))
     }
+    // What another run has pushed at the same time is another build, which that run attests.
     return { image, found: claimed }
   })
 }
@@ -148,10 +143,15 @@ async function attestFound(
   const key = await signingKey(aws, settings)
   if (key) return assertProved(aws, settings, found, about, key)
   if (await isAttested(aws, settings, image)) return
-  await steps.run("attest", async () => {
-    const circumstances = await circumstancesOf(aws, settings, found, context)
-    print(await attest(aws, settings, { ...about, circumstances }, undefined))
-  })
+  try {
+    await steps.run("attest", async () => {
+      const circumstances = await circumstancesOf(aws, settings, found, context)
+      print(await attest(aws, settings, { ...about, circumstances }, undefined))
+    })
+  } catch (error) {
+    // The image was good enough to be pushed: what it lacks is no reason not to go on.
+    print(`warning: SBOM and provenance could not be attached: ${(error as Error).message.split("\n", 1)[0]}`)
+  }
 }
 
 /** Prints what was looked at, and refuses to go on if a deployment would fail. */

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { html } from "../src/dashboard/html.js"
 import { serverOf } from "../src/dashboard/server.js"
 import { isBusy, type ServiceState, type State } from "../src/dashboard/state.js"
+import type { PastDeployment } from "../src/ecs/past-deployment.js"
 import { measure } from "../src/metrics/measure.js"
 import { chromiumProgram } from "./chromium.js"
 
@@ -31,8 +32,14 @@ const deployments = [
     ended: before(4.9),
   },
 ]
-const service = (stage: string, extra: object = {}): ServiceState => ({
-  ...{ name: `${stage}/web`, stage, region: "eu-north-1", url: `https://${stage}.example.com/`, deployments },
+const service = (stage: string, extra: object = {}, more: PastDeployment[] = []): ServiceState => ({
+  ...{
+    name: `${stage}/web`,
+    stage,
+    region: "eu-north-1",
+    url: `https://${stage}.example.com/`,
+    deployments: [...deployments, ...more],
+  },
   status: {
     ...{
       service: `${stage}/web`,
@@ -130,11 +137,24 @@ describe("the server", () => {
   test("what cannot be read shows as that, and nothing of the error reaches the page", async () => {
     const failing = serverOf(() => Promise.reject(new Error("secret-of-aws")))
     await new Promise<void>(resolve => failing.listen(0, "127.0.0.1", resolve))
-    const answer = await fetch(`http://127.0.0.1:${(failing.address() as AddressInfo).port}`)
-    expect(answer.status).toBe(500)
-    expect(await answer.text()).not.toContain("secret-of-aws")
+    const text = await (await fetch(`http://127.0.0.1:${(failing.address() as AddressInfo).port}`)).text()
+    expect(text).toContain("reading ECS’s record")
+    expect(text).not.toContain("secret-of-aws")
     failing.closeAllConnections()
     failing.close()
+  })
+
+  test("what takes long is shown as it was, and nobody waits for it but for the first time", async () => {
+    let give: (shown: State) => void = () => {}
+    const slow = serverOf(() => new Promise<State>(resolve => (give = resolve)))
+    await new Promise<void>(resolve => slow.listen(0, "127.0.0.1", resolve))
+    const ask = async () =>
+      (await fetch(`http://127.0.0.1:${(slow.address() as AddressInfo).port}/main`)).text()
+    expect(await ask()).toContain("reading ECS’s record")
+    give(state)
+    await expect.poll(ask, { timeout: 20_000 }).toContain("production")
+    slow.closeAllConnections()
+    slow.close()
   })
 
   test("however many ask, AWS is asked once", async () => {
@@ -152,6 +172,9 @@ describe("the server", () => {
   })
 })
 
+/** On its way. */
+const inProgress: PastDeployment = { id: "d", version: "1.2.0", outcome: "in progress", started: now }
+
 test("text is escaped, wherever it is put", () => {
   expect(html`<p title="${hostile}">${[hostile, null, false, 0]}</p>`.text).toBe(
     `<p title="&lt;img src=x onerror=&quot;document.title=&#39;attacked&#39;&quot;&gt;&quot;&#39;&amp;">&lt;img src=x onerror=&quot;document.title=&#39;attacked&#39;&quot;&gt;&quot;&#39;&amp;0</p>`,
@@ -161,9 +184,7 @@ test("text is escaped, wherever it is put", () => {
 test("it is busy while something goes on", () => {
   expect(isBusy(stateOf([service("a")]))).toBe(false)
   expect(isBusy(stateOf([service("a", { running: 1 })]))).toBe(true)
-  expect(isBusy(stateOf([service("a", { deployments: [{ version: "1", outcome: "in progress" }] })]))).toBe(
-    true,
-  )
+  expect(isBusy(stateOf([service("a", {}, [inProgress])]))).toBe(true)
   expect(isBusy(stateOf([{ name: "a", stage: "", region: "", error: "gone" }]))).toBe(false)
 })
 
@@ -246,19 +267,19 @@ describe("in a browser", { timeout: 120_000 }, () => {
   })
 
   test("it follows a deployment, keeps what was opened, and says so if the dashboard is gone", async () => {
-    let shown = stateOf([
-      service("staging", { deployments: [{ version: "1.2.0", outcome: "in progress", started: now }] }),
-    ])
+    let shown = stateOf([service("staging", {}, [inProgress])])
     const changing = serverOf(async () => shown)
     await new Promise<void>(resolve => changing.listen(0, "127.0.0.1", resolve))
     const { page, close } = await opened(`http://127.0.0.1:${(changing.address() as AddressInfo).port}`)
     expect(await page.innerText(".now")).toMatch(/1\.2\.0 in progress/)
-    await page.click("#version-1\\.1\\.1 summary")
+    // What runs is what completed, until the new one has.
+    expect(await page.innerText(".version")).toBe("1.1.1")
+    await page.click("#a0-1\\.1\\.1 summary")
     shown = stateOf([service("staging", { version: "1.2.0" })])
     await page.waitForFunction(() => document.querySelector(".version")?.textContent === "1.2.0", undefined, {
       timeout: 30_000,
     })
-    expect(await page.locator("#version-1\\.1\\.1[open]").count()).toBe(1)
+    expect(await page.locator("#a0-1\\.1\\.1[open]").count()).toBe(1)
     changing.closeAllConnections()
     changing.close()
     await page.waitForSelector("#lost:not([hidden])", { timeout: 60_000 })

@@ -20,7 +20,7 @@ export async function openAws(settings: Settings): Promise<Aws> {
 }
 
 /** Credentials of another account would make a release, or a rollback, of something else that has the same names. */
-async function assertAccount(aws: Aws, wanted: string): Promise<void> {
+export async function assertAccount(aws: Aws, wanted: string): Promise<void> {
   const { account, arn } = await identityOf(aws)
   if (account === wanted) return
   throw new UserError(

@@ -31,26 +31,54 @@ th, td { padding: .35rem .8rem .35rem 0; border-bottom: 1px solid var(--line); v
 .chip { font-size: .78rem; font-weight: 600; padding: .05rem .5rem; border-radius: 1rem; border: 1px solid currentColor }
 .chip.good { color: var(--good) } .chip.bad { color: var(--bad) } .chip.busy { color: var(--busy) } .chip.dim { color: var(--soft) }
 details { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; padding: .5rem 1rem; margin: .4rem 0 } summary { cursor: pointer }
-ul { margin: .5rem 0; padding-left: 1.1rem } li { margin: .2rem 0; overflow-wrap: anywhere }
+dt { font-weight: 600 } dd { margin: 0 0 .4rem } ul { margin: .5rem 0; padding-left: 1.1rem } li { margin: .2rem 0; overflow-wrap: anywhere }
 `
 
-/** Asks for the page's changing part again, more often while something is going on, and keeps what the reader has opened. */
+/**
+ * Asks for the page's changing part again, more often while something is going on, and not while nobody looks. What has not changed stays
+ * as it is, with what the reader has opened, selected and scrolled.
+ */
 export const live = `
 const slow = 15000, quick = 2500
+let timer
+function local(root) {
+  for (const it of root.querySelectorAll("time")) {
+    const date = new Date(it.dateTime), year = date.getFullYear() === new Date().getFullYear() ? {} : { year: "numeric" }
+    it.textContent = date.toLocaleString("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", ...year })
+  }
+}
+function update(next) {
+  const now = document.getElementById("main")
+  local(next)
+  const ids = root => [...root.querySelectorAll("[id]")].map(it => it.id).join()
+  for (const it of next.querySelectorAll("details")) {
+    const old = document.getElementById(it.id)
+    if (old) it.open = old.open
+  }
+  if (ids(now) !== ids(next)) return now.replaceWith(document.adoptNode(next))
+  now.dataset.busy = next.dataset.busy
+  document.getElementById("lost").hidden = true
+  for (const it of next.querySelectorAll("[id]")) {
+    const old = document.getElementById(it.id)
+    if (it.id === "lost" || !old || old.outerHTML === it.outerHTML) continue
+    const left = old.scrollLeft
+    old.replaceWith(document.adoptNode(it))
+    document.getElementById(it.id).scrollLeft = left
+  }
+}
 async function refresh() {
+  clearTimeout(timer)
+  if (document.hidden) return
   try {
     const answer = await fetch("/main", { signal: AbortSignal.timeout(20000) })
     if (!answer.ok) throw new Error(answer.status)
-    const text = await answer.text()
-    const now = document.getElementById("main")
-    const open = new Map([...now.querySelectorAll("details")].map(it => [it.id, it.open]))
-    const next = new DOMParser().parseFromString(text, "text/html").getElementById("main")
-    for (const it of next.querySelectorAll("details")) if (open.has(it.id)) it.open = open.get(it.id)
-    now.replaceWith(document.adoptNode(next))
+    update(new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("main"))
   } catch {
     document.getElementById("lost").hidden = false
   }
-  setTimeout(refresh, document.getElementById("main").dataset.busy === "yes" ? quick : slow)
+  timer = setTimeout(refresh, document.getElementById("main").dataset.busy === "yes" ? quick : slow)
 }
-setTimeout(refresh, quick)
+document.addEventListener("visibilitychange", refresh)
+local(document)
+timer = setTimeout(refresh, quick)
 `

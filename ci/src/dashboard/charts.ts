@@ -11,9 +11,11 @@ export function colorOf(outcome: PastDeployment["outcome"]): string {
 
 const day = 86_400_000
 
-/** Days as the time line and the tables show them: `27 Nov`. */
-export function dayOf(date: Date): string {
-  return date.toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" })
+/** Days as the time line and the tables show them: `27 Nov`, with the year if it is another one. */
+export function dayOf(date: Date, now = new Date()): string {
+  const isOther = date.getUTCFullYear() !== now.getUTCFullYear()
+  const year = isOther ? ({ year: "numeric" } as const) : {}
+  return date.toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC", ...year })
 }
 
 /** The deployments of some services on a time line, a lane for each. */
@@ -53,7 +55,7 @@ export function bars(values: (number | null)[], name: string, write: (value: num
   const [width, height, gap] = [220, 44, 3]
   const step = width / Math.max(1, values.length)
   const most = Math.max(...values.map(value => value ?? 0), Number.MIN_VALUE)
-  return html`<svg class="bars" viewBox="0 0 ${width} ${height}" role="img" aria-label="${name}, by week">
+  return html`<svg class="bars" viewBox="0 0 ${width} ${height}" role="img" aria-label="${name} by week, the latest last: ${values.map(value => (value === null ? "none" : write(value))).join(", ")}">
 ${values.map((value, at) => {
   const size = value === null ? 2 : Math.max(2, (value / most) * (height - 4))
   const week = values.length - 1 - at

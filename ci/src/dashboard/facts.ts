@@ -18,8 +18,6 @@ export type AppFacts = {
   places: PlaceFacts[]
   /** The newest first. */
   releases: ReleaseFacts[]
-  /** When the commits were made that each deployed commit brought: its id, and seconds since 1970. */
-  times: [commit: string, times: number[]][]
 }
 
 /** Where an app runs. */
@@ -30,8 +28,11 @@ export type PlaceFacts = {
   account: string
   roleArn: string
   url: string
-  services: Where[]
+  services: ServiceFacts[]
 }
+
+/** A service, and when the commits were made that each deployed commit brought to it: its id, and seconds since 1970. */
+export type ServiceFacts = { where: Where; times: [commit: string, times: number[]][] }
 
 /** A version with what it changed. */
 export type ReleaseFacts = {

@@ -1,3 +1,5 @@
+import { printable } from "../lib/text.js"
+
 /** Text that is HTML already. */
 export class Html {
   constructor(readonly text: string) {}
@@ -22,5 +24,5 @@ function written(part: Part): string {
   if (part instanceof Html) return part.text
   if (Array.isArray(part)) return part.map(written).join("")
   if (part === undefined || part === null || part === false) return ""
-  return String(part).replace(/[&<>"']/g, character => entities[character] as string)
+  return printable(String(part)).replace(/[&<>"']/g, character => entities[character] as string)
 }

@@ -4,17 +4,17 @@ import { duration } from "../lib/time.js"
 import { counted, type Metrics } from "../metrics/measure.js"
 import { ago, bars, colorOf, dayOf, timeLine } from "./charts.js"
 import { Html, html } from "./html.js"
-import { type AppState, isBusy, type Seen, type ServiceState, type State } from "./state.js"
+import { type AppState, isBusy, runningOf, type Seen, type ServiceState, type State } from "./state.js"
 
 /** How far back the time line and the table go, in days. */
 const days = 28
 /** How many deployments the table has. */
 const rows = 30
 
-/** The whole page. */
-export function page(state: State): string {
-  const names = state.apps
-    .map(({ name, services }) => name || services[0]?.name.split("/")[1] || "")
+/** The whole page; without a state, one that says so and asks again. */
+export function page(state: State | undefined): string {
+  const names = (state?.apps ?? [])
+    .map(({ name, services }) => name || services[0]?.name.split("/").at(-1) || "")
     .join(", ")
   return html`<!doctype html>
 <html lang="en">
@@ -22,7 +22,7 @@ export function page(state: State): string {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>${names} · ecs-release</title>
+<title>${names && `${names} · `}ecs-release</title>
 <link rel="stylesheet" href="/style.css">
 <link rel="icon" href="data:,">
 <script src="/live.js" defer></script>
@@ -34,30 +34,34 @@ ${main(state)}
 `.text
 }
 
-/** The part that changes. */
-export function main(state: State): Html {
+/** The part that changes. Each element with an id in it is replaced by itself, if it has changed. */
+export function main(state: State | undefined): Html {
+  const lost = html`<span id="lost" role="status" hidden> · the dashboard does not answer any more</span>`
+  if (!state)
+    return html`<main id="main" data-busy="yes"><header><h1>What runs</h1><p class="dim" id="as-of">reading ECS’s record…</p>${lost}</header></main>`
   return html`<main id="main" data-busy="${isBusy(state) ? "yes" : "no"}">
-<header><h1>What runs</h1><p class="dim">as of ${time(state.at)}<span id="lost" hidden> · the dashboard does not answer any more</span></p></header>
-${state.apps.map(app => appPart(app, state.at))}
+<header><h1>What runs</h1><p class="dim" id="as-of">as of ${time(state.at)}</p>${lost}</header>
+${state.apps.map((app, at) => appPart(app, `a${at}`, state.at))}
 <footer class="dim">ECS keeps 90 days of deployments. What git says was read ${time(new Date(state.read))}; start the dashboard again to read it anew.</footer>
 </main>`
 }
 
-function appPart(app: AppState, now: Date): Html {
+function appPart(app: AppState, id: string, now: Date): Html {
   const seen = app.services.flatMap(it => ("status" in it ? [it] : []))
   const lanes = seen.map(it => ({ name: laneOf(it), deployments: it.deployments }))
   return html`<section>
 ${app.name && html`<h2>${app.name}</h2>`}
-<div class="cards">${app.services.map(it => card(it, app, now))}</div>
-<p class="next"><b>Next</b> ${app.outlook}</p>
+<div class="cards">${app.services.map((it, at) => card(it, `${id}-card${at}`, app, now))}</div>
+<p class="next" id="${id}-next"><b>Next</b> ${app.outlook}</p>
 <h3>Deployments of the last ${days} days</h3>
-<div class="scroll latest">${timeLine(lanes, now, days)}</div>
-${deploymentTable(seen, app, now)}
+<div class="scroll latest" id="${id}-line" tabindex="0" role="region" aria-label="Time line">${timeLine(lanes, now, days)}</div>
+${deploymentTable(seen, `${id}-table`, app, now)}
 <h3>Delivery</h3>
-${seen.map(it => dora(it, seen.length > 1))}
+${seen.map((it, at) => dora(it, `${id}-dora${at}`, seen.length > 1))}
+<details id="${id}-how"><summary class="dim">How these are counted</summary><dl>${Object.values(counts).map(([name, how]) => html`<dt>${name}</dt><dd>${how}</dd>`)}</dl></details>
 <h3>Versions</h3>
 ${app.releases.length === 0 ? html`<p class="dim">none yet</p>` : ""}
-${app.releases.map((release, at) => releasePart(release, app, at))}
+${app.releases.map((release, at) => releasePart(release, id, app, at))}
 </section>`
 }
 
@@ -65,36 +69,37 @@ function laneOf({ stage, name }: { stage: string; name: string }): string {
   return stage === "" ? name : `${stage} · ${name}`
 }
 
-function card(it: ServiceState, app: AppState, now: Date): Html {
+function card(it: ServiceState, id: string, app: AppState, now: Date): Html {
   const title = it.stage === "" ? it.name : it.stage
   const where = it.stage === "" ? it.region : `${it.name}, ${it.region}`
   if ("error" in it) {
-    return html`<article class="card bad"><h3>${title}</h3><p class="dim">${where}</p><pre class="cause">${it.error}</pre></article>`
+    return html`<article class="card bad" id="${id}"><h3>${title}</h3><p class="dim">${where}</p><pre class="cause">${it.error}</pre></article>`
   }
-  const { status, url } = it
-  const current = status.deployments.find(({ outcome }) => colorOf(outcome) === "busy")
+  const { status, url, stale } = it
+  const { version, commit: running, since, next } = runningOf(it)
   const isWhole = status.running === status.desired && status.pending === 0
-  return html`<article class="card ${current || !isWhole ? "busy" : "good"}">
+  return html`<article class="card ${stale ? "bad" : next || !isWhole ? "busy" : "good"}" id="${id}">
 <h3>${title}</h3><p class="dim">${where}</p>
-<p class="version">${status.version ?? "no version"}</p>
-<p>${status.commit ? commit(status.commit, app.commits) : "commit unknown"}${status.since && html` · since ${time(status.since)} (${ago(status.since, now)})`}</p>
+<p class="version">${version ?? "no version"}</p>
+<p>${running ? commit(running, app.commits) : "commit unknown"}${since && html` · since ${time(since)} (${ago(since, now)})`}</p>
 <p><span class="tasks">${status.running} of ${status.desired} tasks</span>${status.pending > 0 && html`, ${status.pending} starting`}${status.state !== "ACTIVE" && html` · ${status.state}`}</p>
-${status.approvedBy && html`<p class="dim">approved by ${status.approvedBy}</p>`}
-${current && html`<p class="now"><span class="pulse"></span>${current.version} ${current.outcome}${current.started && html`, ${ago(current.started, now)}`}</p>`}
+${status.approvedBy && !next && html`<p class="dim">approved by ${status.approvedBy}</p>`}
+${next && html`<p class="now"><span class="pulse"></span>${next.version} ${next.outcome}, ${ago(next.started, now)}</p>`}
 ${status.pause && html`<p class="now">waits for ${describePause(status.pause)}</p>`}
+${stale && html`<p class="cause">as of ${time(stale.since)}: ${stale.error}</p>`}
 ${url && html`<p>${link(url, url)}</p>`}
 </article>`
 }
 
-function deploymentTable(seen: Seen_[], app: AppState, now: Date): Html {
+function deploymentTable(seen: Seen_[], id: string, app: AppState, now: Date): Html {
   const since = now.getTime() - days * 86_400_000
   const all = seen
     .flatMap(it => it.deployments.map(deployment => ({ ...deployment, lane: laneOf(it) })))
     .filter(({ started }) => started.getTime() >= since)
     .sort((a, b) => b.started.getTime() - a.started.getTime())
-  if (all.length === 0) return html`<p class="dim">none</p>`
+  if (all.length === 0) return html`<p class="dim" id="${id}">none</p>`
   const hasLanes = seen.length > 1
-  return html`<div class="scroll"><table><thead><tr><th>Started</th>${hasLanes && html`<th>Where</th>`}<th>Version</th><th>Outcome</th><th>Took</th><th>Cause</th></tr></thead><tbody>
+  return html`<div class="scroll" id="${id}" tabindex="0" role="region" aria-label="Deployments"><table><thead><tr><th>Started</th>${hasLanes && html`<th>Where</th>`}<th>Version</th><th>Outcome</th><th>Took</th><th>Cause</th></tr></thead><tbody>
 ${all
   .slice(0, rows)
   .map(
@@ -111,11 +116,19 @@ function took({ started, ended }: PastDeployment, now: Date): string {
   return duration(((ended ?? now).getTime() - started.getTime()) / 1000)
 }
 
-function dora({ metrics, weeks, ...it }: Seen_, isNamed: boolean): Html {
+/** The four numbers' names, and how each is counted. */
+const counts = {
+  frequency: ["Deployment frequency", counted.deploymentFrequency],
+  lead: ["Lead time for changes", counted.leadTime],
+  failure: ["Change failure rate", counted.changeFailureRate],
+  restore: ["Time to restore", counted.timeToRestore],
+} as const
+
+function dora({ metrics, weeks, ...it }: Seen_, id: string, isNamed: boolean): Html {
   const each = (read: (metrics: Metrics) => number | null) => weeks.map(read)
-  const tiles: [title: string, value: string, note: string, chart: Html, how: string][] = [
+  const tiles: [title: string, value: string, note: string, chart: Html][] = [
     [
-      "Deployment frequency",
+      counts.frequency[0],
       `${round(metrics.deploymentFrequency.perDay * 7)} a week`,
       `${metrics.deploymentFrequency.deployments} in 30 days`,
       bars(
@@ -123,10 +136,9 @@ function dora({ metrics, weeks, ...it }: Seen_, isNamed: boolean): Html {
         "Deployments",
         value => `${value}`,
       ),
-      counted.deploymentFrequency,
     ],
     [
-      "Lead time for changes",
+      counts.lead[0],
       duration(metrics.leadTime.seconds),
       `median of ${metrics.leadTime.commits} commits`,
       bars(
@@ -134,10 +146,9 @@ function dora({ metrics, weeks, ...it }: Seen_, isNamed: boolean): Html {
         "Lead time",
         duration,
       ),
-      counted.leadTime,
     ],
     [
-      "Change failure rate",
+      counts.failure[0],
       metrics.changeFailureRate.rate === null ? "–" : `${round(metrics.changeFailureRate.rate * 100)} %`,
       `${metrics.changeFailureRate.failed} of ${metrics.changeFailureRate.of}`,
       bars(
@@ -145,10 +156,9 @@ function dora({ metrics, weeks, ...it }: Seen_, isNamed: boolean): Html {
         "Change failure rate",
         value => `${round(value * 100)} %`,
       ),
-      counted.changeFailureRate,
     ],
     [
-      "Time to restore",
+      counts.restore[0],
       duration(metrics.timeToRestore.seconds),
       `median of ${metrics.timeToRestore.restored}`,
       bars(
@@ -156,20 +166,24 @@ function dora({ metrics, weeks, ...it }: Seen_, isNamed: boolean): Html {
         "Time to restore",
         duration,
       ),
-      counted.timeToRestore,
     ],
   ]
-  return html`${isNamed && html`<p class="dim">${laneOf(it)}</p>`}<div class="tiles">
+  return html`${isNamed && html`<p class="dim">${laneOf(it)}</p>`}<div class="tiles" id="${id}">
 ${tiles.map(
-  ([title, value, note, chart, how]) =>
-    html`<article class="tile"><h4 title="${how}">${title}</h4><p class="value">${value}</p><p class="dim">${note}</p>${chart}</article>`,
+  ([title, value, note, chart]) =>
+    html`<article class="tile"><h4>${title}</h4><p class="value">${value}</p><p class="dim">${note}</p>${chart}</article>`,
 )}
 </div>`
 }
 
-function releasePart(release: AppState["releases"][number], { commits }: AppState, at: number): Html {
+function releasePart(
+  release: AppState["releases"][number],
+  id: string,
+  { commits }: AppState,
+  at: number,
+): Html {
   const { version, date, pending, changes } = release
-  return html`<details id="version-${version}"${at === 0 ? new Html(" open") : ""}><summary><b>${version}</b> <span class="dim">${pending ? "not released yet" : dayOf(new Date(date))} · ${changes.length === 0 ? "nothing that users see" : `${changes.length} ${changes.length === 1 ? "change" : "changes"}`}</span></summary>
+  return html`<details id="${id}-${version}"${at === 0 ? new Html(" open") : ""}><summary><b>${version}</b> <span class="dim">${pending ? "not released yet" : dayOf(new Date(date))} · ${changes.length === 0 ? "nothing that users see" : `${changes.length} ${changes.length === 1 ? "change" : "changes"}`}</span></summary>
 <ul>${changes.map(
     it =>
       html`<li><span class="chip ${it.breaking ? "bad" : "dim"}">${it.breaking ? "breaking" : it.type}</span> ${it.what} ${commit(it.commit, commits)}</li>`,
@@ -187,9 +201,10 @@ function link(address: string, text: string, kind = ""): Html {
   return html`<a class="${kind}" href="${address}" rel="noopener noreferrer">${text}</a>`
 }
 
+/** A time in UTC; where scripts run, it is shown as the reader's clock has it. */
 function time(date: Date): Html {
   const iso = date.toISOString()
-  return html`<time datetime="${iso}" title="${iso}">${dayOf(date)} ${iso.slice(11, 16)}</time>`
+  return html`<time datetime="${iso}" title="${iso}">${dayOf(date)} ${iso.slice(11, 16)} UTC</time>`
 }
 
 function round(value: number): string {

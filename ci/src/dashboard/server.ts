@@ -2,8 +2,11 @@ import { lookup } from "node:dns/promises"
 import { readFileSync } from "node:fs"
 import { createServer, type Server, type ServerResponse } from "node:http"
 import { isIP } from "node:net"
+import { assertAccount } from "../aws/account.js"
 import type { Aws } from "../aws/clients.js"
 import { type CredentialSettings, credentialsOf } from "../aws/credentials.js"
+import { open, type Target } from "../ecs/service.js"
+import type { Where } from "../settings.js"
 import { live, style } from "./assets.js"
 import type { Facts, PlaceFacts } from "./facts.js"
 import { main, page } from "./page.js"
@@ -11,8 +14,12 @@ import { isBusy, Reader, type State } from "./state.js"
 
 // What is in a container of its own, in which nothing else of the module is: src/dashboard.ts puts it there.
 
-/** How long what was read is shown before it is read again, in milliseconds: while something is going on, and else. */
-const freshness = { busy: 2_000, idle: 10_000 }
+/** After how long what was read is read again, in milliseconds: while something is going on, else, and after a failure. */
+const freshness = { busy: 2_500, idle: 15_000, failed: 30_000 }
+/** How long something that goes on without a change counts as going on: after that somebody is waited for. */
+const patience = 10 * 60_000
+/** How long the first request waits for the first state. */
+const firstWait = 1_500
 
 /** What the page may do: nothing but what comes from here, and no inline scripts or styles. */
 const policy = [
@@ -40,18 +47,35 @@ const headers = {
  * @param read reads the state
  */
 export function serverOf(read: () => Promise<State>): Server {
-  let state: Promise<State> | undefined
+  let state: State | undefined
+  let reading: Promise<void> | undefined
   let until = 0
-  // However many ask, AWS is asked once at a time.
-  const current = async () => {
-    if (!state || Date.now() > until) {
-      until = Number.POSITIVE_INFINITY
-      const reading = read()
-      state = reading
-      reading.then(
-        found => (until = Date.now() + (isBusy(found) ? freshness.busy : freshness.idle)),
-        () => (until = 0),
-      )
+  let changed = { at: Date.now(), what: "" }
+  /** When to read again, after this state. */
+  const wait = (found: State): number => {
+    const seen = found.apps.flatMap(({ services }) => services)
+    if (seen.some(it => "error" in it || it.stale)) return freshness.failed
+    const what = JSON.stringify(seen.map(it => "status" in it && [it.status.running, it.deployments.at(-1)]))
+    if (what !== changed.what) changed = { at: Date.now(), what }
+    return isBusy(found) && Date.now() - changed.at < patience ? freshness.busy : freshness.idle
+  }
+  const refresh = async () => {
+    try {
+      state = await read()
+      until = Date.now() + wait(state)
+    } catch (error) {
+      console.error((error as Error).message)
+      until = Date.now() + freshness.failed
+    } finally {
+      reading = undefined
+    }
+  }
+  // However many ask, AWS is asked once at a time, and nobody waits for it but for the first answer.
+  const current = async (): Promise<State | undefined> => {
+    if (Date.now() > until) reading ??= refresh()
+    if (!state && reading) {
+      const late = new Promise<void>(resolve => setTimeout(resolve, firstWait).unref())
+      await Promise.race([reading, late])
     }
     return state
   }
@@ -110,12 +134,12 @@ export async function serve(): Promise<void> {
   const { PORT = "8080", AWS_STAND_IN: endpoint } = process.env
   const facts = JSON.parse(readFileSync(container.facts, "utf8")) as Facts
   const connections = new Map<string, Promise<Aws>>()
-  const connect = async (place: PlaceFacts) => {
-    const key = `${place.region} ${place.roleArn}`
+  const connect = async (place: PlaceFacts, where: Where): Promise<Target> => {
+    const key = JSON.stringify([place.account, place.region, place.roleArn])
     const known = connections.get(key) ?? connectionTo(place, endpoint)
     connections.set(key, known)
     known.catch(() => connections.delete(key))
-    return known
+    return open(await known, where)
   }
   const reader = new Reader(facts, connect)
   // If what stands in for AWS is on this container's own loopback, it shares the network of its host: then nobody else is to reach it.
@@ -125,7 +149,10 @@ export async function serve(): Promise<void> {
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => process.exit(0))
 }
 
-async function connectionTo({ region, roleArn }: PlaceFacts, endpoint: string | undefined): Promise<Aws> {
+async function connectionTo(
+  { account, region, roleArn }: PlaceFacts,
+  endpoint: string | undefined,
+): Promise<Aws> {
   const secret = (name: string) => {
     const value = process.env[name]
     return value ? ({ plaintext: async () => value } as CredentialSettings["awsCredentials"]) : undefined
@@ -137,5 +164,7 @@ async function connectionTo({ region, roleArn }: PlaceFacts, endpoint: string | 
     awsSessionToken: secret(variables.awsSessionToken),
     roleArn,
   }
-  return { region, endpoint, credentials: await credentialsOf(settings, { region, endpoint }) }
+  const aws = { region, endpoint, credentials: await credentialsOf(settings, { region, endpoint }) }
+  if (account !== "") await assertAccount(aws, account)
+  return aws
 }

@@ -1,19 +1,19 @@
-import type { Aws } from "../aws/clients.js"
 import { explained } from "../aws/errors.js"
 import { type PastDeployment, pastDeployments } from "../ecs/past-deployment.js"
-import type { Revision } from "../ecs/revision.js"
-import { errorContext, open } from "../ecs/service.js"
-import { recordDays } from "../ecs/service-deployment.js"
+import { findPause } from "../ecs/pause.js"
+import { describeRevision, type Revision, readRevision } from "../ecs/revision.js"
+import { describeService, errorContext, revisionOf, shortName, type Target } from "../ecs/service.js"
+import { listServiceDeployments, recordDays } from "../ecs/service-deployment.js"
 import { urlOf } from "../ecs/url.js"
 import { type Metrics, measure } from "../metrics/measure.js"
 import type { Where } from "../settings.js"
-import { type Status, status } from "../status.js"
-import type { AppFacts, Facts, PlaceFacts } from "./facts.js"
+import { type Status, summarize } from "../status.js"
+import type { AppFacts, Facts, PlaceFacts, ServiceFacts } from "./facts.js"
 
 /** What the page shows. */
 export type State = { at: Date; read: string; apps: AppState[] }
 
-export type AppState = Omit<AppFacts, "places" | "times"> & { services: ServiceState[] }
+export type AppState = Omit<AppFacts, "places"> & { services: ServiceState[] }
 
 /** A service as ECS has it, or why that is not known. */
 export type ServiceState = { name: string; stage: string; region: string } & (Seen | { error: string })
@@ -27,30 +27,43 @@ export type Seen = {
   metrics: Metrics
   /** Of each of the last weeks, the oldest first. */
   weeks: Metrics[]
+  /** Why it could not be read again: it is as of then. */
+  stale?: { since: Date; error: string }
 }
 
 const day = 86_400_000
 /** How many weeks the charts show: all of which ECS's record is whole. */
 const weeks = Math.floor(recordDays / 7)
 
-/** Reads what the page shows. Revisions that were read before are not read again. */
+/** What is known of a service from one look to the next. */
+type Memory = {
+  target: Target
+  revisions: Map<string, Revision>
+  /** Task definitions by service revision. */
+  definitions: Map<string, string | undefined>
+  /** Of ECS's record, by id. */
+  deployments: Map<string, PastDeployment>
+  url?: Promise<string | undefined>
+  last?: { at: Date; seen: Seen }
+}
+
+/** Reads what the page shows: everything at first, and then what is new: two calls for each service in which nothing goes on. */
 export class Reader {
-  private readonly revisions = new Map<string, Map<string, Revision>>()
+  private readonly memories = new Map<string, Promise<Memory>>()
 
   /**
-   * @param connect gives the way to AWS for a place
+   * @param connect gives the client for a service
    */
   constructor(
     private readonly facts: Facts,
-    private readonly connect: (place: PlaceFacts) => Promise<Aws>,
+    private readonly connect: (place: PlaceFacts, where: Where) => Promise<Target>,
   ) {}
 
-  /** Reads everything. What cannot be read says so, and the rest is shown. */
+  /** Reads everything. What cannot be read says so, and is shown as it was; the rest is shown as it is. */
   async read(now = new Date()): Promise<State> {
-    const apps = this.facts.apps.map(async ({ places, times, ...app }): Promise<AppState> => {
-      const brought = new Map(times.map(([commit, list]) => [commit, list.map(it => new Date(it * 1000))]))
+    const apps = this.facts.apps.map(async ({ places, ...app }): Promise<AppState> => {
       const services = places.flatMap(place =>
-        place.services.map(where => this.service(place, where, brought, now)),
+        place.services.map(service => this.service(`${app.name} ${place.stage}`, place, service, now)),
       )
       return { ...app, services: await Promise.all(services) }
     })
@@ -58,55 +71,139 @@ export class Reader {
   }
 
   private async service(
+    scope: string,
     place: PlaceFacts,
-    where: Where,
-    times: ReadonlyMap<string, Date[]>,
+    { where, times }: ServiceFacts,
     now: Date,
   ): Promise<ServiceState> {
     const name = `${where.cluster}/${where.service}`
     const about = { name, stage: place.stage, region: place.region }
-    const known = this.revisions.get(`${place.stage} ${name}`) ?? new Map<string, Revision>()
-    this.revisions.set(`${place.stage} ${name}`, known)
+    const key = `${scope} ${name}`
+    let memory: Memory | undefined
     try {
-      const aws = await this.connect(place)
-      const target = await open(aws, where)
-      const since = new Date(now.getTime() - recordDays * day)
-      const [now_, deployments, url] = await Promise.all([
-        status(aws, where),
-        explained(errorContext(target), () =>
-          pastDeployments(target, { since, until: now, container: where.container }, known),
-        ),
-        urlOf(aws, place.url, where).catch(() => undefined),
-      ])
-      const within = (from: number, to: number) =>
-        measure(
-          name,
-          deployments,
-          { since: new Date(now.getTime() - from * day), until: new Date(now.getTime() - to * day) },
-          times,
-        )
-      return {
-        ...about,
-        ...{ status: now_, deployments, url, metrics: within(30, 0) },
-        weeks: Array.from({ length: weeks }, (_, at) => within((weeks - at) * 7, (weeks - at - 1) * 7)),
-      }
+      memory = await this.memory(key, place, where)
+      const seen = await look(memory, place, where, now)
+      const brought = new Map(times.map(([commit, list]) => [commit, list.map(it => new Date(it * 1000))]))
+      const numbers = { ...seen, ...counted(name, seen.deployments, brought, now) }
+      memory.last = { at: now, seen: numbers }
+      return { ...about, ...numbers }
     } catch (error) {
-      return { ...about, error: (error as Error).message }
+      const { message } = error as Error
+      const last = memory?.last
+      return last
+        ? { ...about, ...last.seen, stale: { since: last.at, error: message } }
+        : { ...about, error: message }
     }
   }
+
+  private async memory(key: string, place: PlaceFacts, where: Where): Promise<Memory> {
+    const found =
+      this.memories.get(key) ??
+      this.connect(place, where).then(target => ({
+        ...{ target, revisions: new Map(), definitions: new Map(), deployments: new Map() },
+      }))
+    this.memories.set(key, found)
+    // Credentials may be there the next time.
+    found.catch(() => this.memories.delete(key))
+    return found
+  }
+}
+
+type Look = Omit<Seen, "metrics" | "weeks" | "stale">
+
+async function look(memory: Memory, place: PlaceFacts, where: Where, now: Date): Promise<Look> {
+  const { target, revisions } = memory
+  return explained(errorContext(target), async () => {
+    const [service, deployments, recent] = await Promise.all([
+      describeService(target),
+      recorded(memory, where, now),
+      memory.last ? [] : listServiceDeployments(target, 1),
+    ])
+    const arn = revisionOf(service)
+    const current = revisions.get(arn) ?? readRevision(await describeRevision(target, arn), where.container)
+    revisions.set(arn, current)
+    const goesOn = deployments.filter(({ outcome }) => outcome === "in progress")
+    const open = goesOn.map(it => ({ serviceDeploymentArn: it.id, status: "IN_PROGRESS" as const }))
+    const pause = (await findPause(target, open.length > 0 ? open : recent))?.pause
+    const status = summarize(
+      `${where.cluster}/${where.service}`,
+      service,
+      current,
+      [...revisions.values()],
+      [],
+      pause,
+    )
+    memory.url ??= urlOf(target.aws, place.url, where).catch(() => undefined)
+    const listed = deployments.slice(-8).reverse()
+    // Without the record there is the service's own list.
+    return {
+      status: listed.length > 0 ? { ...status, deployments: listed } : status,
+      url: await memory.url,
+      deployments,
+    }
+  })
+}
+
+/** ECS's record of the service, the oldest first: all of it at first, and then from the first deployment on that had not ended. */
+async function recorded(memory: Memory, { container }: Where, now: Date): Promise<PastDeployment[]> {
+  const { target, revisions, definitions, deployments } = memory
+  const oldest = now.getTime() - recordDays * day
+  const known = [...deployments.values()]
+  const open = known.find(({ ended }) => ended === undefined) ?? known.at(-1)
+  const since = new Date(Math.max(oldest, (open?.started.getTime() ?? 0) - 60_000))
+  for (const it of await pastDeployments(target, { since, until: now, container }, revisions, definitions)) {
+    deployments.set(it.id, it)
+  }
+  const all = [...deployments.values()].sort((a, b) => a.started.getTime() - b.started.getTime())
+  for (const it of all) if (it.started.getTime() < oldest - day) deployments.delete(it.id)
+  return all
+}
+
+function counted(
+  name: string,
+  deployments: PastDeployment[],
+  times: ReadonlyMap<string, Date[]>,
+  now: Date,
+): Pick<Seen, "metrics" | "weeks"> {
+  const within = (from: number, to: number) => {
+    const window = {
+      since: new Date(now.getTime() - from * day),
+      until: new Date(now.getTime() - to * day),
+    }
+    return measure(name, deployments, window, times)
+  }
+  return {
+    metrics: within(30, 0),
+    weeks: Array.from({ length: weeks }, (_, at) => within((weeks - at) * 7, (weeks - at - 1) * 7)),
+  }
+}
+
+/** What takes requests: the last deployment that completed, if another one is on its way. */
+export function runningOf({ status, deployments }: Pick<Seen, "status" | "deployments">): {
+  version?: string
+  commit?: string
+  since?: Date
+  /** What is on its way. */
+  next?: PastDeployment
+} {
+  const newest = [...deployments].reverse()
+  const next = newest.find(({ outcome }) => outcome === "in progress" || outcome === "rolling back")
+  const last = newest.find(({ outcome }) => outcome === "completed")
+  if (!next || !last)
+    return {
+      version: status.version ?? shortName(status.revision),
+      commit: status.commit,
+      since: status.since,
+      next,
+    }
+  return { version: last.version, commit: last.commit, since: last.ended, next }
 }
 
 /** Whether something is going on, so that it is worth looking more often. */
 export function isBusy({ apps }: State): boolean {
   return apps.some(({ services }) =>
     services.some(
-      it =>
-        "status" in it &&
-        (it.status.pause !== undefined ||
-          it.status.running !== it.status.desired ||
-          it.status.deployments.some(
-            ({ outcome }) => outcome === "in progress" || outcome === "rolling back",
-          )),
+      it => "status" in it && (it.status.running !== it.status.desired || runningOf(it).next !== undefined),
     ),
   )
 }

@@ -207,7 +207,9 @@ export class Registry {
       await vouch.attest(digest)
       await this.addTag(digest, commit)
       const found = await this.find(commit)
-      if (found && found.digest !== digest) await vouch.check(found)
+      if (!found) throw gone(this.uri, commit)
+      if (found.digest !== digest) await vouch.check(found)
+      return found
     }
     const pushed = await this.find(commit)
     if (!pushed) throw gone(this.uri, commit)

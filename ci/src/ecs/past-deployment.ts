@@ -32,16 +32,27 @@ export async function pastDeployments(
   target: Target,
   { since, until, container }: { since: Date; until: Date; container?: string },
   known: Map<string, Revision> = new Map(),
+  definitions?: Map<string, string | undefined>,
 ): Promise<PastDeployment[]> {
-  const records = await deploymentsBetween(target, since, until)
+  const records = await deploymentsBetween(target, since, until, definitions)
   const missing = [...new Set(records.flatMap(({ taskDefinition }) => taskDefinition ?? []))].filter(
     arn => !known.has(arn),
   )
   for (let at = 0; at < missing.length; at += 5) {
-    const part = await Promise.all(missing.slice(at, at + 5).map(arn => describeRevision(target, arn)))
-    for (const it of part) known.set(it.arn, readRevision(it, container))
+    const part = missing.slice(at, at + 5).map(arn => revisionAt(target, arn, container))
+    for (const it of await Promise.all(part)) known.set(it.arn, it)
   }
   return records.map(it => fromRecord(it, known)).reverse()
+}
+
+/** A revision that was deleted for good is known by its name alone. */
+async function revisionAt(target: Target, arn: string, container?: string): Promise<Revision> {
+  try {
+    return readRevision(await describeRevision(target, arn), container)
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== "ClientException") throw error
+    return { arn, number: Number(arn.split(":").at(-1)) }
+  }
 }
 
 function fromRecord(record: RecordedDeployment, known: ReadonlyMap<string, Revision>): PastDeployment {

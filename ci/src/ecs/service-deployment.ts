@@ -24,12 +24,14 @@ export const recordDays = 90
 /**
  * The deployments that were created in a time, and the last one before it that completed, the newest first.
  *
+ * @param known task definitions by service revision that need not be asked for again; those that are found are added
  * @throws as AWS does, if reading the record is not allowed
  */
 export async function deploymentsBetween(
   target: Target,
   since: Date,
   until: Date,
+  known: Map<string, string | undefined> = new Map(),
 ): Promise<RecordedDeployment[]> {
   const { client, cluster, service } = target
   const list = async (input: object, most?: number) => {
@@ -46,9 +48,9 @@ export async function deploymentsBetween(
     list({ createdAt: { after: since, before: until } }),
     list({ createdAt: { before: since }, status: ["SUCCESSFUL"] }, 1),
   ])
-  const known = new Set(during.map(it => it.serviceDeploymentArn))
-  const last = before.filter(it => !known.has(it.serviceDeploymentArn)).slice(0, 1)
-  return withTaskDefinitions(target, [...during, ...last])
+  const listed = new Set(during.map(it => it.serviceDeploymentArn))
+  const last = before.filter(it => !listed.has(it.serviceDeploymentArn)).slice(0, 1)
+  return withTaskDefinitions(target, [...during, ...last], known)
 }
 
 function newestFirst(found: ServiceDeploymentBrief[] = []): ServiceDeploymentBrief[] {
@@ -59,16 +61,18 @@ function newestFirst(found: ServiceDeploymentBrief[] = []): ServiceDeploymentBri
 async function withTaskDefinitions(
   { client }: Target,
   found: ServiceDeploymentBrief[],
+  known: Map<string, string | undefined> = new Map(),
 ): Promise<RecordedDeployment[]> {
-  const arns = [...new Set(found.flatMap(it => it.targetServiceRevisionArn ?? []))]
-  const definitions = new Map<string | undefined, string | undefined>()
+  const all = [...new Set(found.flatMap(it => it.targetServiceRevisionArn ?? []))]
+  const arns = all.filter(arn => !known.has(arn))
   for (let at = 0; at < arns.length; at += 20) {
     const serviceRevisionArns = arns.slice(at, at + 20)
     const described = await optional(() => client.describeServiceRevisions({ serviceRevisionArns }))
-    for (const it of described?.serviceRevisions ?? [])
-      definitions.set(it.serviceRevisionArn, it.taskDefinition)
+    for (const it of described?.serviceRevisions ?? []) {
+      if (it.serviceRevisionArn) known.set(it.serviceRevisionArn, it.taskDefinition)
+    }
   }
-  return found.map(it => ({ ...it, taskDefinition: definitions.get(it.targetServiceRevisionArn) }))
+  return found.map(it => ({ ...it, taskDefinition: known.get(it.targetServiceRevisionArn ?? "") }))
 }
 
 /** How a deployment ended, or how far it is. */

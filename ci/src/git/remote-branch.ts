@@ -2,7 +2,7 @@ import { UserError } from "../lib/errors.js"
 import type { Settings } from "../settings.js"
 import { type Remote, remoteUrl } from "./remote.js"
 import type { Repository } from "./repository.js"
-import { asking } from "./shell.js"
+import { asking, gitSays } from "./shell.js"
 
 const headScript = `${asking}
 ask timeout 60 git ls-remote --symref "$1" HEAD
@@ -10,9 +10,10 @@ printf '%s\\n' "$said" | sed -n 's/^ref: \\(refs\\/heads\\/[^[:space:]]*\\)[[:sp
 `
 
 /**
- * The repository's address, as others know it, and the branch that it is released from, as a ref.
+ * The repository's address, as others know it, and the branch that it is released from, as a ref: `HEAD` if the remote does not say what
+ * its default branch is called.
  *
- * @throws UserError if there is no remote, or if it does not say which branch its default one is
+ * @throws UserError if there is no remote, or if it does not answer
  */
 export async function remoteAndBranch(
   { history, source }: Repository,
@@ -21,12 +22,13 @@ export async function remoteAndBranch(
 ): Promise<{ repository: string; ref: string }> {
   const repository = (remoteUrl(gitRemote || source.origin) ?? remote?.url ?? "").replace(/\.git$/, "")
   if (branch !== "") return { repository, ref: `refs/heads/${branch}` }
-  const { code, stdout } = remote ? await history.remote(headScript, remote.url) : { code: 1, stdout: "" }
-  const ref = stdout.trim()
-  if (code === 0 && ref !== "") return { repository, ref }
+  const { code, stdout, stderr } = remote
+    ? await history.remote(headScript, remote.url)
+    : { code: 1, stdout: "", stderr: "There is no remote that a container can reach." }
+  if (code === 0) return { repository, ref: stdout.trim() || "HEAD" }
   throw new UserError(
-    "The remote does not say which branch is its default one.",
-    remote ? "" : "There is no remote that a container can reach.",
-    "Name the branch that releases are made from: --branch main",
+    "The remote could not be asked for its default branch.",
+    gitSays(stderr),
+    "Run the same command again, or name the branch that releases are made from: --branch main",
   )
 }

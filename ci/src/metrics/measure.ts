@@ -69,7 +69,7 @@ export function measure(
       broken = undefined
       if (goesBack && running && changes.includes(running)) {
         failed.add(running)
-        if (counts) restores.push(seconds(running.ended, it.ended))
+        restores.push(seconds(running.ended, it.ended))
       }
       if (counts && isNew && !goesBack) {
         changes.push(it)

@@ -36,12 +36,12 @@ export function gitlab(base: string, path: string, token: string, username: stri
           // GitLab answers 400 if the status is that already.
           await call({ ...api, signal }, "POST", `/statuses/${commit}`, body, [400])
         },
-    deployment: async ({ commit, branch, environment, url }, state, { signal }) => {
+    deployment: async ({ commit, branchOf, environment, url }, state, { signal }) => {
       const now = { ...api, signal }
       const found = await findDeployment(now, commit, environment)
       const status = statuses[state]
       if (found === undefined) {
-        const which = { environment, sha: commit, ref: branch, tag: false }
+        const which = { environment, sha: commit, ref: await branchOf(), tag: false }
         await call(now, "POST", "/deployments", { ...which, status })
       } else {
         await call(now, "PUT", `/deployments/${found}`, { status }, [400])

@@ -15,7 +15,13 @@ export type PublishingHost = {
 }
 
 /** A deployment as a host knows it. */
-export type Deploying = { commit: string; branch: string; environment: string; url?: string }
+export type Deploying = {
+  commit: string
+  /** Asks for the branch that it is on. */
+  branchOf: () => Promise<string>
+  environment: string
+  url?: string
+}
 
 /** A release to be made. */
 export type NewRelease = {

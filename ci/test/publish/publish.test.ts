@@ -8,7 +8,7 @@ import { githubStandIn, gitlabStandIn, standIn } from "./stand-in.js"
 
 const token = "token-of-a-test"
 const commit = "a".repeat(40)
-const to = { commit, branch: "main", environment: "production", url: "https://example.com/" }
+const to = { commit, branchOf: async () => "main", environment: "production", url: "https://example.com/" }
 const release = (tag: string) => ({ tag, commit, notes: "### Features\n\n- a", isOneOfSeveral: false })
 const states: State[] = [
   "started",
