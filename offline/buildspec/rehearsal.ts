@@ -160,10 +160,13 @@ export async function lookAt(world: World): Promise<Live> {
   const arn = services?.[0]?.taskDefinition ?? ""
   const { taskDefinition } = await ecs.describeTaskDefinition({ taskDefinition: arn })
   const app = taskDefinition?.containerDefinitions?.find(({ name }) => name === WORLD.container)
-  const images = imageDetails.map(({ imageDigest = "", imageTags = [] }) => ({
-    digest: imageDigest,
-    tags: [...imageTags].sort((a, b) => a.length - b.length),
-  }))
+  // Without what is attached to an image, whose tag begins with that image's digest.
+  const images = imageDetails
+    .filter(({ imageTags = [] }) => !imageTags.every(tag => tag.startsWith("sha256-")))
+    .map(({ imageDigest = "", imageTags = [] }) => ({
+      digest: imageDigest,
+      tags: [...imageTags].sort((a, b) => a.length - b.length),
+    }))
   const remote = ["ls-remote", "--tags", "--refs", gitUrl(world)]
   const gitTags = (await git("/", remote, { token: world.git.token })).split("\n").filter(Boolean)
   const response = await fetch(`${appUrl}/version`)

@@ -58,6 +58,9 @@ CMD ["python3"]`,
     tags: /^\d+(\.\d+)*(-bookworm)?-slim$|^(bookworm-)?slim$/,
     dockerfile: `RUN ${APT} nodejs ca-certificates && ${CLEAN}\n${TRUST}\nCMD ["node"]`,
   },
+  { name: "buildpack-deps", tags: /(^|-)(scm|curl)$/, dockerfile: GIT },
+  // Docker's client images are used for the git that they hold; a Docker client is of no use without an engine.
+  { name: "docker", tags: /(^|-)cli$/, dockerfile: GIT },
   {
     // What the dashboard runs in.
     name: "node",
@@ -71,9 +74,6 @@ CMD ["python3"]`,
     dockerfile: `FROM scratch\n${TRUST}\nWORKDIR /tmp\nCOPY syft /syft\nENTRYPOINT ["/syft"]`,
     files: syftProgram,
   },
-  { name: "buildpack-deps", tags: /(^|-)(scm|curl)$/, dockerfile: GIT },
-  // Docker's client images are used for the git that they hold; a Docker client is of no use without an engine.
-  { name: "docker", tags: /(^|-)cli$/, dockerfile: GIT },
 ]
 
 const architecture = process.arch === "arm64" ? "arm64" : "x64"
@@ -103,7 +103,7 @@ export function standInFor(name: string, tag: string): StandIn | undefined {
 
 /** The names that have stand-ins. */
 export function standInNames(): string[] {
-  return STAND_INS.map(standIn => standIn.name)
+  return [...new Set(STAND_INS.map(standIn => standIn.name))]
 }
 
 /**
