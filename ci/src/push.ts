@@ -61,6 +61,7 @@ export async function pushRelease(
     const checks = check?.()
     // What it finds is looked at once test and build are over.
     checks?.catch(() => {})
+    let scans: Scans | undefined
     const mayPush = refuseWithoutRight(
       found.repository.history.remote,
       remote.url,
@@ -73,6 +74,8 @@ export async function pushRelease(
       steps.run("build", async () => {
         const images = await buildImages(context, settings, found, version)
         await Promise.all(images.map(image => image.sync()))
+        // Under way from here on, beside what is left of the tests, the claim and the push.
+        scans = scanImages(images, settings, registry.uri, version)
       }),
       loadScanner(settings),
     ])
@@ -80,10 +83,9 @@ export async function pushRelease(
     const claimed = await steps.run("claim", () => claimVersion(settings, found, remote.url, print))
     if (nothingToDo(claimed)) return { overtaken: claimed }
     const { version: number } = claimed
-    let scans: Scans | undefined
     const build = async () => {
       const images = await buildImages(context, settings, claimed, number)
-      scans = scanImages(images, settings, registry.uri, number)
+      if (number !== version) scans = scanImages(images, settings, registry.uri, number)
       return images
     }
     const about = (digest: string) => ({ digest, version: number, commit: sha, circumstances })
