@@ -36,6 +36,7 @@ import { UserError } from "./lib/errors.js"
 import { StepTimer } from "./lib/steps.js"
 import { printable } from "./lib/text.js"
 import { parseTime } from "./lib/time.js"
+import { up } from "./lib/up.js"
 import { readLogs } from "./logs.js"
 import { metrics, metricsEmf, metricsTable, parseWindow } from "./metrics.js"
 import { parseFormat, write, writeApps } from "./output.js"
@@ -830,6 +831,7 @@ export class EcsRelease {
    * @param port Port that the service listens on, from 1 to 65535
    */
   @func({ cache: "never" })
+  @up()
   async dashboard(port = 8080, ws?: Workspace): Promise<Service> {
     if (!(Number.isInteger(port) && port >= 1 && port <= 65_535)) {
       throw new UserError(`--port does not take ${port}.`, "", "It takes a port, from 1 to 65535.")
