@@ -58,6 +58,8 @@ export function subjectOf(settings: Settings, about: Omit<Subject, "services" | 
 export type Hooks = {
   /** Right before ECS is told. */
   beforeUpdate: () => Promise<void>
+  /** When it is known which version is deployed, before anything is changed. */
+  begin: (version: string) => void
   /** When ECS waits for a person. */
   onPause: (text: string) => void
 }
@@ -86,5 +88,12 @@ export async function announced(
 
 /** What a deployment calls, so that those who are to know are told. */
 export function hooksOf(announcer: Announcer): Hooks {
-  return { beforeUpdate: async () => announcer.start(), onPause: text => announcer.pause(text) }
+  return {
+    beforeUpdate: async () => announcer.start(),
+    begin: version => {
+      announcer.about({ version })
+      announcer.start()
+    },
+    onPause: text => announcer.pause(text),
+  }
 }

@@ -5,7 +5,7 @@ import { findPause, type Pause, resume } from "./ecs/pause.js"
 import { describeRevision, note, type Revision, readRevision } from "./ecs/revision.js"
 import { describeService, errorContext, open, revisionOf, shortName, type Target } from "./ecs/service.js"
 import { listServiceDeployments } from "./ecs/service-deployment.js"
-import { approvedByTag, rejectedByTag, rejectedWhyTag } from "./ecs/task-definition.js"
+import { approvedByTag, rejectedByTag, rejectedWhyTag, tagValue } from "./ecs/task-definition.js"
 import { UserError } from "./lib/errors.js"
 import { withoutV } from "./lib/semver.js"
 
@@ -123,12 +123,4 @@ function nothingWaits(found: Waiting[]): UserError {
     `${runs.join(", ")}.`,
     "See 'status' for what happens there. This needs the rights ecs:ListServiceDeployments, ecs:DescribeServiceDeployments and ecs:DescribeServiceRevisions.",
   )
-}
-
-/** A text as a tag may hold it (ECS API reference, Tag): up to 256 letters, digits, spaces and + - = . _ : / @. */
-function tagValue(text: string): string {
-  return text
-    .replace(/[^\p{L}\p{N}+\-=._:/@]+/gu, " ")
-    .trim()
-    .slice(0, 256)
 }

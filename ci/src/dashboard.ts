@@ -11,6 +11,7 @@ import { recordDays } from "./ecs/service-deployment.js"
 import { commitPage } from "./git/host.js"
 import { isPrerelease } from "./git/tags.js"
 import { UserError } from "./lib/errors.js"
+import { plaintext } from "./lib/secret.js"
 import { commitTimes } from "./metrics.js"
 import { outlook } from "./release.js"
 import { type Settings, targetsOf } from "./settings.js"
@@ -54,7 +55,7 @@ export async function dashboard(apps: Shown[], settings: Settings, port: number)
   for (const [name, variable] of Object.entries(variables)) {
     const secret = settings[name as keyof typeof variables] as Secret | undefined
     // An unset variable of the caller is a secret that has no value.
-    if (secret && (await isSet(secret))) made = made.withSecretVariable(variable, secret)
+    if (secret && (await plaintext(secret)) !== undefined) made = made.withSecretVariable(variable, secret)
   }
   const { awsEndpoint } = settings
   if (awsEndpoint) {
@@ -64,14 +65,6 @@ export async function dashboard(apps: Shown[], settings: Settings, port: number)
       .withEnvVariable("AWS_STAND_IN", `http://${container.aws}:${address.port}`)
   }
   return made.asService({ args: ["node", container.program] })
-}
-
-async function isSet(secret: Secret): Promise<boolean> {
-  try {
-    return (await secret.plaintext()) !== ""
-  } catch {
-    return false
-  }
 }
 
 /** The server and all that it needs, the AWS SDK too, as one file. */
@@ -119,7 +112,7 @@ async function placeFacts(
 async function whatGitSays(
   computing: Promise<ComputedVersion>,
   settings: Settings,
-): Promise<Pick<AppFacts, "commits" | "releases">> {
+): Promise<Pick<AppFacts, "head" | "commits" | "releases">> {
   try {
     const found = await computing
     const host = siteOf(found, settings)
@@ -128,6 +121,7 @@ async function whatGitSays(
     const before = found.head.merged.filter(tag => !isPrerelease(tag.version))[versions]
     const releases = await releasesSince(found, settings, before?.version ?? "")
     return {
+      head: found.version,
       commits: host && commitPage(host, ""),
       releases: releases.slice(0, versions).map(
         ({ version, date, commits }): ReleaseFacts => ({
@@ -145,7 +139,7 @@ async function whatGitSays(
     }
   } catch (error) {
     if (!(error instanceof UserError)) throw error
-    return { releases: [] }
+    return { head: "", releases: [] }
   }
 }
 

@@ -38,6 +38,7 @@ import { printable } from "./lib/text.js"
 import { parseTime } from "./lib/time.js"
 import { up } from "./lib/up.js"
 import { readLogs } from "./logs.js"
+import { counted } from "./metrics/measure.js"
 import { metrics, metricsEmf, metricsTable, parseWindow } from "./metrics.js"
 import { parseFormat, write, writeApps } from "./output.js"
 import { plan, planTable } from "./plan.js"
@@ -48,7 +49,7 @@ import { appsTable, releaseApps } from "./release-apps.js"
 import { requireProof } from "./require.js"
 import { resolveImage } from "./resolve-image.js"
 import { restart } from "./restart.js"
-import { wasRolledBack } from "./rollback.js"
+import { type RollbackOptions, wasRolledBack } from "./rollback.js"
 import { runTask } from "./run.js"
 import { readSbom } from "./sbom.js"
 import { scale } from "./scale.js"
@@ -191,11 +192,11 @@ export class EcsRelease {
     approval = "",
     /** Where people reach the service (its tag ecs-release:url if left out) */
     url = "",
-    /** Where to tell that a deployment starts, waits or has ended: ARN of an Amazon SNS topic or an Amazon EventBridge event bus, or several with commas */
+    /** Amazon SNS topics and Amazon EventBridge event buses to notify when a deployment starts, pauses or ends: their ARNs, with commas */
     notify = "",
-    /** URL of a webhook that is told, too: Slack's, or any that takes JSON, such as env://RELEASE_WEBHOOK */
+    /** URL of a webhook to notify as well: Slack's, or any that accepts JSON, such as env://RELEASE_WEBHOOK */
     webhook?: Secret,
-    /** Secret that signs what the webhook gets, as Standard Webhooks has it */
+    /** Secret that signs the webhook's requests (Standard Webhooks) */
     webhookSecret?: Secret,
     /** AWS credentials as JSON, such as "cmd://aws configure export-credentials"; read again before they expire */
     awsCredentials?: Secret,
@@ -480,7 +481,9 @@ export class EcsRelease {
     refuseChanges(context)
     const steps = new StepTimer(print)
     const pushed = await pushRelease(await openAws(settings), settings, found, context, steps, print)
-    return "overtaken" in pushed ? printable(nothingToDo(pushed.overtaken) ?? "") : pushed.image.reference
+    if ("overtaken" in pushed) return printable(nothingToDo(pushed.overtaken) ?? "")
+    await pushed.attaching
+    return pushed.image.reference
   }
 
   /**
@@ -500,8 +503,8 @@ export class EcsRelease {
    * @param timeout Seconds to follow the deployment, from 1 to 86400; ECS goes on after them
    * @param format text or json
    * @param waitForApproval Keep following while ECS waits for an approval; that time does not count
-   * @param require What the image has to have, with commas: signature (by --signing-key), provenance (signed by it, and naming this
-   *   repository and its release branch)
+   * @param require Checks that the image must pass, with commas: signature (made by --signing-key), provenance (signed by it, and
+   *   naming this repository and its release branch)
    * @returns how it ended
    */
   @func({ cache: "never" })
@@ -623,10 +626,10 @@ export class EcsRelease {
     const [first, ...others] = targetsOf(settings)
     const all = others.map(where => ({ ...where, ...options }))
     const aws = await openAws(settings)
-    const about = { action: "rollback", version: to || "the version before", ...this.names() }
-    const ends = await announced(settings, about, print, async hooks => {
-      await hooks.beforeUpdate()
-      return rollbackSet(aws, [{ ...first, ...options }, ...all])
+    const about = { action: "rollback", version: to, ...this.names() }
+    const ends = await announced(settings, about, print, ({ begin, onPause }) => {
+      const [one, ...rest] = [{ ...first, ...options }, ...all].map(it => ({ ...it, begin, onPause }))
+      return rollbackSet(aws, [one as RollbackOptions, ...rest])
     })
     return printable(`${ends.map(end => end.text).join("\n")}\n`)
   }
@@ -651,8 +654,8 @@ export class EcsRelease {
    * @param waitForApproval Keep following while ECS waits for an approval; that time does not count
    * @param smoke Command to run in the image's sh once the version is deployed, or gets test traffic; $SMOKE_URL is where it
    *   answers (the service's url, or its tag ecs-release:test-url). If it fails, the deployment is rolled back
-   * @param require What the image has to have, with commas: signature (by --signing-key), provenance (signed by it, and naming this
-   *   repository and its release branch)
+   * @param require Checks that the image must pass, with commas: signature (made by --signing-key), provenance (signed by it, and
+   *   naming this repository and its release branch)
    * @returns how it ended
    */
   @func({ cache: "never" })
@@ -847,7 +850,7 @@ export class EcsRelease {
    * Counts how software is delivered: DORA's four metrics
    *
    * Deployment frequency, lead time for changes, change failure rate, time to restore, for each service, from ECS's record of
-   * deployments, which goes back 90 days, and the commits' times in git. The text says how each is counted.
+   * deployments, which goes back 90 days, and the commits' times in git. Text and JSON say how each is counted.
    *
    * Example: dagger call metrics
    * Example: dagger call metrics --since 7d --format json
@@ -870,7 +873,11 @@ export class EcsRelease {
       return metrics(places.flat(), settings, window)
     })
     if (written === "emf") return found.map(([, services]) => metricsEmf(services)).join("")
-    return writeApps(written, "metrics", found, services => ({ services, text: metricsTable(services) }))
+    return writeApps(written, "metrics", found, services => ({
+      services,
+      counted,
+      text: metricsTable(services),
+    }))
   }
 
   /**

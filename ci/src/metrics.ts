@@ -1,10 +1,11 @@
 import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
 import { type PastDeployment, pastDeployments } from "./ecs/past-deployment.js"
-import { errorContext, open } from "./ecs/service.js"
+import { errorContext, open, shortName } from "./ecs/service.js"
 import { recordDays } from "./ecs/service-deployment.js"
 import { readTimes } from "./git/log.js"
 import { UserError } from "./lib/errors.js"
+import { rounded } from "./lib/number.js"
 import { table } from "./lib/table.js"
 import { duration, parseTime } from "./lib/time.js"
 import { counted, type Metrics, measure, type Window } from "./metrics/measure.js"
@@ -81,18 +82,18 @@ export function metricsTable(all: (Metrics & { stage?: string })[]): string {
     const rows = [
       [
         "deployment frequency",
-        `${round(deploymentFrequency.perDay)} a day`,
+        `${rounded(deploymentFrequency.perDay)} a day`,
         `${deploymentFrequency.deployments} deployments of a new version`,
       ],
       ["lead time for changes", duration(leadTime.seconds), `median of ${leadTime.commits} commits`],
       [
         "change failure rate",
-        changeFailureRate.rate === null ? "–" : `${round(changeFailureRate.rate * 100)} %`,
+        changeFailureRate.rate === null ? "–" : `${rounded(changeFailureRate.rate * 100)} %`,
         `${changeFailureRate.failed} of ${changeFailureRate.of} deployments`,
       ],
       ["time to restore", duration(timeToRestore.seconds), `median of ${timeToRestore.restored}${open}`],
     ]
-    return `${name}, ${day(it.since)} to ${day(it.until)} (${round(it.days)} days)\n${table(rows)}`
+    return `${name}, ${day(it.since)} to ${day(it.until)} (${rounded(it.days)} days)\n${table(rows)}`
   })
   const notes = table([
     ["deployment frequency", counted.deploymentFrequency],
@@ -101,10 +102,6 @@ export function metricsTable(all: (Metrics & { stage?: string })[]): string {
     ["time to restore", counted.timeToRestore],
   ])
   return `${parts.join("\n\n")}\n\nHow they are counted\n${notes}`
-}
-
-function round(value: number): string {
-  return String(Number(value.toPrecision(3)))
 }
 
 /**
@@ -126,7 +123,7 @@ export function metricsEmf(all: (Metrics & { stage?: string })[]): string {
     const known = values.filter(([, , value]) => value !== null)
     // Either may be an ARN, whose last part is the name.
     const cut = it.service.lastIndexOf("/")
-    const [Cluster, Service] = [nameOf(it.service.slice(0, cut)), it.service.slice(cut + 1)]
+    const [Cluster, Service] = [shortName(it.service.slice(0, cut)), it.service.slice(cut + 1)]
     const dimensions = { Cluster, Service, ...(it.stage !== undefined && { Stage: it.stage }) }
     return JSON.stringify({
       _aws: {
@@ -145,8 +142,4 @@ export function metricsEmf(all: (Metrics & { stage?: string })[]): string {
     })
   })
   return lines.map(line => `${line}\n`).join("")
-}
-
-function nameOf(cluster: string): string {
-  return cluster.slice(cluster.lastIndexOf("/") + 1)
 }

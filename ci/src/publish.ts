@@ -91,7 +91,7 @@ function contextOf({ app, stage }: Announcement): string {
 }
 
 function environmentOf({ app, stage, services }: Announcement): string {
-  return [stage, app].filter(Boolean).join("/") || (services[0] ?? "production")
+  return [app, stage].filter(Boolean).join("/") || (services[0] ?? "production")
 }
 
 /**

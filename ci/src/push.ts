@@ -23,6 +23,9 @@ import { required, type Settings } from "./settings.js"
 import { type Check, countOf, refuseWrong, writeCheck } from "./verify/check.js"
 import { type ComputedVersion, nothingToDo, recomputeVersion } from "./version/compute.js"
 
+/** A commit's image in the registry, its version as it was claimed, and what is still being attached to it. */
+export type Pushed = { image: Image; found: ComputedVersion; attaching: Promise<void> }
+
 /**
  * Makes sure that the commit's image is in the registry: tests and builds it, claims its version, pushes it, unless all that
  * is done already.
@@ -39,7 +42,7 @@ export async function pushRelease(
   steps: StepTimer,
   print: (line: string) => void,
   { check, isLive = false }: { check?: () => Promise<Check[]>; isLive?: boolean } = {},
-): Promise<{ image: Image; found: ComputedVersion } | { overtaken: ComputedVersion }> {
+): Promise<Pushed | { overtaken: ComputedVersion }> {
   const repository = required(settings.repository, "ECR repository", "--repository")
   return explained({ ...aws, repository }, async () => {
     const registry = await Registry.open(aws, repository, settings.awsEndpoint)
@@ -49,7 +52,7 @@ export async function pushRelease(
     if (before) {
       print(`${version} is already in the registry, from this commit (${before.digest})`)
       if (!isLive) await attestFound({ aws, settings, found, context, steps, print }, before)
-      return { image: before, found }
+      return { image: before, found, attaching: Promise.resolve() }
     }
     if (registry.tagsCanMove) {
       print(
@@ -102,11 +105,14 @@ export async function pushRelease(
       }),
     )
     print(`${number} and ${sha} are ${image.digest}`)
-    if (!key && image.digest === own) {
-      print(await steps.run("attest", () => attest(aws, settings, about(image.digest), undefined, scans)))
-    }
-    // What another run has pushed at the same time is another build, which that run attests.
-    return { image, found: claimed }
+    // Signed images have theirs already. What another run has pushed at the same time is another build, which that run attests.
+    const attaching =
+      key || image.digest !== own
+        ? Promise.resolve()
+        : steps.run("attest", () => attest(aws, settings, about(image.digest), undefined, scans)).then(print)
+    // It is awaited at the end.
+    attaching.catch(() => {})
+    return { image, found: claimed, attaching }
   })
 }
 

@@ -297,7 +297,21 @@ async function releaseHead(run: Run): Promise<Released> {
   }
   const { version, head } = pushed.found
   announcer.about({ version, commit: head.sha })
-  return bring(run, seen, { image: pushed.image, version, commit: head.sha })
+  try {
+    return await bring(run, seen, { image: pushed.image, version, commit: head.sha })
+  } finally {
+    await attached(pushed.attaching, options.print)
+  }
+}
+
+/** Waits for what is attached beside the deployment: if that fails, the deployment has happened all the same. */
+async function attached(attaching: Promise<void>, print: (line: string) => void): Promise<void> {
+  try {
+    await attaching
+  } catch (error) {
+    print(`warning: SBOM and provenance could not be attached: ${(error as Error).message.split("\n", 1)[0]}`)
+    print("warning: run 'dagger call push' on this commit to attach them")
+  }
 }
 
 /** Ends a release that brings nothing new: the service runs the version, or gets it now if it was claimed and never got there. */

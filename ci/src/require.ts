@@ -79,7 +79,7 @@ async function originOf(settings: Settings): Promise<{ repository: string; ref: 
 function needsKms(profile: string): UserError {
   return new UserError(
     "--require provenance needs a key in AWS KMS.",
-    `ECR signs images with ${profile}, but not what is said about them.`,
+    `ECR signs images with ${profile}, but not their attestations.`,
     "Pass --signing-key awskms:///alias/NAME, or --require signature alone.",
   )
 }

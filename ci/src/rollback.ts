@@ -39,6 +39,8 @@ export type RollbackOptions = {
   to?: string
   timeoutSeconds?: number
   print?: (line: string) => void
+  /** Called once it is known which version it goes back to, before anything is changed. */
+  begin?: (version: string) => void
 }
 
 /** Task definitions by what is known about them, apart from their notes: ARNs. */
@@ -91,6 +93,7 @@ export async function rollback(aws: Aws, options: RollbackOptions): Promise<Depl
     const back = named ?? (await previous(target, service, current, options))
     const { image, version, commit } = back
     print(`going from ${current.version ?? "an unknown version"} to ${version}`)
+    options.begin?.(version)
     return marked(target, current, version, print, () =>
       deploy(aws, { ...options, image, version, commit, print, timeoutSeconds }),
     )
@@ -143,6 +146,7 @@ async function stopDeployment(
   {
     container,
     to,
+    begin,
     print,
     timeoutSeconds,
   }: Required<Pick<RollbackOptions, "print" | "timeoutSeconds">> & RollbackOptions,
@@ -164,6 +168,7 @@ async function stopDeployment(
   if (to !== undefined && to !== back.version) return undefined
   const version = back.version ?? "the previous version"
   print(`stopping deployment ${primary.id} of ${current.version}; going back to ${version}`)
+  begin?.(version)
   return marked(target, current, back.version, print, async () => {
     const since = primary.createdAt
     const record = since && (await findServiceDeployment(target, current.arn, since))

@@ -41,17 +41,23 @@ export async function readSbom(
     throw none(version)
   }
   const { publicKey } = await openKey(aws, signingKey)
-  for (const { digest } of (await attached(from, chosen.digest, "att"))?.layers ?? []) {
+  const layers = (await attached(from, chosen.digest, "att"))?.layers ?? []
+  for (const { digest } of layers) {
     const statement = opened(await readBlob(from, digest), publicKey)
     if (statement?.predicateType === sbomType && isAbout(statement, chosen.digest))
       return `${JSON.stringify(statement.predicate, null, 2)}\n`
   }
-  throw none(version, " that --signing-key has signed")
+  if (layers.length === 0) throw none(version)
+  throw new UserError(
+    `No SBOM that --signing-key has signed is attached to ${version}.`,
+    "It was pushed without an SBOM, was signed by another key, or was changed after it was signed.",
+    "Check --signing-key; without it, 'sbom' prints what is attached, signed or not.",
+  )
 }
 
-function none(version: string, signed = ""): UserError {
+function none(version: string): UserError {
   return new UserError(
-    `No SBOM${signed} is attached to ${version}.`,
+    `No SBOM is attached to ${version}.`,
     "It was pushed with --sbom-image none, by an older version of this module, or by something else.",
     "The next release attaches one to its image.",
   )

@@ -64,7 +64,7 @@ const stateOf = (
   ...{ at: now, read: now.toISOString() },
   apps: [
     {
-      ...{ name: "shop", outlook, services, commits: "https://github.com/team/web/commit/" },
+      ...{ name: "shop", outlook, head: "1.2.0", services, commits: "https://github.com/team/web/commit/" },
       releases: [
         {
           version: "1.2.0",
@@ -236,6 +236,22 @@ describe("in a browser", { timeout: 120_000 }, () => {
     )
     expect(complaints).toEqual([])
     await close()
+  })
+
+  test("on a phone a deployment's cause can be read without scrolling", async () => {
+    const { page, close } = await opened(address, { viewport: { width: 360, height: 800 } })
+    const box = await page.locator("td.cause", { hasText: "onerror" }).first().boundingBox()
+    expect((box?.x ?? -1) >= 0 && (box?.x ?? 0) + (box?.width ?? 999) <= 360).toBe(true)
+    await close()
+  })
+
+  test("what HEAD is and what runs is said, if they are one", async () => {
+    const same = stateOf([service("staging", { version: "1.2.0" }), service("production")])
+    await fresh(same, async at => {
+      const { page, close } = await opened(at)
+      expect(await page.innerText(".next")).toMatch(/HEAD is 1\.2\.0, which staging . staging\/web runs/)
+      await close()
+    })
   })
 
   test.each([

@@ -84,11 +84,20 @@ describe("a deployment that ECS rolls back", () => {
     })
   }
 
-  it("notes on the revision that it was rolled back", async () => {
+  it("notes on the revision that it was rolled back, and what its task ended with", async () => {
     play(world(amazon, extra))
     await rejection(run())
     expect(ecs.commandCalls(TagResourceCommand).map(call => call.args[0].input)).toEqual([
-      { resourceArn: revision(2), tags: [{ key: "ecs-release:rolled-back", value: expect.any(String) }] },
+      {
+        resourceArn: revision(2),
+        tags: [
+          { key: "ecs-release:rolled-back", value: expect.any(String) },
+          {
+            key: "ecs-release:cause",
+            value: expect.stringMatching(/^Essential container in task exited app: exit code 1/),
+          },
+        ],
+      },
     ])
   })
 

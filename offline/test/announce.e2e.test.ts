@@ -75,6 +75,7 @@ describe("release --publish", { timeout: 300_000 }, () => {
       { sha: commit, environment: "hello/hello", states: ["in_progress", "success"] },
     ])
     expect(told()).toEqual(["release started 0.1.0", "release completed 0.1.0"])
+    for (const { body } of receiver.asked) checked(JSON.stringify(body))
     for (const { headers, text } of receiver.asked as unknown as {
       headers: Record<string, string>
       text: string
@@ -106,7 +107,7 @@ describe("release --publish", { timeout: 300_000 }, () => {
     log.mockRestore()
     expect(
       lines.filter(line =>
-        line.startsWith("warning: the webhook at 127.0.0.1 was not told: it answered 500"),
+        line.startsWith("warning: could not notify the webhook at 127.0.0.1: it answered 500"),
       ),
     ).toHaveLength(2)
   })
@@ -161,7 +162,7 @@ test("an event bus of the emulator takes the events of deploy and rollback", {
   expect(await world.runAsRoot(module => module.rollback(), { ...settings(), notify })).toMatch(
     /^completed: /,
   )
-  expect(told().slice(-2)).toEqual(["rollback started the version before", "rollback completed 0.1.1"])
+  expect(told().slice(-2)).toEqual(["rollback started 0.1.1", "rollback completed 0.1.1"])
 })
 
 test("the dashboard runs as a service, and shows what the record has", { timeout: 300_000 }, async () => {
@@ -191,7 +192,7 @@ describe("what the record says afterwards", { timeout: 120_000 }, () => {
     // 0.1.2 was rolled back by ECS, and 0.1.3 by a person.
     expect(found.changeFailureRate).toMatchObject({ failed: 2, of: 4 })
     expect(found.leadTime.commits).toBeGreaterThan(2)
-    expect(found.leadTime.seconds).toBeGreaterThan(0)
+    expect(found.leadTime.seconds).toBeGreaterThanOrEqual(0)
     expect(found.timeToRestore).toMatchObject({ restored: 2, open: 0 })
     const [line = ""] = (await world.run(module => module.metrics("1h", "", "emf"))).split("\n")
     expect(JSON.parse(line)).toMatchObject({

@@ -80,7 +80,7 @@ async function photograph(world: TestWorld): Promise<void> {
     for (const [name, colorScheme, width, height] of pictures) {
       const page = await browser.newPage({ colorScheme, viewport: { width, height } })
       await page.goto(`http://127.0.0.1:${port}/`)
-      await page.screenshot({ path: join(docs, `${name}.png`) })
+      await page.screenshot({ path: join(docs, `${name}.png`), fullPage: true })
     }
     await browser.close()
   } finally {

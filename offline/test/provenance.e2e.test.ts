@@ -90,7 +90,7 @@ describe("what is attached to a released image", () => {
     expect(bases.length).toBeGreaterThan(0)
     for (const base of bases) expect(base.digest.sha256).toMatch(/^[0-9a-f]{64}$/)
     expect(runDetails.builder.id).toMatch(/^arn:aws:/)
-    expect(Date.parse(runDetails.metadata.finishedOn)).toBeGreaterThan(
+    expect(Date.parse(runDetails.metadata.finishedOn)).toBeGreaterThanOrEqual(
       Date.parse(runDetails.metadata.startedOn),
     )
   })

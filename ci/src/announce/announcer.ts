@@ -142,7 +142,7 @@ export class Announcer {
   }
 
   private warn({ name }: Listener, error: unknown): void {
-    this.print(`warning: ${name} was not told: ${(error as Error).message.split("\n").join(" ")}`)
+    this.print(`warning: could not notify ${name}: ${(error as Error).message.split("\n").join(" ")}`)
   }
 }
 

@@ -27,6 +27,8 @@ svg .grid, svg line.axis { stroke: var(--line) } rect.good { fill: var(--good) }
 rect.dim { fill: var(--soft) } rect.bar { fill: var(--bar) } rect.none { fill: var(--line) }
 table { border-collapse: collapse; width: 100%; font-size: .9rem } th { text-align: left; color: var(--soft); font-weight: 600 }
 th, td { padding: .35rem .8rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; white-space: nowrap }
+@media (max-width: 44rem) { thead { display: none } tr { display: flex; flex-wrap: wrap; gap: 0 .8rem; padding: .4rem 0; border-bottom: 1px solid var(--line) }
+  td { border: 0; padding: 0 } td.cause { flex-basis: 100% } }
 .cause { white-space: pre-wrap; overflow-wrap: anywhere; min-width: 14rem; margin: 0 } pre.cause { font: inherit }
 .chip { font-size: .78rem; font-weight: 600; padding: .05rem .5rem; border-radius: 1rem; border: 1px solid currentColor }
 .chip.good { color: var(--good) } .chip.bad { color: var(--bad) } .chip.busy { color: var(--busy) } .chip.dim { color: var(--soft) }

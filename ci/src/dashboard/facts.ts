@@ -13,6 +13,8 @@ export type AppFacts = {
   name: string
   /** What a release of HEAD would do, in words. */
   outlook: string
+  /** HEAD's version; "" if it has none. */
+  head: string
   /** What the address of a commit's page begins with, if the repository's host is known. */
   commits?: string
   places: PlaceFacts[]

@@ -1,5 +1,6 @@
 import type { PastDeployment } from "../ecs/past-deployment.js"
 import { describePause } from "../ecs/pause.js"
+import { rounded } from "../lib/number.js"
 import { duration } from "../lib/time.js"
 import { counted, type Metrics } from "../metrics/measure.js"
 import { ago, bars, colorOf, dayOf, timeLine } from "./charts.js"
@@ -52,7 +53,7 @@ function appPart(app: AppState, id: string, now: Date): Html {
   return html`<section>
 ${app.name && html`<h2>${app.name}</h2>`}
 <div class="cards">${app.services.map((it, at) => card(it, `${id}-card${at}`, app, now))}</div>
-<p class="next" id="${id}-next"><b>Next</b> ${app.outlook}</p>
+<p class="next" id="${id}-next"><b>Next</b> ${nextOf(app)}</p>
 <h3>Deployments of the last ${days} days</h3>
 <div class="scroll latest" id="${id}-line" tabindex="0" role="region" aria-label="Time line">${timeLine(lanes, now, days)}</div>
 ${deploymentTable(seen, `${id}-table`, app, now)}
@@ -63,6 +64,13 @@ ${seen.map((it, at) => dora(it, `${id}-dora${at}`, seen.length > 1))}
 ${app.releases.length === 0 ? html`<p class="dim">none yet</p>` : ""}
 ${app.releases.map((release, at) => releasePart(release, id, app, at))}
 </section>`
+}
+
+/** What a release of HEAD would do, unless its version runs already. */
+function nextOf({ outlook, head, services }: AppState): string {
+  const running = services.filter(it => "status" in it && head !== "" && runningOf(it).version === head)
+  if (running.length === 0) return outlook
+  return `HEAD is ${head}, which ${running.map(laneOf).join(" and ")} ${running.length === 1 ? "runs" : "run"}`
 }
 
 function laneOf({ stage, name }: { stage: string; name: string }): string {
@@ -91,7 +99,7 @@ ${url && html`<p>${link(url, url)}</p>`}
 </article>`
 }
 
-function deploymentTable(seen: Seen_[], id: string, app: AppState, now: Date): Html {
+function deploymentTable(seen: ServiceSeen[], id: string, app: AppState, now: Date): Html {
   const since = now.getTime() - days * 86_400_000
   const all = seen
     .flatMap(it => it.deployments.map(deployment => ({ ...deployment, lane: laneOf(it) })))
@@ -110,7 +118,7 @@ ${all
 ${all.length > rows && html`<p class="dim">and ${all.length - rows} more</p>`}`
 }
 
-type Seen_ = Seen & { stage: string; name: string }
+type ServiceSeen = Seen & { stage: string; name: string }
 
 function took({ started, ended }: PastDeployment, now: Date): string {
   return duration(((ended ?? now).getTime() - started.getTime()) / 1000)
@@ -124,12 +132,12 @@ const counts = {
   restore: ["Time to restore", counted.timeToRestore],
 } as const
 
-function dora({ metrics, weeks, ...it }: Seen_, id: string, isNamed: boolean): Html {
+function dora({ metrics, weeks, ...it }: ServiceSeen, id: string, isNamed: boolean): Html {
   const each = (read: (metrics: Metrics) => number | null) => weeks.map(read)
   const tiles: [title: string, value: string, note: string, chart: Html][] = [
     [
       counts.frequency[0],
-      `${round(metrics.deploymentFrequency.perDay * 7)} a week`,
+      `${rounded(metrics.deploymentFrequency.perDay * 7)} a week`,
       `${metrics.deploymentFrequency.deployments} in 30 days`,
       bars(
         each(week => week.deploymentFrequency.deployments),
@@ -149,12 +157,12 @@ function dora({ metrics, weeks, ...it }: Seen_, id: string, isNamed: boolean): H
     ],
     [
       counts.failure[0],
-      metrics.changeFailureRate.rate === null ? "–" : `${round(metrics.changeFailureRate.rate * 100)} %`,
+      metrics.changeFailureRate.rate === null ? "–" : `${rounded(metrics.changeFailureRate.rate * 100)} %`,
       `${metrics.changeFailureRate.failed} of ${metrics.changeFailureRate.of}`,
       bars(
         each(week => week.changeFailureRate.rate),
         "Change failure rate",
-        value => `${round(value * 100)} %`,
+        value => `${rounded(value * 100)} %`,
       ),
     ],
     [
@@ -183,7 +191,7 @@ function releasePart(
   at: number,
 ): Html {
   const { version, date, pending, changes } = release
-  return html`<details id="${id}-${version}"${at === 0 ? new Html(" open") : ""}><summary><b>${version}</b> <span class="dim">${pending ? "not released yet" : dayOf(new Date(date))} · ${changes.length === 0 ? "nothing that users see" : `${changes.length} ${changes.length === 1 ? "change" : "changes"}`}</span></summary>
+  return html`<details id="${id}-${version}"${at === 0 ? new Html(" open") : ""}><summary><b>${version}</b> <span class="dim">${pending ? "not released yet" : dayOf(new Date(date))} · ${changes.length === 0 ? "no user-visible changes" : `${changes.length} ${changes.length === 1 ? "change" : "changes"}`}</span></summary>
 <ul>${changes.map(
     it =>
       html`<li><span class="chip ${it.breaking ? "bad" : "dim"}">${it.breaking ? "breaking" : it.type}</span> ${it.what} ${commit(it.commit, commits)}</li>`,
@@ -205,8 +213,4 @@ function link(address: string, text: string, kind = ""): Html {
 function time(date: Date): Html {
   const iso = date.toISOString()
   return html`<time datetime="${iso}" title="${iso}">${dayOf(date)} ${iso.slice(11, 16)} UTC</time>`
-}
-
-function round(value: number): string {
-  return String(Number(value.toPrecision(2)))
 }

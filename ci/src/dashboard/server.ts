@@ -82,7 +82,8 @@ export function serverOf(read: () => Promise<State>): Server {
   return createServer(async ({ method, url = "/", headers: asked }, response) => {
     if (!isOwnName(asked.host))
       return answer(response, 403, "text/plain", "Use the address that dagger printed.\n")
-    if (method !== "GET" && method !== "HEAD") return answer(response, 405, "text/plain", "GET alone\n")
+    if (method !== "GET" && method !== "HEAD")
+      return answer(response, 405, "text/plain", "Method not allowed\n")
     try {
       switch (url.split("?", 1)[0]) {
         case "/":

@@ -151,6 +151,8 @@ async function recorded(memory: Memory, { container }: Where, now: Date): Promis
   const known = [...deployments.values()]
   const open = known.find(({ ended }) => ended === undefined) ?? known.at(-1)
   const since = new Date(Math.max(oldest, (open?.started.getTime() ?? 0) - 60_000))
+  // How it ended is noted on its revision.
+  if (open?.ended === undefined && open?.taskDefinition) revisions.delete(open.taskDefinition)
   for (const it of await pastDeployments(target, { since, until: now, container }, revisions, definitions)) {
     deployments.set(it.id, it)
   }

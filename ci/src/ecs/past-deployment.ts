@@ -19,7 +19,7 @@ export type PastDeployment = {
   outcome: Outcome
   started: Date
   ended?: Date
-  /** What ECS says about it. */
+  /** Why it did not complete: what its failed task ended with, or what ECS says. */
   reason?: string
 }
 
@@ -56,11 +56,14 @@ async function revisionAt(target: Target, arn: string, container?: string): Prom
 }
 
 function fromRecord(record: RecordedDeployment, known: ReadonlyMap<string, Revision>): PastDeployment {
-  const { serviceDeploymentArn: id = "", status, statusReason: reason, taskDefinition } = record
+  const { serviceDeploymentArn: id = "", status, statusReason, taskDefinition } = record
   const revision = known.get(taskDefinition ?? "")
+  const outcome = outcomeOfRecord(status)
+  const cause = outcome === "completed" ? undefined : revision?.cause
+  const reason = [statusReason, cause].filter(Boolean).join(" ") || undefined
   const started = record.startedAt ?? record.createdAt ?? new Date(0)
   return {
     ...{ id, version: revision?.version ?? shortName(taskDefinition), commit: revision?.commit },
-    ...{ taskDefinition, outcome: outcomeOfRecord(status), started, ended: record.finishedAt, reason },
+    ...{ taskDefinition, outcome, started, ended: record.finishedAt, reason },
   }
 }

@@ -5,6 +5,7 @@ import type { RegisterTaskDefinitionRequest, Tag, TaskDefinition } from "../aws/
 import { describeService, errorContext, open, revisionOf, shortName, type Target } from "./service.js"
 import {
   approvedByTag,
+  causeTag,
   commitTag,
   completedTag,
   containersNamed,
@@ -34,6 +35,8 @@ export type Revision = {
   completed?: string
   /** When it was rolled back (ISO 8601). */
   rolledBack?: string
+  /** What its failed task ended with. */
+  cause?: string
   /** When it passed its smoke check (ISO 8601). */
   smoked?: string
   /** ARN of who approved its deployment. */
@@ -116,6 +119,7 @@ export function readRevision({ arn, definition, tags }: Registered, container?: 
     commit: tag(commitTag),
     completed: tag(completedTag),
     rolledBack: tag(rolledBackTag),
+    cause: tag(causeTag),
     smoked: tag(smokedTag),
     approved: tag(approvedByTag),
     rejected: [tag(rejectedByTag), tag(rejectedWhyTag)].filter(Boolean).join(": ") || undefined,

@@ -13,12 +13,15 @@ import {
   type Target,
   updateService,
 } from "./service.js"
+import { failures } from "./stopped-tasks.js"
 import {
   approvedByTag,
+  causeTag,
   completedTag,
   rejectedByTag,
   rejectedWhyTag,
   rolledBackTag,
+  tagValue,
 } from "./task-definition.js"
 import { type Checkpoint, type FollowOptions, follow } from "./wait.js"
 
@@ -88,13 +91,15 @@ export async function rollOut(
   if (ending.word === "paused") return paused(target, deployed, ending)
   const now = new Date().toISOString()
   if (ending.word === "completed") {
-    await note(target, revision, { [completedTag]: now }, [rolledBackTag], print)
+    await note(target, revision, { [completedTag]: now }, [rolledBackTag, causeTag], print)
     return completed(target, deployed, ending)
   }
   // After a failed restart ECS is back on the same revision, and that one stays good.
   if (ending.word === "rolled back") {
     deployed.rejected = await rejectionOf(target, revision)
-    if (ending.now !== revision) await note(target, revision, { [rolledBackTag]: now }, [], print)
+    const [cause] = failures(ending.stopped, revision, since)
+    const why = cause && { [causeTag]: tagValue(cause.text) }
+    if (ending.now !== revision) await note(target, revision, { [rolledBackTag]: now, ...why }, [], print)
     else if (deployed.rejected) await note(target, revision, {}, [rejectedByTag, rejectedWhyTag], print)
   }
   const same = ending.word === "superseded" ? await bringsTheSame(target, rollout, ending.service) : undefined

@@ -40,6 +40,8 @@ export const migratedTag = "ecs-release:migrated"
 export const smokedTag = "ecs-release:smoke-check"
 /** When the revision was rolled back (ISO 8601). */
 export const rolledBackTag = "ecs-release:rolled-back"
+/** Why: what the first failed task ended with. */
+export const causeTag = "ecs-release:cause"
 
 /** Who let a paused deployment of the revision go on, or sent it back (ARN from STS GetCallerIdentity), and why. */
 export const approvedByTag = "ecs-release:approved-by"
@@ -218,4 +220,12 @@ function releaseTags(tags: Tag[], { version, commit }: Release): Tag[] {
     { key: versionTag, value: version },
     ...(commit === undefined ? [] : [{ key: commitTag, value: commit }]),
   ]
+}
+
+/** A text as a tag may hold it (ECS API reference, Tag): up to 256 letters, digits, spaces and + - = . _ : / @. */
+export function tagValue(text: string): string {
+  return text
+    .replace(/[^\p{L}\p{N}+\-=._:/@]+/gu, " ")
+    .trim()
+    .slice(0, 256)
 }

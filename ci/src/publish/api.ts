@@ -17,7 +17,7 @@ const patience = 20
 /**
  * Calls the API. A redirect is not followed: it would take the token to another place.
  *
- * @param fine statuses besides those of success that are an answer too
+ * @param isFine whether an answer that is no success is one all the same
  * @throws UserError for any other, with the API's words
  */
 export async function call<T>(
@@ -25,7 +25,7 @@ export async function call<T>(
   method: string,
   path: string,
   body?: object,
-  fine: number[] = [],
+  isFine: (status: number, text: string) => boolean = () => false,
 ): Promise<Answer<T>> {
   const url = new URL(`${base}${path}`)
   const failed = (why: string) =>
@@ -54,7 +54,7 @@ export async function call<T>(
     )
   }
   const text = await answer.text()
-  if (answer.ok || fine.includes(answer.status)) return { status: answer.status, body: parsed<T>(text) }
+  if (answer.ok || isFine(answer.status, text)) return { status: answer.status, body: parsed<T>(text) }
   throw failed(`It answered ${answer.status}: ${text.slice(0, 500)}`)
 }
 
@@ -65,3 +65,6 @@ function parsed<T>(text: string): T {
     return {} as T
   }
 }
+
+/** Whether an answer says that there is no such thing. */
+export const missing = (status: number) => status === 404

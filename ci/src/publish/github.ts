@@ -1,5 +1,5 @@
 import type { State } from "../announce/announcer.js"
-import { type Api, call } from "./api.js"
+import { type Api, call, missing } from "./api.js"
 import { cut, type PublishingHost } from "./host.js"
 
 const statuses: Record<State, string> = {
@@ -53,7 +53,7 @@ export function github(base: string, path: string, token: string): PublishingHos
     },
     findRelease: async tag => {
       const path = `/releases/tags/${encodeURIComponent(tag)}`
-      const found = await call<{ html_url: string }>(api, "GET", path, undefined, [404])
+      const found = await call<{ html_url: string }>(api, "GET", path, undefined, missing)
       return found.status === 404 ? undefined : found.body.html_url
     },
     makeRelease: async ({ tag, commit, notes, isOneOfSeveral }) => {
@@ -65,12 +65,15 @@ export function github(base: string, path: string, token: string): PublishingHos
         "POST",
         "/releases",
         { ...release, ...latest },
-        [422],
+        isThere,
       )
       return made.status === 422 ? undefined : made.body.html_url
     },
   }
 }
+
+/** Whether another run has just made it. */
+const isThere = (status: number, text: string) => status === 422 && text.includes('"already_exists"')
 
 /** What a deployment of this pipeline is called, so that it is told apart from those of GitHub Actions. */
 const task = "deploy:ecs-release"

@@ -1,5 +1,5 @@
 import type { State } from "../announce/announcer.js"
-import { type Api, call } from "./api.js"
+import { type Api, call, missing } from "./api.js"
 import { cut, type PublishingHost } from "./host.js"
 
 const statuses: Record<State, string> = {
@@ -34,7 +34,7 @@ export function gitlab(base: string, path: string, token: string, username: stri
       : async (commit, state, { context, description, signal }) => {
           const body = { state: statuses[state], name: context, description: cut(description) }
           // GitLab answers 400 if the status is that already.
-          await call({ ...api, signal }, "POST", `/statuses/${commit}`, body, [400])
+          await call({ ...api, signal }, "POST", `/statuses/${commit}`, body, isSame)
         },
     deployment: async ({ commit, branchOf, environment, url }, state, { signal }) => {
       const now = { ...api, signal }
@@ -44,21 +44,30 @@ export function gitlab(base: string, path: string, token: string, username: stri
         const which = { environment, sha: commit, ref: await branchOf(), tag: false }
         await call(now, "POST", "/deployments", { ...which, status })
       } else {
-        await call(now, "PUT", `/deployments/${found}`, { status }, [400])
+        await call(now, "PUT", `/deployments/${found}`, { status }, isSame)
       }
       if (url && status === "success") await setUrl(now, environment, url)
     },
     findRelease: async tag => {
-      const answer = await call<Release>(api, "GET", `/releases/${encodeURIComponent(tag)}`, undefined, [404])
+      const answer = await call<Release>(
+        api,
+        "GET",
+        `/releases/${encodeURIComponent(tag)}`,
+        undefined,
+        missing,
+      )
       return answer.status === 404 ? undefined : (answer.body._links?.self ?? tag)
     },
     makeRelease: async ({ tag, commit, notes }) => {
       const release = { tag_name: tag, ref: commit, name: tag, description: notes }
-      const made = await call<Release>(api, "POST", "/releases", release, [409])
+      const made = await call<Release>(api, "POST", "/releases", release, status => status === 409)
       return made.status === 409 ? undefined : (made.body._links?.self ?? tag)
     },
   }
 }
+
+/** Whether the state is that already. */
+const isSame = (status: number, text: string) => status === 400 && /cannot transition/i.test(text)
 
 type Release = { _links?: { self?: string } }
 

@@ -142,7 +142,7 @@ describe("what is told, and when", () => {
       ),
     ).toBe(7)
     expect(told).toEqual(["started 1.2.0", "paused 1.2.0"])
-    expect(lines).toEqual(Array(2).fill("warning: the webhook at example.com was not told: no answer"))
+    expect(lines).toEqual(Array(2).fill("warning: could not notify the webhook at example.com: no answer"))
   })
 })
 
