@@ -73,14 +73,15 @@ async function photograph(world: TestWorld): Promise<void> {
     })
     const browser = await chromium.launch({ executablePath: await chromiumProgram(), args: ["--no-sandbox"] })
     const pictures = [
-      ["dashboard", "light", 1000, 760],
-      ["dashboard-dark", "dark", 1000, 760],
-      ["dashboard-phone", "dark", 390, 800],
+      ["dashboard", "light", 1000, 760, false],
+      ["dashboard-dark", "dark", 1000, 760, false],
+      ["dashboard-whole", "light", 1000, 760, true],
+      ["dashboard-phone", "dark", 390, 800, true],
     ] as const
-    for (const [name, colorScheme, width, height] of pictures) {
+    for (const [name, colorScheme, width, height, fullPage] of pictures) {
       const page = await browser.newPage({ colorScheme, viewport: { width, height } })
       await page.goto(`http://127.0.0.1:${port}/`)
-      await page.screenshot({ path: join(docs, `${name}.png`), fullPage: true })
+      await page.screenshot({ path: join(docs, `${name}.png`), fullPage })
     }
     await browser.close()
   } finally {
