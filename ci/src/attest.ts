@@ -42,9 +42,22 @@ export function scanImages(
   return scans
 }
 
-/** Loads the scanner, before a version is claimed: without it there would be no SBOM. */
+/**
+ * Loads the scanner, before a version is claimed: without it there would be no SBOM.
+ *
+ * @throws UserError if its image cannot be pulled
+ */
 export async function loadScanner({ sbomImage }: Settings): Promise<void> {
-  if (sbomImage !== noSbom) await scannerOf(sbomImage).sync()
+  if (sbomImage === noSbom) return
+  try {
+    await scannerOf(sbomImage).sync()
+  } catch (error) {
+    throw new UserError(
+      `${sbomImage.split("@")[0]}, which makes the SBOM, cannot be pulled.`,
+      (error as Error).message.split("\n", 1)[0],
+      "Pass a mirror of it with --sbom-image, or --sbom-image none for no SBOM.",
+    )
+  }
 }
 
 /**

@@ -249,6 +249,17 @@ describe("what an earlier run, or somebody else, has pushed", () => {
   })
 })
 
+test("without the scanner nothing is claimed", async () => {
+  await world.pushCommit("fix: no scanner")
+  const tags = await world.remoteTags()
+  await expect(
+    world.runAsRoot(module => module.push(), { sbomImage: "127.0.0.1:1/team/syft:v1" }),
+  ).rejects.toThrow(
+    /127\.0\.0\.1:1\/team\/syft:v1, which makes the SBOM, cannot be pulled[\s\S]*--sbom-image none/,
+  )
+  expect(await world.remoteTags()).toEqual(tags)
+})
+
 test("an app's proof is not another one's: they have other tag prefixes", async () => {
   await expect(
     world.runAsRoot(module => module.deploy("0.1.4", 900, "text", false, "provenance"), {
