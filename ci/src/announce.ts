@@ -87,7 +87,7 @@ export async function announced(
 }
 
 /** What a deployment calls, so that those who are to know are told. */
-export function hooksOf(announcer: Announcer): Hooks {
+function hooksOf(announcer: Announcer): Hooks {
   return {
     beforeUpdate: async () => announcer.start(),
     begin: version => {

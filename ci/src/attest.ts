@@ -114,7 +114,7 @@ async function basesAsMaterials({ files }: Context, settings: Settings): Promise
 }
 
 /** An image in the registry, and what is said about it. */
-export type Attested = { digest: string; version: string; commit: string; circumstances: Circumstances }
+export type Attested = { digest: string; version: string; circumstances: Circumstances }
 
 /**
  * Proves where an image came from: attaches its SBOM and its provenance to it in the registry, and if there is a key, the signature of
@@ -127,19 +127,18 @@ export type Attested = { digest: string; version: string; commit: string; circum
 export async function attest(
   aws: Aws,
   settings: Settings,
-  { digest, version, commit, circumstances }: Attested,
+  { digest, version, circumstances }: Attested,
   key: SigningKey | undefined,
   scans?: Scans,
 ): Promise<string> {
   const { repository } = settings
-  const [to, { uri }] = await Promise.all([accessTo(aws, repository), Registry.open(aws, repository)])
+  const to = await accessTo(aws, repository)
+  const { uri } = to
   const says = provenance({ ...circumstances, version, finished: new Date() })
   const statement = statementOf(uri, digest, provenanceType, says)
   const platforms = await platformsOf(to, digest)
-  const isThere = async () =>
-    (await Promise.all(platforms.map(it => attached(to, it.digest, "sbom")))).every(it => it !== undefined)
   const boms =
-    settings.sbomImage === noSbom || (scans === undefined && (await isThere()))
+    settings.sbomImage === noSbom || (scans === undefined && (await haveSboms(to, platforms)))
       ? []
       : await (scans ?? scanPushed(aws, settings, digest, version))
   const built = namesIn(settings.platform)
@@ -150,16 +149,24 @@ export async function attest(
     return body === undefined ? [] : [{ digest, body }]
   })
   await Promise.all([
-    attach(to, digest, "intoto", statementType, [plain(statement)]),
+    attach(to, digest, "intoto", statementType, () => [plain(statement)]),
     ...sboms.map(({ digest, body }) =>
-      attach(to, digest, "sbom", sbomMediaType, [{ mediaType: sbomMediaType, body }]),
+      attach(to, digest, "sbom", sbomMediaType, () => [{ mediaType: sbomMediaType, body }]),
     ),
-    key && sign(to, { name: uri, digest, version, commit }, key),
+    key &&
+      attach(to, digest, "sig", signatureArtifact, async () => [
+        await signImage(uri, digest, { version, commit: circumstances.commit }, key),
+      ]),
     key && attachSigned(to, uri, { digest, statement, sboms }, key),
   ])
   const what = sboms.length === 0 ? "provenance" : "SBOM and provenance"
   if (key === undefined) return `attached ${what}`
-  await checkProof(to, settings, { digest, version, commit, origin: circumstances }, key)
+  await checkProof(
+    to,
+    settings,
+    { digest, version, commit: circumstances.commit, origin: circumstances },
+    key,
+  )
   return `attached ${what}, signed by ${key.arn}`
 }
 
@@ -193,17 +200,6 @@ export async function checkProof(
   }
 }
 
-async function sign(
-  to: Access,
-  { name, digest, version, commit }: { name: string; digest: string; version: string; commit: string },
-  key: SigningKey,
-): Promise<void> {
-  if (await attached(to, digest, "sig")) return
-  await attach(to, digest, "sig", signatureArtifact, [
-    await signImage(name, digest, { version, commit }, key),
-  ])
-}
-
 /** Attaches signed statements in the layout of `cosign attest`: to each image those about it. */
 async function attachSigned(
   to: Access,
@@ -218,19 +214,18 @@ async function attachSigned(
     statements.set(digest, [...(statements.get(digest) ?? []), sbom])
   }
   await Promise.all(
-    [...statements].map(async ([digest, all]) => {
-      if (await attached(to, digest, "att")) return
-      const layers = all.map(async (one): Promise<Layer> => {
-        const body = Buffer.from(JSON.stringify(await sealed(one, key.sign)))
-        // cosign refuses a layer without the second note.
-        return {
-          ...{ mediaType: envelopeType, body },
-          annotations: { predicateType: one.predicateType, [signatureNote]: "" },
-        }
-      })
-      await attach(to, digest, "att", envelopeType, await Promise.all(layers))
-    }),
+    [...statements].map(([digest, all]) =>
+      attach(to, digest, "att", envelopeType, () => Promise.all(all.map(one => sealedLayer(one, key)))),
+    ),
   )
+}
+
+/** A statement that the key has signed, as cosign attaches it. */
+async function sealedLayer(statement: Statement, key: SigningKey): Promise<Layer> {
+  const body = Buffer.from(JSON.stringify(await sealed(statement, key.sign)))
+  // cosign refuses a layer without the second note.
+  const annotations = { predicateType: statement.predicateType, [signatureNote]: "" }
+  return { mediaType: envelopeType, body, annotations }
 }
 
 /** A statement that nobody signed, as BuildKit attaches it. */
@@ -242,11 +237,13 @@ function plain(statement: Statement): Layer {
 /** Whether SBOM and provenance are attached to an image, signed or not. */
 export async function isAttested(aws: Aws, settings: Settings, { digest }: Image): Promise<boolean> {
   const from = await accessTo(aws, settings.repository)
-  const images = settings.sbomImage === noSbom ? [] : await platformsOf(from, digest)
-  const found = await Promise.all([
-    attached(from, digest, "intoto"),
-    ...images.map(image => attached(from, image.digest, "sbom")),
-  ])
+  if ((await attached(from, digest, "intoto")) === undefined) return false
+  return settings.sbomImage === noSbom || haveSboms(from, await platformsOf(from, digest))
+}
+
+/** Whether each of these images has its SBOM. */
+async function haveSboms(from: Access, images: { digest: string }[]): Promise<boolean> {
+  const found = await Promise.all(images.map(({ digest }) => attached(from, digest, "sbom")))
   return found.every(it => it !== undefined)
 }
 

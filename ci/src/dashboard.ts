@@ -1,18 +1,15 @@
 import { dag, type Secret, type Service } from "@dagger.io/dagger"
 import { openAws } from "./aws/account.js"
-import { explained } from "./aws/errors.js"
 import { releasesSince, siteOf } from "./changelog.js"
 import type { App } from "./config.js"
 import type { AppFacts, Facts, PlaceFacts, ReleaseFacts, ServiceFacts } from "./dashboard/facts.js"
 import { container, variables } from "./dashboard/server.js"
-import { pastDeployments } from "./ecs/past-deployment.js"
-import { errorContext, open } from "./ecs/service.js"
 import { recordDays } from "./ecs/service-deployment.js"
 import { commitPage } from "./git/host.js"
 import { isPrerelease } from "./git/tags.js"
 import { UserError } from "./lib/errors.js"
 import { plaintext } from "./lib/secret.js"
-import { commitTimes } from "./metrics.js"
+import { commitTimes, recordOf } from "./metrics.js"
 import { outlook } from "./release.js"
 import { type Settings, targetsOf } from "./settings.js"
 import type { Stage } from "./stages.js"
@@ -149,10 +146,7 @@ async function timesOf(settings: Settings, history: Settings): Promise<ServiceFa
   try {
     const aws = await openAws(settings)
     const services = await Promise.all(
-      targetsOf(settings).map(async where => {
-        const target = await open(aws, where)
-        return explained(errorContext(target), () => pastDeployments(target, { since, until, ...where }))
-      }),
+      targetsOf(settings).map(where => recordOf(aws, where, { since, until })),
     )
     const found = await commitTimes(history, services)
     return found.map(times =>

@@ -36,18 +36,19 @@ export async function metrics(
   settings: Settings,
   window: Window,
 ): Promise<(Metrics & { stage?: string })[]> {
-  const all = await Promise.all(
-    places.map(async ({ aws, where }) => {
-      const target = await open(aws, where)
-      return explained(errorContext(target), () => pastDeployments(target, { ...window, ...where }))
-    }),
-  )
+  const all = await Promise.all(places.map(({ aws, where }) => recordOf(aws, where, window)))
   const times = await commitTimes(settings, all)
   return all.map((deployments, at) => {
     const { where, stage } = places[at] as (typeof places)[number]
     const found = measure(`${where.cluster}/${where.service}`, deployments, window, times[at])
     return stage === "" ? found : { stage, ...found }
   })
+}
+
+/** ECS's record of a service in a window. */
+export async function recordOf(aws: Aws, where: Where, window: Window): Promise<PastDeployment[]> {
+  const target = await open(aws, where)
+  return explained(errorContext(target), () => pastDeployments(target, { ...window, ...where }))
 }
 
 /** When the commits were made that each service's deployments brought, as far as this clone has them. */

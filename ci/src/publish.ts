@@ -5,6 +5,7 @@ import { remoteUrl } from "./git/remote.js"
 import { remoteAndBranch } from "./git/remote-branch.js"
 import { UserError } from "./lib/errors.js"
 import { plaintext } from "./lib/secret.js"
+import { isSafe } from "./lib/url.js"
 import { github } from "./publish/github.js"
 import { gitlab } from "./publish/gitlab.js"
 import type { PublishingHost } from "./publish/host.js"
@@ -45,7 +46,7 @@ export async function publishingHost(
     gitlab: `${origin}/api/v4`,
   }
   const base = (gitApi || own[host.kind]).replace(/\/$/, "")
-  if (!/^https:|^http:\/\/(127\.\d+\.\d+\.\d+|localhost|\[::1\])(:|\/|$)/.test(base)) {
+  if (!isSafe(new URL(base))) {
     throw new UserError(
       `The token is not sent to ${base}: plain HTTP would expose it on the network.`,
       "",

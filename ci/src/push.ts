@@ -91,7 +91,7 @@ export async function pushRelease(
       if (number !== version) scans = scanImages(images, settings, registry.uri, number)
       return images
     }
-    const about = (digest: string) => ({ digest, version: number, commit: sha, circumstances })
+    const about = (digest: string) => ({ digest, version: number, circumstances })
     let own: string | undefined
     const image = await steps.run("push", () =>
       registry.push(build, number, sha, {
@@ -147,14 +147,14 @@ async function attestFound(
 ): Promise<void> {
   const { aws, settings, found, context, steps, print } = run
   const { version, head } = found
-  const about = { digest: image.digest, version, commit: head.sha }
+  const { digest } = image
   const key = await signingKey(aws, settings)
-  if (key) return assertProved(aws, settings, found, about, key)
+  if (key) return assertProved(aws, settings, found, { digest, version, commit: head.sha }, key)
   if (await isAttested(aws, settings, image)) return
   try {
     await steps.run("attest", async () => {
       const circumstances = await circumstancesOf(aws, settings, found, context)
-      print(await attest(aws, settings, { ...about, circumstances }, undefined))
+      print(await attest(aws, settings, { digest, version, circumstances }, undefined))
     })
   } catch (error) {
     // The image was good enough to be pushed: what it lacks is no reason not to go on.

@@ -5,12 +5,11 @@ import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
 import { accessToImage } from "./ecr/distribution.js"
 import { type NamedImage, parseImage } from "./ecr/image.js"
-import { findRemote } from "./git/remote.js"
 import { remoteAndBranch } from "./git/remote-branch.js"
 import { UserError } from "./lib/errors.js"
 import { isVersion } from "./lib/semver.js"
 import { required, type Settings } from "./settings.js"
-import { openCheckout } from "./version/compute.js"
+import { openCheckout, openRemote } from "./version/compute.js"
 
 /**
  * Refuses an image that lacks what is required of it: a signature by the key, or provenance that the key has signed and that names this
@@ -66,13 +65,7 @@ function refuseOverruled(settings: Settings, given: Pick<Settings, "signingKey" 
 /** The repository that an image has to come from, and its release branch. */
 async function originOf(settings: Settings): Promise<{ repository: string; ref: string }> {
   const { repository } = await openCheckout(settings)
-  const remote = await findRemote({
-    address: settings.gitRemote || repository.source.origin,
-    username: settings.gitUsername,
-    token: settings.gitToken,
-    endpoint: settings.gitEndpoint,
-  })
-  if (remote) repository.history.open(remote.way)
+  const remote = await openRemote(repository, settings)
   return remoteAndBranch(repository, settings, remote)
 }
 

@@ -9,7 +9,7 @@ import { type Host, hostOf } from "../src/git/host.js"
 import type { Settings } from "../src/settings.js"
 import { classify } from "../src/version/bump.js"
 import type { ComputedVersion } from "../src/version/compute.js"
-import { git } from "./git/histories.js"
+import { commitIn, git } from "./git/histories.js"
 import { localHistory } from "./git/local-shell.js"
 
 const host = hostOf("https://github.com/team/web.git") as Host
@@ -192,18 +192,7 @@ describe("odd commits and files", () => {
 describe("the versions since another one", () => {
   const folder = mkdtempSync(join(tmpdir(), "changelog-"))
   afterAll(() => rmSync(folder, { recursive: true }))
-  const commit = (message: string) =>
-    git(folder, [
-      "-c",
-      "user.name=A",
-      "-c",
-      "user.email=a@example.com",
-      "commit",
-      "-q",
-      "--allow-empty",
-      "-m",
-      message,
-    ])
+  const commit = (message: string) => commitIn(folder, message)
   let found: ComputedVersion
   beforeAll(async () => {
     git(folder, ["init", "-q", "-b", "main"])

@@ -1,4 +1,3 @@
-import { execFileSync } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -15,7 +14,7 @@ import { duration } from "../src/lib/time.js"
 import { measure } from "../src/metrics/measure.js"
 import { metricsEmf, metricsTable, parseWindow } from "../src/metrics.js"
 import { aws, definition, ecs, revision, where } from "./ecs/mock.js"
-import { git } from "./git/histories.js"
+import { commitIn, git } from "./git/histories.js"
 import { localHistory } from "./git/local-shell.js"
 
 const minutes = (value: number) => new Date(Date.UTC(2026, 0, 10) + value * 60_000)
@@ -222,13 +221,8 @@ describe("when the commits were made that a deployment brought", () => {
   test("each counts for the first deployment that had it, and one that is not there is left out", async () => {
     git(folder, ["init", "-q", "-b", "main"])
     const commit = (second: number) => {
-      const date = `@${1_700_000_000 + second} +0000`
-      const who = ["-c", "user.name=A", "-c", "user.email=a@example.com"]
-      execFileSync("git", [...who, "commit", "-q", "--allow-empty", "-m", "feat: x"], {
-        cwd: folder,
-        env: { ...process.env, GIT_AUTHOR_DATE: date, GIT_COMMITTER_DATE: date },
-      })
-      return execFileSync("git", ["rev-parse", "HEAD"], { cwd: folder, encoding: "utf8" }).trim()
+      commitIn(folder, "feat: x", `@${1_700_000_000 + second} +0000`)
+      return git(folder, ["rev-parse", "HEAD"])
     }
     const [first, , third] = [commit(0), commit(60), commit(120)] as [string, string, string]
     const { shell } = await localHistory(folder)

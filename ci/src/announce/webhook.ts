@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto"
 import { UserError } from "../lib/errors.js"
+import { isSafe } from "../lib/url.js"
 import type { Announcement, Listener } from "./announcer.js"
 import { bodyOf, titleOf } from "./body.js"
 
@@ -24,7 +25,8 @@ const patience = 6
  */
 export function webhookListener(address: string, secret: string): Listener {
   const url = URL.canParse(address) ? new URL(address) : undefined
-  if (!url || !isSafe(url)) {
+  // fetch takes no name and password in a URL.
+  if (!url || !isSafe(url) || url.username !== "" || url.password !== "") {
     throw new UserError(
       "--webhook is not the URL of a webhook.",
       "It takes an https:// URL without a name and password; http:// only to this machine.",
@@ -47,15 +49,6 @@ export function webhookListener(address: string, secret: string): Listener {
       if (!answer.ok) throw new Error(`it answered ${answer.status}`)
     },
   }
-}
-
-function isSafe({ protocol, hostname, username, password }: URL): boolean {
-  // fetch takes no name and password in a URL.
-  if (username !== "" || password !== "") return false
-  return (
-    protocol === "https:" ||
-    (protocol === "http:" && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname))
-  )
 }
 
 /** Sends a request to this host and no other: a redirect is not followed. What fails is told without the URL. */

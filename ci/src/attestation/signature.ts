@@ -1,7 +1,7 @@
 import type { KeyObject } from "node:crypto"
 import type { Layer } from "../ecr/referrers.js"
+import { parseJson } from "../lib/json.js"
 import { type SigningKey, verified } from "./key.js"
-import { parsed } from "./statement.js"
 
 // The layout of cosign (its specification "SIGNATURE_SPEC.md"): a small payload that names the image's digest is signed, and the
 // signature is a note on the layer that holds it.
@@ -36,7 +36,7 @@ export async function signImage(
 /** Whether a key has signed a payload, and it is about the image with this digest. */
 export function isSignatureOf(payload: Buffer, signature: unknown, digest: string, key: KeyObject): boolean {
   if (typeof signature !== "string" || !verified(key, payload, Buffer.from(signature, "base64"))) return false
-  const { critical } = (parsed(payload) ?? {}) as {
+  const { critical } = (parseJson(payload.toString()) ?? {}) as {
     critical?: { type?: string; image?: { "docker-manifest-digest"?: string } }
   }
   return (

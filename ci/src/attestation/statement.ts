@@ -1,4 +1,5 @@
 import type { KeyObject } from "node:crypto"
+import { parseJson } from "../lib/json.js"
 import { verified } from "./key.js"
 
 /** What something says about images (in-toto attestation framework 1.1, "Statement"). */
@@ -48,7 +49,7 @@ export async function sealed(
  * @returns undefined if the key has not signed it as it is
  */
 export function opened(body: Buffer, key: KeyObject): Statement | undefined {
-  const { payloadType, payload, signatures } = (parsed(body) ?? {}) as Partial<
+  const { payloadType, payload, signatures } = (parseJson(body.toString()) ?? {}) as Partial<
     Record<keyof Envelope, unknown>
   >
   if (typeof payloadType !== "string" || typeof payload !== "string" || !Array.isArray(signatures))
@@ -58,16 +59,7 @@ export function opened(body: Buffer, key: KeyObject): Statement | undefined {
   const isSigned = signatures.some(
     it => typeof it?.sig === "string" && verified(key, bytes, Buffer.from(it.sig, "base64")),
   )
-  return isSigned && payloadType === statementType ? (parsed(content) as Statement) : undefined
-}
-
-/** What JSON says; undefined if it is none. Whoever may push to the registry decides what is in it. */
-export function parsed(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString())
-  } catch {
-    return undefined
-  }
+  return isSigned && payloadType === statementType ? (parseJson(content.toString()) as Statement) : undefined
 }
 
 /** Whether a statement is about the image with a digest. */

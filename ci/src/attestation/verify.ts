@@ -40,7 +40,7 @@ export async function requireSignature(from: Access, { name, digest }: Asked, ke
   if (layers.length === 0) throw unsigned(name, "signature")
   for (const layer of layers) {
     const payload = await readBlob(from, layer.digest)
-    if (isSignatureOf(payload, layer.annotations?.[signatureNote] ?? "", digest, key)) return
+    if (isSignatureOf(payload, layer.annotations?.[signatureNote], digest, key)) return
   }
   throw byAnother(name, "signature")
 }

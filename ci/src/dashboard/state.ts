@@ -153,9 +153,9 @@ async function recorded(memory: Memory, { container }: Where, now: Date): Promis
   const since = new Date(Math.max(oldest, (open?.started.getTime() ?? 0) - 60_000))
   // How it ended is noted on its revision.
   if (open?.ended === undefined && open?.taskDefinition) revisions.delete(open.taskDefinition)
-  for (const it of await pastDeployments(target, { since, until: now, container }, revisions, definitions)) {
-    deployments.set(it.id, it)
-  }
+  const options = { known: definitions, before: known.length === 0 }
+  const read = await pastDeployments(target, { since, until: now, container }, revisions, options)
+  for (const it of read) deployments.set(it.id, it)
   const all = [...deployments.values()].sort((a, b) => a.started.getTime() - b.started.getTime())
   for (const it of all) if (it.started.getTime() < oldest - day) deployments.delete(it.id)
   return all

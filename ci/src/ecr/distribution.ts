@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto"
 import { type Aws, ecr } from "../aws/clients.js"
 import { UserError } from "../lib/errors.js"
+import { parseJson } from "../lib/json.js"
 import { parseImage } from "./image.js"
 
 /** A repository as the OCI distribution API reaches it. */
@@ -9,6 +10,8 @@ export type Access = {
   base: string
   /** The repository's name. */
   name: string
+  /** The repository's address without a tag. */
+  uri: string
   /** The `Authorization` header of this registry. */
   authorization: string
 }
@@ -49,14 +52,11 @@ const attachedLimit = 64 * 1024 * 1024
 
 /** How to reach a repository (ECR DescribeRepositories, GetAuthorizationToken). */
 export async function accessTo(aws: Aws, repository: string): Promise<Access> {
-  const client = await ecr(aws)
-  const [{ repositories }, { authorizationData }] = await Promise.all([
-    client.describeRepositories({ repositoryNames: [repository] }),
-    client.getAuthorizationToken({}),
+  const [{ repositories }, authorization] = await Promise.all([
+    (await ecr(aws)).describeRepositories({ repositoryNames: [repository] }),
+    login(aws),
   ])
-  const host = repositories?.[0]?.repositoryUri?.split("/", 1)[0]
-  const token = authorizationData?.[0]?.authorizationToken ?? ""
-  return { base: aws.endpoint ?? `https://${host}`, name: repository, authorization: `Basic ${token}` }
+  return accessAt(aws, repositories?.[0]?.repositoryUri ?? "", repository, authorization)
 }
 
 /**
@@ -65,11 +65,16 @@ export async function accessTo(aws: Aws, repository: string): Promise<Access> {
  */
 export async function accessToImage(aws: Aws, image: string): Promise<Access> {
   const { uri, repository, region = aws.region } = parseImage(image)
-  const client = await ecr(aws.endpoint ? aws : { ...aws, region })
-  const { authorizationData } = await client.getAuthorizationToken({})
-  const token = authorizationData?.[0]?.authorizationToken ?? ""
-  const host = uri.split("/", 1)[0]
-  return { base: aws.endpoint ?? `https://${host}`, name: repository, authorization: `Basic ${token}` }
+  return accessAt(aws, uri, repository, await login(aws.endpoint ? aws : { ...aws, region }))
+}
+
+async function login(aws: Aws): Promise<string> {
+  const { authorizationData } = await (await ecr(aws)).getAuthorizationToken({})
+  return `Basic ${authorizationData?.[0]?.authorizationToken ?? ""}`
+}
+
+function accessAt({ endpoint }: Aws, uri: string, name: string, authorization: string): Access {
+  return { base: endpoint ?? `https://${uri.split("/", 1)[0]}`, name, uri, authorization }
 }
 
 /** A manifest as it is in the registry. */
@@ -95,7 +100,7 @@ export async function readManifest(from: Access, reference: string): Promise<Pul
   const digest = digestOf(body)
   if (reference.startsWith("sha256:") && reference !== digest) throw changed(from, reference)
   const mediaType = answer.headers.get("content-type") ?? ""
-  return { digest, mediaType, body, manifest: parsed(body) }
+  return { digest, mediaType, body, manifest: (parseJson(body.toString()) ?? {}) as Manifest }
 }
 
 /**
@@ -128,12 +133,9 @@ async function bounded({ name }: Access, answer: Response): Promise<Buffer> {
   return Buffer.concat(parts)
 }
 
-function parsed(body: Buffer): Manifest {
-  try {
-    return (JSON.parse(body.toString()) ?? {}) as Manifest
-  } catch {
-    return {}
-  }
+/** The images of an index, without what is no image, such as provenance; none if it is no index. */
+export function imagesIn({ manifests = [] }: Manifest): Descriptor[] {
+  return manifests.filter(({ platform }) => platform?.os !== "unknown")
 }
 
 function changed({ name }: Access, digest: string): UserError {

@@ -1,5 +1,13 @@
 import { UserError } from "../lib/errors.js"
-import { type Access, ask, type Descriptor, type Manifest, pushBlob, readManifest } from "./distribution.js"
+import {
+  type Access,
+  ask,
+  type Descriptor,
+  imagesIn,
+  type Manifest,
+  pushBlob,
+  readManifest,
+} from "./distribution.js"
 
 /** What is attached to an image, and the end of the tag that it gets: `sha256-….sig` is the signature of the image `sha256:…`. */
 export type Kind = "sig" | "att" | "sbom" | "intoto"
@@ -23,6 +31,7 @@ export function tagOf(digest: string, kind: Kind): string {
  * Artifact Usage"). What is attached already stays: another run was quicker.
  *
  * @param digest the image, or the image index
+ * @param make makes the content; called only if nothing of that kind is attached
  * @throws UserError if the image is not there, or the registry refuses
  */
 export async function attach(
@@ -30,11 +39,11 @@ export async function attach(
   digest: string,
   kind: Kind,
   artifactType: string,
-  layers: Layer[],
+  make: () => Layer[] | Promise<Layer[]>,
 ): Promise<void> {
   const tag = tagOf(digest, kind)
   if (await readManifest(to, tag)) return
-  const subject = await subjectOf(to, digest)
+  const [layers, subject] = await Promise.all([make(), subjectOf(to, digest)])
   const pushed = await Promise.all(
     layers.map(async ({ mediaType, body, annotations }) => ({
       ...(await pushBlob(to, mediaType, body)),
@@ -93,8 +102,7 @@ export async function platformsOf(
   from: Access,
   digest: string,
 ): Promise<{ digest: string; platform?: string }[]> {
-  const { manifests = [] } = (await readManifest(from, digest))?.manifest ?? {}
-  const images = manifests.filter(({ platform }) => platform?.os !== "unknown")
+  const images = imagesIn((await readManifest(from, digest))?.manifest ?? {})
   if (images.length === 0) return [{ digest }]
   return images.map(({ digest, platform }) => ({
     digest,

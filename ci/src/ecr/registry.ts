@@ -11,6 +11,7 @@ import semver from "semver"
 import { type Aws, ecr } from "../aws/clients.js"
 import type { ECR, ImageIdentifier } from "../aws/types.js"
 import { UserError } from "../lib/errors.js"
+import { imagesIn, type Manifest } from "./distribution.js"
 
 /** An image in the registry. */
 export type Image = {
@@ -109,10 +110,7 @@ export class Registry {
       repositoryName: this.repository,
       imageIds: [{ imageDigest: digest }],
     })
-    const index = JSON.parse(images?.[0]?.imageManifest ?? "{}") as {
-      manifests?: { digest: string; platform?: { os?: string } }[]
-    }
-    const found = (index.manifests ?? []).filter(({ platform }) => platform?.os !== "unknown")
+    const found = imagesIn(JSON.parse(images?.[0]?.imageManifest ?? "{}") as Manifest)
     return found.length === 0 ? [digest] : found.map(it => it.digest)
   }
 

@@ -5,6 +5,7 @@ import {
   type Outcome,
   outcomeOfRecord,
   type RecordedDeployment,
+  type RecordOptions,
 } from "./service-deployment.js"
 
 /** A deployment of ECS's record, with the version that it brought. */
@@ -32,9 +33,9 @@ export async function pastDeployments(
   target: Target,
   { since, until, container }: { since: Date; until: Date; container?: string },
   known: Map<string, Revision> = new Map(),
-  definitions?: Map<string, string | undefined>,
+  options?: RecordOptions,
 ): Promise<PastDeployment[]> {
-  const records = await deploymentsBetween(target, since, until, definitions)
+  const records = await deploymentsBetween(target, since, until, options)
   const missing = [...new Set(records.flatMap(({ taskDefinition }) => taskDefinition ?? []))].filter(
     arn => !known.has(arn),
   )

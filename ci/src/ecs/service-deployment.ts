@@ -18,20 +18,24 @@ export async function listServiceDeployments(target: Target, limit = 10): Promis
   return withTaskDefinitions(target, newestFirst(answer?.serviceDeployments))
 }
 
+/** How to read the record again: with what is known of it. */
+export type RecordOptions = { known?: Map<string, string | undefined>; before?: boolean }
+
 /** How long ECS keeps its record of deployments, in days. */
 export const recordDays = 90
 
 /**
  * The deployments that were created in a time, and the last one before it that completed, the newest first.
  *
- * @param known task definitions by service revision that need not be asked for again; those that are found are added
+ * @param options.known task definitions by service revision that need not be asked for again; those that are found are added
+ * @param options.before false to leave out the one before
  * @throws as AWS does, if reading the record is not allowed
  */
 export async function deploymentsBetween(
   target: Target,
   since: Date,
   until: Date,
-  known: Map<string, string | undefined> = new Map(),
+  { known = new Map(), before: wantsBefore = true }: RecordOptions = {},
 ): Promise<RecordedDeployment[]> {
   const { client, cluster, service } = target
   const list = async (input: object, most?: number) => {
@@ -46,7 +50,7 @@ export async function deploymentsBetween(
   }
   const [during, before] = await Promise.all([
     list({ createdAt: { after: since, before: until } }),
-    list({ createdAt: { before: since }, status: ["SUCCESSFUL"] }, 1),
+    wantsBefore ? list({ createdAt: { before: since }, status: ["SUCCESSFUL"] }, 1) : [],
   ])
   const listed = new Set(during.map(it => it.serviceDeploymentArn))
   const last = before.filter(it => !listed.has(it.serviceDeploymentArn)).slice(0, 1)

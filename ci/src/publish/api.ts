@@ -1,4 +1,5 @@
 import { UserError } from "../lib/errors.js"
+import { parseJson } from "../lib/json.js"
 
 /** The API of a site that hosts git repositories, for one repository. */
 export type Api = {
@@ -54,16 +55,9 @@ export async function call<T>(
     )
   }
   const text = await answer.text()
-  if (answer.ok || isFine(answer.status, text)) return { status: answer.status, body: parsed<T>(text) }
+  if (answer.ok || isFine(answer.status, text))
+    return { status: answer.status, body: (parseJson(text) ?? {}) as T }
   throw failed(`It answered ${answer.status}: ${text.slice(0, 500)}`)
-}
-
-function parsed<T>(text: string): T {
-  try {
-    return JSON.parse(text) as T
-  } catch {
-    return {} as T
-  }
 }
 
 /** Whether an answer says that there is no such thing. */

@@ -33,6 +33,16 @@ export async function openCheckout(settings: Settings): Promise<Checkout> {
   return { repository, head: await readHead(repository.history.run, tagPrefix) }
 }
 
+/** Opens the way from a repository's history to its remote; undefined if there is none that a container can reach. */
+export async function openRemote(
+  { history, source }: Repository,
+  { gitRemote, gitUsername: username, gitToken: token, gitEndpoint: endpoint }: Settings,
+): Promise<Remote | undefined> {
+  const remote = await findRemote({ address: gitRemote || source.origin, username, token, endpoint })
+  if (remote) history.open(remote.way)
+  return remote
+}
+
 /**
  * Reads the history and decides the version. With a token the remote's tags, and a shallow clone's missing commits, are
  * fetched into a private copy first; without one the clone has to be complete.
@@ -47,13 +57,7 @@ export async function computeVersion(
 ): Promise<ComputedVersion> {
   const { gitImage, gitDir, tagPrefix } = settings
   const repository = await openRepository(gitImage, sourceOf(settings), gitDir, tagPrefix)
-  const remote = await findRemote({
-    address: settings.gitRemote || repository.source.origin,
-    username: settings.gitUsername,
-    token: settings.gitToken,
-    endpoint: settings.gitEndpoint,
-  })
-  if (remote) repository.history.open(remote.way)
+  const remote = await openRemote(repository, settings)
   const found = await wholeHead(repository, settings, { release, branch }, remote)
   const computed = await decideAt(repository, found.head, settings, { release })
   return { repository, remote, ...found, ...computed }

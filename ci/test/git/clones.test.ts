@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { fetchHead, headWithMissing } from "../../src/git/fetch.js"
 import { readHead } from "../../src/git/head.js"
-import { git } from "./histories.js"
+import { commitIn, git } from "./histories.js"
 import { localHistory, versionOfClone } from "./local-shell.js"
 
 const folder = mkdtempSync(join(tmpdir(), "clones-"))
@@ -16,18 +16,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 beforeAll(() => {
   git(folder, ["init", "-q", "-b", "main", remote])
   git(remote, ["config", "uploadpack.allowFilter", "true"])
-  const commit = (message: string) =>
-    git(remote, [
-      "-c",
-      "user.name=A",
-      "-c",
-      "user.email=a@example.com",
-      "commit",
-      "-q",
-      "--allow-empty",
-      "-m",
-      message,
-    ])
+  const commit = (message: string) => commitIn(remote, message)
   commit("chore: init")
   git(remote, ["tag", "v1.2.3"])
   commit("feat: a")

@@ -69,6 +69,11 @@ export function git(
     .trim()
 }
 
+/** Makes a commit, even without a change. */
+export function commitIn(folder: string, message: string, date?: string): void {
+  git(folder, ["commit", "-q", "--allow-empty", "-m", message], { date })
+}
+
 /**
  * Builds a history: `<folder>/work` is the clone to test, `<folder>/remote.git` its origin. The same steps give the same ids.
  *

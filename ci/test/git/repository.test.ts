@@ -19,7 +19,7 @@ import { readCommits } from "../../src/git/log.js"
 import { inspect } from "../../src/git/repository.js"
 import { gitSays } from "../../src/git/shell.js"
 import { writeContext } from "../../src/image/context.js"
-import { git } from "./histories.js"
+import { commitIn, git } from "./histories.js"
 import { localHistory, localShell } from "./local-shell.js"
 
 const folder = mkdtempSync(join(tmpdir(), "git-"))
@@ -36,17 +36,7 @@ const repository = (...options: string[]) => {
 }
 const commit = (path: string, message: string) => {
   git(path, ["add", "-A"])
-  git(path, [
-    "-c",
-    "user.name=A",
-    "-c",
-    "user.email=a@example.com",
-    "commit",
-    "-q",
-    "--allow-empty",
-    "-m",
-    message,
-  ])
+  commitIn(path, message)
 }
 
 describe("nothing of the source's configuration is honoured", () => {
