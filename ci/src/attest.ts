@@ -1,7 +1,15 @@
-import { type Container, dag, type Platform } from "@dagger.io/dagger"
+import { dag, type Platform } from "@dagger.io/dagger"
 import { openKey, type SigningKey } from "./attestation/key.js"
 import { type BuildFacts, type Material, provenance, provenanceType } from "./attestation/provenance.js"
-import { sbomMediaType, sbomType, scan, scannerOf } from "./attestation/sbom.js"
+import {
+  noSbom,
+  type Sbom,
+  type Scans,
+  sbomMediaType,
+  sbomsOf,
+  sbomType,
+  scanImages,
+} from "./attestation/sbom.js"
 import { signatureArtifact, signatureNote, signImage } from "./attestation/signature.js"
 import { envelopeType, type Statement, sealed, statementOf, statementType } from "./attestation/statement.js"
 import { requireProvenance, requireSignature } from "./attestation/verify.js"
@@ -11,54 +19,16 @@ import { type Access, accessTo } from "./ecr/distribution.js"
 import { attach, attached, type Layer, platformsOf } from "./ecr/referrers.js"
 import { type Image, Registry } from "./ecr/registry.js"
 import { remoteAndBranch } from "./git/remote-branch.js"
-import { basesOf, pinned } from "./image/bases.js"
+import { basesOf, frontendOf, pinned } from "./image/bases.js"
 import type { Context } from "./image/context.js"
+import { engineIsAtLeast } from "./lib/engine.js"
 import { UserError } from "./lib/errors.js"
 import { namesIn } from "./lib/list.js"
 import type { Settings } from "./settings.js"
 import type { ComputedVersion } from "./version/compute.js"
 
-/** The SBOMs of the images that were built, under way, in the order of the platforms. */
-export type Scans = Promise<Buffer[]>
-
 /** What provenance says of a build, as far as it is known before the push. */
 export type Circumstances = Omit<BuildFacts, "version" | "finished">
-
-/** The value of `--sbom-image` for no SBOM. */
-export const noSbom = "none"
-
-/** Begins to make the SBOMs of images that were built, beside the push. Undefined if there are to be none. */
-export function scanImages(
-  images: Container[],
-  settings: Settings,
-  uri: string,
-  version: string,
-): Scans | undefined {
-  if (settings.sbomImage === noSbom) return undefined
-  const scanner = scannerOf(settings.sbomImage)
-  const scans = Promise.all(images.map(image => scan(scanner, image, { name: uri, version })))
-  // Awaited once the push is over.
-  scans.catch(() => {})
-  return scans
-}
-
-/**
- * Loads the scanner, before a version is claimed: without it there would be no SBOM.
- *
- * @throws UserError if its image cannot be pulled
- */
-export async function loadScanner({ sbomImage }: Settings): Promise<void> {
-  if (sbomImage === noSbom) return
-  try {
-    await scannerOf(sbomImage).sync()
-  } catch (error) {
-    throw new UserError(
-      `${sbomImage.split("@")[0]}, which makes the SBOM, cannot be pulled.`,
-      (error as Error).message.split("\n", 1)[0],
-      "Pass a mirror of it with --sbom-image, or --sbom-image none for no SBOM.",
-    )
-  }
-}
 
 /**
  * Opens the key that signs, if there is one, and makes sure that the caller may sign, before a version is claimed. What AWS Signer signs,
@@ -101,7 +71,9 @@ export async function circumstancesOf(
 async function basesAsMaterials({ files }: Context, settings: Settings): Promise<Material[]> {
   const text = await files.file(settings.dockerfile).contents()
   const platform = namesIn(settings.platform)[0] ?? ""
+  const frontend = frontendOf(text)
   const names = await basesOf(text, settings.buildArgs)
+  if (frontend && !(await engineIsAtLeast("0.21.0"))) names.push(frontend)
   return Promise.all(
     names.map(async (name): Promise<Material> => {
       const [, reference, sha256] =
@@ -137,17 +109,11 @@ export async function attest(
   const says = provenance({ ...circumstances, version, finished: new Date() })
   const statement = statementOf(uri, digest, provenanceType, says)
   const platforms = await platformsOf(to, digest)
-  const boms =
+  const made =
     settings.sbomImage === noSbom || (scans === undefined && (await haveSboms(to, platforms)))
       ? []
       : await (scans ?? scanPushed(aws, settings, digest, version))
-  const built = namesIn(settings.platform)
-  // Whether an index has a platform's variant written or not, its images are in the order in which they were built.
-  const bomOf = (platform: string | undefined, at: number) => boms[built.indexOf(platform ?? "")] ?? boms[at]
-  const sboms = platforms.flatMap(({ digest, platform }, at) => {
-    const body = bomOf(platform, at)
-    return body === undefined ? [] : [{ digest, body }]
-  })
+  const sboms = sbomsOf(platforms, made)
   await Promise.all([
     attach(to, digest, "intoto", statementType, () => [plain(statement)]),
     ...sboms.map(({ digest, body }) =>
@@ -248,7 +214,7 @@ async function haveSboms(from: Access, images: { digest: string }[]): Promise<bo
 }
 
 /** The SBOMs of an image that an earlier run has pushed: of what is in the registry, since another build may differ. */
-async function scanPushed(aws: Aws, settings: Settings, digest: string, version: string): Promise<Buffer[]> {
+async function scanPushed(aws: Aws, settings: Settings, digest: string, version: string): Promise<Sbom[]> {
   const registry = await Registry.open(aws, settings.repository, settings.awsEndpoint)
   const images = await Promise.all(
     namesIn(settings.platform).map(platform => registry.pull(digest, platform as Platform)),

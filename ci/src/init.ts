@@ -6,6 +6,8 @@ import { type App, configFile } from "./config.js"
 import { Registry } from "./ecr/registry.js"
 import { describeService, errorContext, open } from "./ecs/service.js"
 import { remoteUrl } from "./git/remote.js"
+import { frontendOf, isOwnFrontend, stagesOf } from "./image/bases.js"
+import { engineIsAtLeast } from "./lib/engine.js"
 import { UserError } from "./lib/errors.js"
 import { plaintext } from "./lib/secret.js"
 import { preflight } from "./preflight.js"
@@ -85,9 +87,14 @@ async function stages(settings: Settings): Promise<string> {
     throw missing(`There is no ${dockerfile} in ${context}.`, "Write one, or set --context and --dockerfile")
   }
   const text = await folder.file(dockerfile).contents()
-  const there = [...text.matchAll(/^\s*FROM\s+(?:--\S+\s+)*\S+\s+AS\s+(\S+)/gim)].map(([, name]) =>
-    name?.toLowerCase(),
-  )
+  const frontend = frontendOf(text)
+  if (frontend && !isOwnFrontend(frontend) && (await engineIsAtLeast("0.21.0"))) {
+    throw missing(
+      `${dockerfile} begins with "# syntax=${frontend}", which Dagger refuses since 0.21.`,
+      "Leave the line out, or write # syntax=docker/dockerfile:1, which Dagger reads without a registry",
+    )
+  }
+  const there = await stagesOf(text)
   const wanted = { "--test-target": testTarget, "--runtime-target": runtimeTarget }
   for (const [flag, stage] of Object.entries(wanted)) {
     if (stage === "" || there.includes(stage.toLowerCase())) continue

@@ -1,14 +1,6 @@
-import {
-  attest,
-  checkProof,
-  circumstancesOf,
-  isAttested,
-  loadScanner,
-  type Scans,
-  scanImages,
-  signingKey,
-} from "./attest.js"
+import { attest, checkProof, circumstancesOf, isAttested, signingKey } from "./attest.js"
 import type { SigningKey } from "./attestation/key.js"
+import { loadScanner, type Scans, scanImages } from "./attestation/sbom.js"
 import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
 import { accessTo } from "./ecr/distribution.js"

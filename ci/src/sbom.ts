@@ -8,6 +8,7 @@ import { type NamedImage, parseImage } from "./ecr/image.js"
 import { attached, platformsOf } from "./ecr/referrers.js"
 import { UserError } from "./lib/errors.js"
 import { namesIn } from "./lib/list.js"
+import { normalized } from "./lib/platform.js"
 import type { Settings } from "./settings.js"
 
 /**
@@ -26,7 +27,8 @@ export async function readSbom(
   const from = await explained({ ...aws, repository }, () => accessTo(aws, repository))
   const images = await platformsOf(from, named)
   const wanted = platform || (namesIn(settings.platform)[0] ?? "")
-  const chosen = images.find(it => it.platform === wanted) ?? (images.length === 1 ? images[0] : undefined)
+  const chosen =
+    images.length === 1 ? images[0] : images.find(it => normalized(it.platform ?? "") === normalized(wanted))
   if (!chosen) {
     throw new UserError(
       `${version} has no image for ${wanted}.`,

@@ -1,5 +1,7 @@
 import { type Container, dag } from "@dagger.io/dagger"
 import { UserError } from "../lib/errors.js"
+import { normalized } from "../lib/platform.js"
+import type { Settings } from "../settings.js"
 
 /** Syft's own image, which makes an inventory of an image's packages: https://github.com/anchore/syft */
 export const defaultSbomImage =
@@ -11,6 +13,77 @@ export const sbomMediaType = "application/spdx+json"
 
 const output = "/tmp/sbom.spdx.json"
 
+/** The value of `--sbom-image` for no SBOM. */
+export const noSbom = "none"
+
+/** An SBOM, and the platform of the image that it is of. */
+export type Sbom = { platform: string; body: Buffer }
+
+/** The SBOMs of the images that were built, under way. */
+export type Scans = Promise<Sbom[]>
+
+/** Begins to make the SBOMs of images that were built, beside the push. Undefined if there are to be none. */
+export function scanImages(
+  images: Container[],
+  { sbomImage }: Settings,
+  uri: string,
+  version: string,
+): Scans | undefined {
+  if (sbomImage === noSbom) return undefined
+  const scanner = dag.container().from(sbomImage)
+  const scans = Promise.all(
+    images.map(async image => {
+      const [platform, body] = await Promise.all([
+        image.platform(),
+        scan(scanner, image, { name: uri, version }),
+      ])
+      return { platform, body }
+    }),
+  )
+  // Awaited once the push is over.
+  scans.catch(() => {})
+  return scans
+}
+
+/**
+ * Gives each image in the registry its SBOM. Engines list an index's images in an order of their own, so only the platform says which
+ * is which.
+ *
+ * @throws Error if no SBOM was made for one of an index's platforms
+ */
+export function sbomsOf(
+  images: { digest: string; platform?: string }[],
+  sboms: Sbom[],
+): { digest: string; body: Buffer }[] {
+  if (sboms.length === 0) return []
+  return images.map(({ digest, platform = "" }) => {
+    const found =
+      images.length === 1 && sboms.length === 1
+        ? sboms[0]
+        : sboms.find(it => normalized(it.platform) === normalized(platform))
+    if (!found) throw new Error(`no SBOM was made for the image of ${platform || "an unknown platform"}`)
+    return { digest, body: found.body }
+  })
+}
+
+/**
+ * Loads the scanner, before a version is claimed: without it there would be no SBOM.
+ *
+ * @throws UserError if its image cannot be pulled
+ */
+export async function loadScanner({ sbomImage }: Settings): Promise<void> {
+  if (sbomImage === noSbom) return
+  try {
+    await dag.container().from(sbomImage).sync()
+  } catch (error) {
+    throw new UserError(
+      `${sbomImage.split("@")[0]}, which makes the SBOM, cannot be pulled.`,
+      (error as Error).message.split("\n", 1)[0],
+      "Pass a mirror of it with --sbom-image, or --sbom-image none for no SBOM.",
+    )
+  }
+}
+
 /**
  * Makes the SBOM of an image: which packages are installed in it, as SPDX 2.3 in JSON. It reads the image's files, and runs nothing
  * of them.
@@ -19,7 +92,7 @@ const output = "/tmp/sbom.spdx.json"
  * @param name the repository's address, and the version: what the SBOM says that it is of
  * @throws ExecError if Syft fails, with its output
  */
-export async function scan(
+async function scan(
   scanner: Container,
   image: Container,
   { name, version }: { name: string; version: string },
@@ -54,9 +127,4 @@ function checked(text: string): Buffer {
     `It begins: ${text.slice(0, 200)}`,
     "Set --sbom-image to an image of Syft 1, or to none: --sbom-image none",
   )
-}
-
-/** A container of Syft's image. */
-export function scannerOf(image: string): Container {
-  return dag.container().from(image)
 }

@@ -7,9 +7,9 @@ import {
   type Secret,
   type Service,
 } from "@dagger.io/dagger"
-import semver from "semver"
 import { type Aws, ecr } from "../aws/clients.js"
 import type { ECR, ImageIdentifier } from "../aws/types.js"
+import { engineIsAtLeast } from "../lib/engine.js"
 import { UserError } from "../lib/errors.js"
 import { imagesIn, type Manifest } from "./distribution.js"
 
@@ -182,7 +182,8 @@ export class Registry {
     return {
       host,
       username: token.slice(0, at),
-      password: dag.setSecret("ecr-password", token.slice(at + 1)),
+      // Secrets of one name are one secret, which the last value wins, and apps in several regions are released at once.
+      password: dag.setSecret(`ecr-password-${host}`, token.slice(at + 1)),
     }
   }
 
@@ -237,9 +238,7 @@ export class Registry {
    */
   private async way(host: string): Promise<object> {
     if (!this.endpoint || !/^(127\.|localhost\b)/.test(host)) return {}
-    return semver.gte(semver.coerce(await dag.version()) ?? "0.0.0", "0.21.6")
-      ? { registryService: this.endpoint }
-      : {}
+    return (await engineIsAtLeast("0.21.6")) ? { registryService: this.endpoint } : {}
   }
 
   /** Adds a tag to an image that is there (ECR BatchGetImage, PutImage): the same manifest, so the same digest. */

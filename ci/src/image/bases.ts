@@ -15,14 +15,13 @@ type Dockerfile = {
 }
 
 /**
- * The images that a Dockerfile starts from, copies from, mounts, and is read with, as they are written in it, with its build arguments put in.
+ * The images that a Dockerfile starts from, copies from and mounts, as they are written in it, with its build arguments put in.
  * Stages of its own and `scratch` are not among them.
  *
  * @param args build arguments, KEY=VALUE each
  */
 export async function basesOf(dockerfile: string, args: string[]): Promise<string[]> {
-  const { DockerfileParser } = (await import("dockerfile-ast" as string)) as Parser
-  const parsed = DockerfileParser.parse(dockerfile)
+  const parsed = await parse(dockerfile)
   const values = new Map<string, string>()
   for (const arg of parsed.getInitialARGs()) {
     const { name, value } = { name: arg.getProperty()?.getName(), value: arg.getProperty()?.getValue() }
@@ -37,18 +36,43 @@ export async function basesOf(dockerfile: string, args: string[]): Promise<strin
     text.replace(/\$(?:\{(\w+)(?::?-([^}]*))?\}|(\w+))/g, (_, braced, otherwise, plain) => {
       return values.get(braced ?? plain) || otherwise || ""
     })
-  const stages = parsed.getFROMs().map(from => from.getBuildStage()?.toLowerCase())
+  const stages = namesOf(parsed)
   const named = [
     ...parsed.getFROMs().map(from => from.getImage()),
     ...parsed.getCOPYs().map(copy => copy.getFromFlag()?.getValue() ?? null),
     ...[...dockerfile.matchAll(/--mount=\S*\bfrom=([^,\s]+)/g)].map(([, from = ""]) => from),
-    // The parser of the file, which is an image too.
-    /^#\s*syntax\s*=\s*(\S+)/im.exec(dockerfile)?.[1] ?? null,
   ]
   const found = named.flatMap(name => (name === null ? [] : [put(name)]))
   return [...new Set(found)].filter(
     name => name !== "" && name !== "scratch" && !/^\d+$/.test(name) && !stages.includes(name.toLowerCase()),
   )
+}
+
+async function parse(dockerfile: string): Promise<Dockerfile> {
+  const { DockerfileParser } = (await import("dockerfile-ast" as string)) as Parser
+  return DockerfileParser.parse(dockerfile)
+}
+
+/** The names of a Dockerfile's stages, in lower case: case does not matter in them. */
+export async function stagesOf(dockerfile: string): Promise<string[]> {
+  return namesOf(await parse(dockerfile))
+}
+
+function namesOf(parsed: Dockerfile): string[] {
+  return parsed.getFROMs().flatMap(from => from.getBuildStage()?.toLowerCase() ?? [])
+}
+
+/**
+ * The image that a Dockerfile says it is to be read with, its frontend (Dockerfile reference, "syntax": a comment at the very top).
+ * Only an engine before 0.21 runs it; later ones read Dockerfiles themselves, and refuse frontends with names that they do not know.
+ */
+export function frontendOf(dockerfile: string): string | undefined {
+  return /^(?:\s*#\s*\w+\s*=.*\n)*\s*#\s*syntax\s*=\s*(\S+)/i.exec(dockerfile)?.[1]
+}
+
+/** Whether an engine from 0.21 on takes a frontend for its own (Dagger 0.21, core/container.go, isKnownDockerfileSyntaxFrontend). */
+export function isOwnFrontend(image: string): boolean {
+  return /^((index\.)?docker\.io\/)?(docker|moby)\/dockerfile(-upstream)?([:@].*)?$/i.test(image)
 }
 
 /**

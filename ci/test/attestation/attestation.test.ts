@@ -6,10 +6,11 @@ import { beforeEach, describe, expect, test } from "vitest"
 import { isKeyReference, openKey, type SigningKey } from "../../src/attestation/key.js"
 import { isSignerProfile, requireManagedSignature } from "../../src/attestation/managed.js"
 import { buildType, mismatch, type Provenance, provenance } from "../../src/attestation/provenance.js"
+import { sbomsOf } from "../../src/attestation/sbom.js"
 import { isSignatureOf, signatureNote, signImage } from "../../src/attestation/signature.js"
 import { isAbout, opened, sealed, statementOf } from "../../src/attestation/statement.js"
 import { parseRequire } from "../../src/attestation/verify.js"
-import { basesOf } from "../../src/image/bases.js"
+import { basesOf, frontendOf, isOwnFrontend, stagesOf } from "../../src/image/bases.js"
 import { aws, ecr } from "../ecs/mock.js"
 
 const kms = mockClient(KMSClient)
@@ -208,7 +209,7 @@ describe("provenance", () => {
 })
 
 describe("the images that a Dockerfile is made from", () => {
-  test("those it starts from, copies from, mounts and is read with; no stages of its own", async () => {
+  test("those it starts from, copies from and mounts; no stages of its own", async () => {
     const dockerfile = `# syntax=docker/dockerfile:1.7
 ARG TAG=3.12
 ARG BASE=python:\${TAG}-slim
@@ -222,14 +223,10 @@ FROM base AS runtime
 FROM scratch
 `
     expect(await basesOf(dockerfile, [])).toEqual([
-      ...[
-        "golang:1.23",
-        "python:3.12-slim",
-        "ghcr.io/astral-sh/uv:0.5",
-        "busybox:1.37",
-        "docker/dockerfile:1.7",
-      ],
+      ...["golang:1.23", "python:3.12-slim", "ghcr.io/astral-sh/uv:0.5", "busybox:1.37"],
     ])
+    expect(await stagesOf(dockerfile)).toEqual(["build", "base", "runtime"])
+    expect(frontendOf(dockerfile)).toBe("docker/dockerfile:1.7")
     expect(await basesOf(dockerfile, ["TAG=3.13"])).toContain("python:3.13-slim")
   })
 
@@ -237,6 +234,55 @@ FROM scratch
     expect(await basesOf(`ARG A\nFROM \${A:-alpine:3}\n`, [])).toEqual(["alpine:3"])
     expect(await basesOf("ARG A\nFROM $A\n", [])).toEqual([])
     expect(await basesOf("", [])).toEqual([])
+  })
+})
+
+test("a Dockerfile's frontend stands at its very top", () => {
+  expect(frontendOf("# check=skip=all\r\n#syntax = acme/dockerfile:1\r\nFROM scratch")).toBe(
+    "acme/dockerfile:1",
+  )
+  expect(frontendOf("# A comment\n# syntax=acme/dockerfile:1\nFROM scratch")).toBe(undefined)
+  expect(frontendOf("FROM scratch\n# syntax=acme/dockerfile:1")).toBe(undefined)
+})
+
+test.each([
+  ["docker/dockerfile:1", true],
+  ["docker.io/docker/dockerfile-upstream@sha256:abc", true],
+  ["public.ecr.aws/docker/dockerfile:1", false],
+  ["docker/dockerfile-labs", false],
+])("%s as a frontend that an engine knows: %s", (image, known) => expect(isOwnFrontend(image)).toBe(known))
+
+describe("an index's SBOMs", () => {
+  const body = (text: string) => Buffer.from(text)
+  const made = [
+    { platform: "linux/arm64", body: body("arm") },
+    { platform: "linux/amd64", body: body("amd") },
+  ]
+
+  test("go by the platform, in whatever order the index lists its images, and however it writes them", () => {
+    const images = [
+      { digest: "sha256:1", platform: "linux/amd64" },
+      { digest: "sha256:2", platform: "linux/arm64/v8" },
+    ]
+    expect(sbomsOf(images, made)).toEqual([
+      { digest: "sha256:1", body: body("amd") },
+      { digest: "sha256:2", body: body("arm") },
+    ])
+  })
+
+  test("are not given to an image of another platform", () => {
+    const images = [
+      { digest: "sha256:1", platform: "linux/amd64" },
+      { digest: "sha256:2", platform: "linux/s390x" },
+    ]
+    expect(() => sbomsOf(images, made)).toThrow(/linux\/s390x/)
+  })
+
+  test("a single image has none but its own, and there may be none at all", () => {
+    expect(sbomsOf([{ digest: "sha256:1" }], made.slice(0, 1))).toEqual([
+      { digest: "sha256:1", body: body("arm") },
+    ])
+    expect(sbomsOf([{ digest: "sha256:1" }], [])).toEqual([])
   })
 })
 
