@@ -48,6 +48,8 @@ export async function dashboard(apps: Shown[], settings: Settings, port: number)
     .from(image)
     .withDirectory("/dashboard", files)
     .withEnvVariable("PORT", String(port))
+    // As in the module's own process, so that an engine's authorities count, such as those of a proxy.
+    .withEnvVariable("NODE_OPTIONS", "--use-openssl-ca")
     .withExposedPort(port)
   for (const [name, variable] of Object.entries(variables)) {
     const secret = settings[name as keyof typeof variables] as Secret | undefined
