@@ -1,4 +1,4 @@
-// The dependency rule: docs/architecture.md. `npx depcruise ci/src offline` shows what breaks it; a test runs it.
+// The dependency rule: docs/architecture.md. `npm run arrows` shows what breaks it; a test runs it.
 
 /** A folder of ci/src imports itself, what stands before it in its own chain, lib, and the settings; nothing else. */
 const noun = (folder, ...before) => ({
@@ -11,22 +11,48 @@ const noun = (folder, ...before) => ({
   },
 })
 
-/** A folder of offline imports itself and what is named: folders, or the file sandbox.ts. */
-const standIn = (folder, ...below) => ({
-  name: `offline/${folder}`,
+/** A folder of offline, or the file sandbox.ts, imports itself and what is named. */
+const standIn = (name, ...below) => ({
+  name: `offline/${name}`,
   severity: "error",
-  from: { path: `^offline/${folder}/` },
-  to: { path: "^offline/", pathNot: `^offline/(${[folder, ...below].join("|")})(/|\\.ts$)` },
+  from: { path: `^offline/${name}(/|\\.ts$)` },
+  to: { path: "^offline/", pathNot: `^offline/(${[name, ...below].join("|")})(/|\\.ts$)` },
 })
+
+const nouns = [
+  noun("git"),
+  noun("version", "git"),
+  noun("image", "version", "git"),
+  noun("aws"),
+  noun("ecr", "aws"),
+  noun("ecs", "ecr", "aws"),
+  noun("verify", "ecs", "ecr", "aws"),
+  noun("attestation", "ecr", "aws"),
+  noun("announce", "aws"),
+  noun("publish", "announce"),
+  noun("metrics", "ecs", "ecr", "aws"),
+  noun("dashboard", "metrics", "ecs", "ecr", "aws"),
+]
+const known = nouns.map(({ name }) => name.replace("ci/src/", ""))
+
+const standIns = [
+  standIn("machine"),
+  standIn("git", "machine"),
+  standIn("aws", "machine"),
+  standIn("session", "machine"),
+  standIn("sandbox", "aws", "git", "machine", "session"),
+  standIn("buildspec", "sandbox", "aws", "git", "machine"),
+  standIn("cli", "sandbox", "session", "machine"),
+]
 
 export default {
   forbidden: [
     {
       name: "no circle",
       severity: "error",
-      from: {},
+      from: { pathNot: "(^|/)test/" },
       // The settings' type is that of the module's class, and the class calls the verbs.
-      to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } },
+      to: { circular: true, viaOnly: { pathNot: "^ci/src/settings\\.ts$" } },
     },
     { ...noun("lib"), to: { path: "^ci/src/", pathNot: "^ci/src/lib/" } },
     {
@@ -34,22 +60,20 @@ export default {
       from: { path: "^ci/src/settings\\.ts$" },
       to: { path: "^ci/src/", pathNot: "^ci/src/(lib/|index\\.ts$)" },
     },
-    noun("git"),
-    noun("version", "git"),
-    noun("image", "version", "git"),
-    noun("aws"),
-    noun("ecr", "aws"),
-    noun("ecs", "ecr", "aws"),
-    noun("verify", "ecs", "ecr", "aws"),
-    noun("attestation", "ecr", "aws"),
-    noun("announce", "aws"),
-    noun("publish", "announce"),
-    standIn("machine"),
-    standIn("git", "machine"),
-    standIn("aws", "machine"),
-    standIn("session", "machine"),
-    standIn("buildspec", "sandbox", "aws", "git", "machine"),
-    standIn("cli", "sandbox", "session", "machine"),
+    ...nouns,
+    {
+      name: "a folder of ci/src has its place in the chains above",
+      severity: "error",
+      from: { path: "^ci/src/[^/]+/", pathNot: `^ci/src/(${[...known, "lib"].join("|")})/` },
+      to: { path: "^ci/src/" },
+    },
+    {
+      name: "the AWS SDK is loaded by ci/src/aws alone",
+      severity: "error",
+      from: { path: "^ci/src/", pathNot: "^ci/src/aws/" },
+      to: { path: "node_modules/@aws-sdk/" },
+    },
+    ...standIns,
     {
       name: "ci/src knows nothing of offline, infra or tests",
       severity: "error",
@@ -60,13 +84,25 @@ export default {
       name: "offline holds nothing of the product",
       severity: "error",
       from: { path: "^offline/", pathNot: "^offline/test/" },
-      to: { path: "^ci/src/" },
+      to: { path: "^(ci/src|bench)/" },
+    },
+    {
+      name: "offline knows of infra where it makes the account from it, and where it reads the build project",
+      severity: "error",
+      from: { path: "^offline/", pathNot: "^offline/(aws|buildspec|test)/" },
+      to: { path: "^infra/" },
+    },
+    {
+      name: "infra stands alone",
+      severity: "error",
+      from: { path: "^infra/", pathNot: "^infra/test/" },
+      to: { path: "^(ci|offline|bench)/" },
     },
   ],
   options: {
     tsConfig: { fileName: "tsconfig.json" },
     tsPreCompilationDeps: true,
     doNotFollow: { path: "node_modules" },
-    exclude: { path: "(^|/)(test|node_modules)/" },
+    exclude: { path: "(^|/)node_modules/(?!@aws-sdk/)" },
   },
 }

@@ -1,5 +1,21 @@
 import { UserError } from "../lib/errors.js"
-import type { CloudWatchLogs, ECR, ECS, EcsCommands, EventBridge, KMS, SNS, STS } from "./types.js"
+import type {
+  CloudWatchLogs,
+  ECR,
+  ECS,
+  Ec2,
+  EcsCommands,
+  EventBridge,
+  Iam,
+  KMS,
+  Lambda,
+  LoadBalancing,
+  Quotas,
+  SecretsManager,
+  SNS,
+  Ssm,
+  STS,
+} from "./types.js"
 
 /** An access key. `sessionToken` and `expiration` go with temporary ones. */
 export type Credentials = {
@@ -128,7 +144,7 @@ export async function* pages<P extends { nextToken?: string }>(
 // Dagger's SDK, which looks for literals, from following an import to all of the package's types.
 
 /** A package's client, bounded as all others are. */
-export async function load<C extends object>(aws: Aws, name: string, from: Promise<object>): Promise<C> {
+async function load<C extends object>(aws: Aws, name: string, from: Promise<object>): Promise<C> {
   const sdk = (await from) as Record<string, new (config: object) => C & Client>
   return ending(new (sdk[name] as new (config: object) => C & Client)(config(aws)), aws)
 }
@@ -142,6 +158,20 @@ export const kms = (aws: Aws) => load<KMS>(aws, "KMS", import("@aws-sdk/client-k
 export const sns = (aws: Aws) => load<SNS>(aws, "SNS", import("@aws-sdk/client-sns" as string))
 export const eventBridge = (aws: Aws) =>
   load<EventBridge>(aws, "EventBridge", import("@aws-sdk/client-eventbridge" as string))
+export const iam = (aws: Aws) => load<Iam>(aws, "IAM", import("@aws-sdk/client-iam" as string))
+export const secretsManager = (aws: Aws) =>
+  load<SecretsManager>(aws, "SecretsManager", import("@aws-sdk/client-secrets-manager" as string))
+export const ssm = (aws: Aws) => load<Ssm>(aws, "SSM", import("@aws-sdk/client-ssm" as string))
+export const ec2 = (aws: Aws) => load<Ec2>(aws, "EC2", import("@aws-sdk/client-ec2" as string))
+export const loadBalancing = (aws: Aws) =>
+  load<LoadBalancing>(
+    aws,
+    "ElasticLoadBalancingV2",
+    import("@aws-sdk/client-elastic-load-balancing-v2" as string),
+  )
+export const lambda = (aws: Aws) => load<Lambda>(aws, "Lambda", import("@aws-sdk/client-lambda" as string))
+export const quotas = (aws: Aws) =>
+  load<Quotas>(aws, "ServiceQuotas", import("@aws-sdk/client-service-quotas" as string))
 
 /** Amazon ECS's calls one by one, for those that need their own middleware. */
 export const ecsCommands = (): Promise<EcsCommands> => import("@aws-sdk/client-ecs" as string)

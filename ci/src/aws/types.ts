@@ -20,6 +20,7 @@ export type {
   Tag,
   TaskDefinition,
 } from "@aws-sdk/client-ecs/dist-types/models/models_0.js"
+
 export type {
   Container,
   Deployment,
@@ -184,4 +185,69 @@ export type EventBridge = {
     },
     { FailedEntryCount?: number; Entries?: { ErrorCode?: string; ErrorMessage?: string }[] }
   >
+}
+
+// What `verify` asks of services that nothing else here needs. Their packages are loaded when it does, and their types are not used:
+// the SDK reads all types in reach each time the module starts, and EC2's alone are larger than all of this module. A test compares
+// these shapes with the packages' own.
+
+/** AWS IAM: roles, and whether one may be passed. */
+export type Iam = {
+  getRole(input: {
+    RoleName: string
+  }): Promise<{ Role?: { Arn?: string; AssumeRolePolicyDocument?: string } }>
+  simulatePrincipalPolicy(input: {
+    PolicySourceArn: string
+    ActionNames: string[]
+    ResourceArns: string[]
+    ContextEntries: { ContextKeyName: string; ContextKeyValues: string[]; ContextKeyType: "string" }[]
+  }): Promise<{
+    EvaluationResults?: {
+      EvalDecision?: string
+      MissingContextValues?: string[]
+      OrganizationsDecisionDetail?: { AllowedByOrganizations?: boolean }
+    }[]
+  }>
+}
+
+/** AWS Secrets Manager: what a secret is, never its value. */
+export type SecretsManager = {
+  describeSecret(input: {
+    SecretId: string
+  }): Promise<{ DeletedDate?: Date; VersionIdsToStages?: Record<string, string[]> }>
+}
+
+/** AWS Systems Manager: what a parameter is, never its value. */
+export type Ssm = {
+  describeParameters(input: {
+    ParameterFilters: { Key: string; Option: string; Values: string[] }[]
+    NextToken?: string
+  }): Promise<{ Parameters?: { Name?: string }[]; NextToken?: string }>
+}
+
+/** Amazon EC2: subnets and security groups. */
+export type Ec2 = {
+  describeSubnets(input: {
+    SubnetIds: string[]
+  }): Promise<{ Subnets?: { SubnetId?: string; VpcId?: string }[] }>
+  describeSecurityGroups(input: {
+    GroupIds: string[]
+  }): Promise<{ SecurityGroups?: { GroupId?: string; VpcId?: string }[] }>
+}
+
+/** Elastic Load Balancing: target groups. */
+export type LoadBalancing = {
+  describeTargetGroups(input: { TargetGroupArns: string[] }): Promise<{
+    TargetGroups?: { TargetType?: string }[]
+  }>
+}
+
+/** AWS Lambda: functions. */
+export type Lambda = {
+  getFunctionConfiguration(input: { FunctionName: string }): Promise<{ State?: string }>
+}
+
+/** Service Quotas: what an account may use. */
+export type Quotas = {
+  getServiceQuota(input: { ServiceCode: string; QuotaCode: string }): Promise<{ Quota?: { Value?: number } }>
 }

@@ -4,10 +4,10 @@ import { findPause } from "../ecs/pause.js"
 import { describeRevision, type Revision, readRevision } from "../ecs/revision.js"
 import { describeService, errorContext, revisionOf, shortName, type Target } from "../ecs/service.js"
 import { listServiceDeployments, recordDays } from "../ecs/service-deployment.js"
+import { type Status, summarize } from "../ecs/status.js"
 import { urlOf } from "../ecs/url.js"
 import { type Metrics, measure } from "../metrics/measure.js"
 import type { Where } from "../settings.js"
-import { type Status, summarize } from "../status.js"
 import type { AppFacts, Facts, PlaceFacts, ServiceFacts } from "./facts.js"
 
 /** What the page shows. */

@@ -1,4 +1,4 @@
-import { ec2, loadBalancing, quotas } from "../aws/inspect.js"
+import { ec2, loadBalancing, quotas } from "../aws/clients.js"
 import { shiftsTraffic } from "../ecs/service.js"
 import { UserError } from "../lib/errors.js"
 import { type Look, named, type Scene, Wrong } from "./check.js"

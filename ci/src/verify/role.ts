@@ -1,5 +1,4 @@
-import type { Aws } from "../aws/clients.js"
-import { iam } from "../aws/inspect.js"
+import { type Aws, iam } from "../aws/clients.js"
 import type { TaskDefinition } from "../aws/types.js"
 import { UserError } from "../lib/errors.js"
 import { type Look, named, type Scene, Wrong } from "./check.js"

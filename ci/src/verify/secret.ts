@@ -1,6 +1,5 @@
 import type { Identity } from "../aws/account.js"
-import type { Aws } from "../aws/clients.js"
-import { secretsManager, ssm } from "../aws/inspect.js"
+import { type Aws, secretsManager, ssm } from "../aws/clients.js"
 import { UserError } from "../lib/errors.js"
 import { type Look, named, type Scene, Wrong } from "./check.js"
 

@@ -1,4 +1,4 @@
-import { lambda } from "../aws/inspect.js"
+import { lambda } from "../aws/clients.js"
 import { pauseStages } from "../ecs/pause.js"
 import { assertCompression, assertDeployable, rollsBack } from "../ecs/service.js"
 import { assertPlatform, chooseContainers } from "../ecs/task-definition.js"

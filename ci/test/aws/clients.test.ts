@@ -14,7 +14,6 @@ import { SSM } from "@aws-sdk/client-ssm"
 import { STS } from "@aws-sdk/client-sts"
 import { expect, it } from "vitest"
 import * as clients from "../../src/aws/clients.js"
-import * as inspect from "../../src/aws/inspect.js"
 import type * as types from "../../src/aws/types.js"
 import { aws } from "../ecs/mock.js"
 
@@ -28,13 +27,13 @@ const sts: types.STS = new STS(own)
 const kms: types.KMS = new KMS(own)
 const sns: types.SNS = new SNS(own)
 const eventBridge: types.EventBridge = new EventBridge(own)
-const iam: inspect.Iam = new IAM(own)
-const secretsManager: inspect.SecretsManager = new SecretsManager(own)
-const ssm: inspect.Ssm = new SSM(own)
-const ec2: inspect.Ec2 = new EC2(own)
-const loadBalancing: inspect.LoadBalancing = new ElasticLoadBalancingV2(own)
-const lambda: inspect.Lambda = new Lambda(own)
-const quotas: inspect.Quotas = new ServiceQuotas(own)
+const iam: types.Iam = new IAM(own)
+const secretsManager: types.SecretsManager = new SecretsManager(own)
+const ssm: types.Ssm = new SSM(own)
+const ec2: types.Ec2 = new EC2(own)
+const loadBalancing: types.LoadBalancing = new ElasticLoadBalancingV2(own)
+const lambda: types.Lambda = new Lambda(own)
+const quotas: types.Quotas = new ServiceQuotas(own)
 
 it.each([
   [clients.ecs, ecs],
@@ -44,13 +43,13 @@ it.each([
   [clients.kms, kms],
   [clients.sns, sns],
   [clients.eventBridge, eventBridge],
-  [inspect.iam, iam],
-  [inspect.secretsManager, secretsManager],
-  [inspect.ssm, ssm],
-  [inspect.ec2, ec2],
-  [inspect.loadBalancing, loadBalancing],
-  [inspect.lambda, lambda],
-  [inspect.quotas, quotas],
+  [clients.iam, iam],
+  [clients.secretsManager, secretsManager],
+  [clients.ssm, ssm],
+  [clients.ec2, ec2],
+  [clients.loadBalancing, loadBalancing],
+  [clients.lambda, lambda],
+  [clients.quotas, quotas],
 ])("%o is the package's own client", async (make, client) => {
   expect(await make(aws)).toBeInstanceOf(client.constructor)
 })
