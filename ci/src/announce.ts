@@ -3,10 +3,9 @@ import { Announcer, type Subject } from "./announce/announcer.js"
 import { awsListener } from "./announce/aws.js"
 import { webhookListener } from "./announce/webhook.js"
 import { openAws } from "./aws/account.js"
-import type { DeployResult } from "./ecs/result.js"
+import { type DeployResult, outcomeOf } from "./ecs/result.js"
 import { UserError } from "./lib/errors.js"
 import { namesIn } from "./lib/list.js"
-import { outcomeOf } from "./service-set.js"
 import { type Settings, targetsOf } from "./settings.js"
 
 /**

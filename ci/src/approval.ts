@@ -2,7 +2,7 @@ import { identityOf } from "./aws/account.js"
 import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
 import { findPause, type Pause, resume } from "./ecs/pause.js"
-import { describeRevision, note, type Revision, readRevision } from "./ecs/revision.js"
+import { describeRevision, type Revision, readRevision, tagRevision } from "./ecs/revision.js"
 import { describeService, errorContext, open, revisionOf, shortName, type Target } from "./ecs/service.js"
 import { listServiceDeployments } from "./ecs/service-deployment.js"
 import { approvedByTag, rejectedByTag, rejectedWhyTag, tagValue } from "./ecs/task-definition.js"
@@ -93,11 +93,11 @@ async function noted(
   work: () => Promise<void>,
 ): Promise<void> {
   const others = [approvedByTag, rejectedByTag, rejectedWhyTag].filter(key => !(key in tags))
-  await note(target, revision, tags, others, print)
+  await tagRevision(target, revision, tags, others, print)
   try {
     await work()
   } catch (error) {
-    await note(target, revision, {}, Object.keys(tags), print)
+    await tagRevision(target, revision, {}, Object.keys(tags), print)
     throw error
   }
 }

@@ -1,5 +1,5 @@
 import { dag, type Platform } from "@dagger.io/dagger"
-import { openKey, type SigningKey } from "./attestation/key.js"
+import type { SigningKey } from "./attestation/key.js"
 import { type BuildFacts, type Material, provenance, provenanceType } from "./attestation/provenance.js"
 import {
   noSbom,
@@ -12,7 +12,6 @@ import {
 } from "./attestation/sbom.js"
 import { signatureArtifact, signatureNote, signImage } from "./attestation/signature.js"
 import { envelopeType, type Statement, sealed, statementOf, statementType } from "./attestation/statement.js"
-import { requireProvenance, requireSignature } from "./attestation/verify.js"
 import { identityOf } from "./aws/account.js"
 import type { Aws } from "./aws/clients.js"
 import { type Access, accessTo } from "./ecr/distribution.js"
@@ -22,24 +21,13 @@ import { remoteAndBranch } from "./git/remote-branch.js"
 import { basesOf, frontendOf, pinned } from "./image/bases.js"
 import type { Context } from "./image/context.js"
 import { engineIsAtLeast } from "./lib/engine.js"
-import { UserError } from "./lib/errors.js"
 import { namesIn } from "./lib/list.js"
+import { checkProof } from "./proof.js"
 import type { Settings } from "./settings.js"
 import type { ComputedVersion } from "./version/compute.js"
 
 /** What provenance says of a build, as far as it is known before the push. */
 export type Circumstances = Omit<BuildFacts, "version" | "finished">
-
-/**
- * Opens the key that signs, if there is one, and makes sure that the caller may sign, before a version is claimed. What AWS Signer signs,
- * ECR signs by itself.
- */
-export async function signingKey(aws: Aws, settings: Settings): Promise<SigningKey | undefined> {
-  if (!settings.signingKey.startsWith("awskms:")) return undefined
-  const key = await openKey(aws, settings.signingKey)
-  await key.check()
-  return key
-}
 
 /** Finds out what provenance says, before and beside the build: who builds, what, and from which base images. */
 export async function circumstancesOf(
@@ -134,36 +122,6 @@ export async function attest(
     key,
   )
   return `attached ${what}, signed by ${key.arn}`
-}
-
-/**
- * Makes sure that an image that was there already is one that the key has signed, from this commit: anybody who may push could have put it
- * there.
- */
-export async function checkProof(
-  to: Access,
-  { tagPrefix }: Settings,
-  found: {
-    digest: string
-    version: string
-    commit: string
-    origin: Pick<Circumstances, "repository" | "ref">
-  },
-  { publicKey }: SigningKey,
-): Promise<void> {
-  const { digest, version, commit } = found
-  const { repository, ref } = found.origin
-  try {
-    await requireSignature(to, { name: version, digest }, publicKey)
-    await requireProvenance(to, { name: version, digest }, publicKey, { repository, ref, tagPrefix, commit })
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error
-    throw new UserError(
-      `The image of ${version} was in the registry already, and --signing-key has not signed it.`,
-      `${error.message.split("\n→")[0]}\nIt was pushed without a key, or not by this pipeline.`,
-      'Release under a new number: git commit --allow-empty -m "fix: release again". Or release without --signing-key.',
-    )
-  }
 }
 
 /** Attaches signed statements in the layout of `cosign attest`: to each image those about it. */

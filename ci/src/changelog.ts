@@ -1,3 +1,4 @@
+import { type Checkout, openCheckout } from "./git/checkout.js"
 import { commitPage, type Host, hostOf, numberPage } from "./git/host.js"
 import { commitsBetween, readCommits, readParts } from "./git/log.js"
 import { remoteUrl } from "./git/remote.js"
@@ -6,7 +7,7 @@ import { UserError } from "./lib/errors.js"
 import { isNewer, withoutV } from "./lib/semver.js"
 import type { Settings } from "./settings.js"
 import { type ClassifiedCommit, classify } from "./version/bump.js"
-import { type Checkout, type ComputedVersion, openCheckout } from "./version/compute.js"
+import type { ComputedVersion } from "./version/compute.js"
 
 const sections: [title: string, belongs: (commit: ClassifiedCommit) => boolean][] = [
   ["Breaking changes", commit => commit.effect === "major"],

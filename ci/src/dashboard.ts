@@ -10,7 +10,7 @@ import { isPrerelease } from "./git/tags.js"
 import { UserError } from "./lib/errors.js"
 import { plaintext } from "./lib/secret.js"
 import { commitTimes, recordOf } from "./metrics.js"
-import { outlook } from "./release.js"
+import { outlook } from "./plan.js"
 import { type Settings, targetsOf } from "./settings.js"
 import type { Stage } from "./stages.js"
 import { type ComputedVersion, computeVersion } from "./version/compute.js"
@@ -71,7 +71,7 @@ async function bundle(): Promise<string> {
   const { build } = (await import("esbuild" as string)) as Bundler
   const { outputFiles } = await build({
     stdin: {
-      contents: 'import { serve } from "./dashboard/server.ts"; serve()',
+      contents: 'import { serve } from "./dashboard/server.js"; serve()',
       resolveDir: import.meta.dirname,
       loader: "ts",
     },

@@ -3,7 +3,7 @@ import { explained } from "./aws/errors.js"
 import type { Deployment, Service } from "./aws/types.js"
 import { assertInEcr } from "./ecr/image.js"
 import type { DeployResult } from "./ecs/result.js"
-import { describeRevision, note, type Registered, register } from "./ecs/revision.js"
+import { describeRevision, type Registered, register, tagRevision } from "./ecs/revision.js"
 import { type Guards, rollOut } from "./ecs/rollout.js"
 import {
   assertDeployable,
@@ -186,5 +186,5 @@ async function noteCompleted(
   const keys = current.tags.map(({ key }) => key)
   if (!primary || !isCompleted(service, primary) || !keys.includes(versionTag) || keys.includes(completedTag))
     return
-  await note(target, current.arn, { [completedTag]: new Date().toISOString() }, [], print)
+  await tagRevision(target, current.arn, { [completedTag]: new Date().toISOString() }, [], print)
 }

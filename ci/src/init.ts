@@ -5,6 +5,7 @@ import { ciFiles } from "./ci-config.js"
 import { type App, configFile } from "./config.js"
 import { Registry } from "./ecr/registry.js"
 import { describeService, errorContext, open } from "./ecs/service.js"
+import { openCheckout } from "./git/checkout.js"
 import { remoteUrl } from "./git/remote.js"
 import { frontendOf, isOwnFrontend, stagesOf } from "./image/bases.js"
 import { engineIsAtLeast } from "./lib/engine.js"
@@ -12,7 +13,6 @@ import { UserError } from "./lib/errors.js"
 import { plaintext } from "./lib/secret.js"
 import { preflight } from "./preflight.js"
 import { envKey, required, type Settings, sourceOf, targetsOf } from "./settings.js"
-import { openCheckout } from "./version/compute.js"
 
 /** One thing that a release needs: what is there, or the error that says what is missing. */
 type Finding = { found: string } | { missing: UserError }

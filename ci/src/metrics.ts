@@ -3,6 +3,7 @@ import { explained } from "./aws/errors.js"
 import { type PastDeployment, pastDeployments } from "./ecs/past-deployment.js"
 import { errorContext, open, shortName } from "./ecs/service.js"
 import { recordDays } from "./ecs/service-deployment.js"
+import { openCheckout } from "./git/checkout.js"
 import { readTimes } from "./git/log.js"
 import { UserError } from "./lib/errors.js"
 import { rounded } from "./lib/number.js"
@@ -10,7 +11,6 @@ import { table } from "./lib/table.js"
 import { duration, parseTime } from "./lib/time.js"
 import { counted, type Metrics, measure, type Window } from "./metrics/measure.js"
 import type { Settings, Where } from "./settings.js"
-import { openCheckout } from "./version/compute.js"
 
 /**
  * Reads a window from what a person typed. ECS keeps 90 days, so it begins no earlier.

@@ -1,7 +1,7 @@
 import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
 import { planDeploy } from "./deploy.js"
-import { note, recentRevisions, register } from "./ecs/revision.js"
+import { recentRevisions, register, tagRevision } from "./ecs/revision.js"
 import { errorContext, open, shortName } from "./ecs/service.js"
 import { migratedTag } from "./ecs/task-definition.js"
 import { type RunOptions, runTask } from "./run.js"
@@ -40,7 +40,7 @@ export async function migrateOnce(
     await runTask(aws, { ...options, command: ["sh", "-c", command], once: nameOf(options) })
     const known = action.kind === "deploy" ? action.reuse?.arn : current.arn
     const revision = known ?? (await register(target, patch.registration))
-    await note(target, revision, { [migratedTag]: new Date().toISOString() }, [], print)
+    await tagRevision(target, revision, { [migratedTag]: new Date().toISOString() }, [], print)
   })
 }
 

@@ -8,8 +8,9 @@ import { listServiceDeployments } from "./ecs/service-deployment.js"
 import { patch } from "./ecs/task-definition.js"
 import { UserError } from "./lib/errors.js"
 import { table } from "./lib/table.js"
-import type { Preflight } from "./preflight.js"
-import { deploysNothing, neverPushed, preflights } from "./release.js"
+import { type Preflight, preflights } from "./preflight.js"
+import { neverPushed } from "./push.js"
+import { deploysNothing } from "./release-decision.js"
 import { type Settings, targetsOf, type Where } from "./settings.js"
 import type { ClassifiedCommit } from "./version/bump.js"
 import {
@@ -201,4 +202,18 @@ function steps({ version, head }: ComputedVersion, settings: Settings, built: bo
   ]
   const last = took > 0 ? `; the last deployment took ${Math.round(took)} s` : ""
   return [...(built ? [] : before), `deploy ${version} to ${cluster}/${service} by digest${last}`]
+}
+
+/** What a release of HEAD would do, in one line; a version that cannot be computed is not a reason to fail. */
+export async function outlook(
+  settings: Settings,
+  computing: Promise<ComputedVersion> = computeVersion(settings),
+): Promise<string> {
+  try {
+    const found = await computing
+    return nothingToDo(found) ?? `a release of HEAD would be ${found.version} (${found.decision.reason})\n`
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error
+    return `a release of HEAD would fail: ${error.message}\n`
+  }
 }

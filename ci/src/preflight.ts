@@ -2,6 +2,7 @@ import { accountOf } from "./aws/account.js"
 import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
 import { describeRevision, readRevision } from "./ecs/revision.js"
+import { type RolledBack, wasRolledBack } from "./ecs/rolled-back.js"
 import {
   assertCompression,
   assertDeployable,
@@ -14,8 +15,9 @@ import {
 } from "./ecs/service.js"
 import { assertPlatform, chooseContainers } from "./ecs/task-definition.js"
 import { urlOf } from "./ecs/url.js"
-import { type RolledBack, wasRolledBack } from "./rollback.js"
-import type { Settings, Where } from "./settings.js"
+import { UserError } from "./lib/errors.js"
+import { namesIn } from "./lib/list.js"
+import { type Settings, targetsOf, type Where } from "./settings.js"
 
 /** What a service runs, and what a release should know about it before it begins. */
 export type Preflight = {
@@ -77,4 +79,30 @@ export async function preflight(
       rolledBack,
     }
   })
+}
+
+/**
+ * Looks at every service that is released.
+ *
+ * @throws UserError as {@link preflight}, and for a container that none of them has
+ */
+export async function preflights(
+  aws: Aws,
+  settings: Settings,
+  version: string | Promise<string>,
+): Promise<Preflight[]> {
+  const lives = await Promise.all(targetsOf(settings).map(where => preflight(aws, settings, where, version)))
+  const there = lives.flatMap(({ containers }) => containers)
+  const missing = namesIn(settings.container).find(name => !there.includes(name))
+  if (missing === undefined) return lives
+  throw new UserError(
+    `None of ${serviceNames(lives)} has a container "${missing}".`,
+    "",
+    "Set --container to containers that their task definitions have.",
+  )
+}
+
+/** The services' names. */
+export function serviceNames(lives: Preflight[]): string {
+  return lives.map(({ name }) => name).join(", ")
 }

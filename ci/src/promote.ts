@@ -16,6 +16,7 @@ import {
   readRevision,
   recentRevisions,
 } from "./ecs/revision.js"
+import { readPast, rolledBackError, wasRolledBack } from "./ecs/rolled-back.js"
 import {
   describeService,
   errorContext,
@@ -29,9 +30,7 @@ import { urlOf } from "./ecs/url.js"
 import { history } from "./history.js"
 import { UserError } from "./lib/errors.js"
 import { isNewer, withoutV } from "./lib/semver.js"
-import { rolledBackError } from "./release.js"
-import { requireProof } from "./require.js"
-import { readPast, wasRolledBack } from "./rollback.js"
+import { requireProof } from "./proof.js"
 import { required, type Settings, targetsOf, type Where } from "./settings.js"
 import { deployChecked } from "./smoke.js"
 import type { Stage } from "./stages.js"

@@ -1,16 +1,16 @@
-import { attest, checkProof, circumstancesOf, isAttested, signingKey } from "./attest.js"
-import type { SigningKey } from "./attestation/key.js"
+import { attest, circumstancesOf, isAttested } from "./attest.js"
+import { openSigningKey } from "./attestation/key.js"
 import { loadScanner, type Scans, scanImages } from "./attestation/sbom.js"
 import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
-import { accessTo } from "./ecr/distribution.js"
 import { type Image, Registry } from "./ecr/registry.js"
 import { claim, noRemote, refuseWithoutRight } from "./git/claim.js"
-import { remoteAndBranch } from "./git/remote-branch.js"
 import { buildImages, runTests } from "./image/build.js"
 import type { Context } from "./image/context.js"
 import { UserError } from "./lib/errors.js"
 import type { StepTimer } from "./lib/steps.js"
+import type { Preflight } from "./preflight.js"
+import { assertProved } from "./proof.js"
 import { required, type Settings } from "./settings.js"
 import { type Check, countOf, refuseWrong, writeCheck } from "./verify/check.js"
 import { type ComputedVersion, nothingToDo, recomputeVersion } from "./version/compute.js"
@@ -52,7 +52,7 @@ export async function pushRelease(
       )
     }
     if (!remote) throw noRemote(tagOf(settings, found), found.unasked ?? "")
-    const key = await signingKey(aws, settings)
+    const key = await openSigningKey(aws, settings)
     const checks = check?.()
     // What it finds is looked at once test and build are over.
     checks?.catch(() => {})
@@ -108,21 +108,6 @@ export async function pushRelease(
   })
 }
 
-/** Refuses an image that was there already, unless the key has signed it. */
-export async function assertProved(
-  aws: Aws,
-  settings: Settings,
-  found: ComputedVersion,
-  image: { digest: string; version: string; commit: string },
-  key: SigningKey,
-): Promise<void> {
-  const [to, origin] = await Promise.all([
-    accessTo(aws, settings.repository),
-    remoteAndBranch(found.repository, settings, found.remote),
-  ])
-  await checkProof(to, settings, { ...image, origin }, key)
-}
-
 /**
  * An earlier run has pushed the image. With a key, it has signed it before; without one, it may have died before it attached anything.
  */
@@ -140,7 +125,7 @@ async function attestFound(
   const { aws, settings, found, context, steps, print } = run
   const { version, head } = found
   const { digest } = image
-  const key = await signingKey(aws, settings)
+  const key = await openSigningKey(aws, settings)
   if (key) return assertProved(aws, settings, found, { digest, version, commit: head.sha }, key)
   if (await isAttested(aws, settings, image)) return
   try {
@@ -190,4 +175,18 @@ async function claimVersion(
 
 function tagOf({ tagPrefix }: Settings, { version }: ComputedVersion): string {
   return `${tagPrefix}v${version}`
+}
+
+/** The error for a version that a run claimed and did not push. */
+export function neverPushed(
+  { tagPrefix, repository }: Settings,
+  version: string,
+  { name, ...live }: Preflight,
+): UserError {
+  const tag = `${tagPrefix}v${version}`
+  return new UserError(
+    `${version} was claimed but never released: ${name} runs ${live.version ?? "no version"}, and the repository "${repository}" has no image for it.`,
+    `The run that pushed the tag ${tag} is still in progress, or died.`,
+    `If no other run is in progress, finish it: git checkout ${tag} && dagger call release`,
+  )
 }

@@ -1,28 +1,26 @@
 import type { Announcer, Subject } from "./announce/announcer.js"
 import { announcerOf, subjectOf } from "./announce.js"
-import { signingKey } from "./attest.js"
+import { openSigningKey } from "./attestation/key.js"
 import { openAws } from "./aws/account.js"
 import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
 import { planDeploy } from "./deploy.js"
 import { type Image, Registry } from "./ecr/registry.js"
 import { scanGate } from "./ecr/scan.js"
-import type { Pause } from "./ecs/pause.js"
-import type { DeployResult } from "./ecs/result.js"
+import { type DeployResult, outcomeOf } from "./ecs/result.js"
+import { rolledBackError, wasRolledBack } from "./ecs/rolled-back.js"
 import { Overtaken } from "./ecs/rollout.js"
 import { contextOf } from "./image/build.js"
 import { refuseChanges } from "./image/context.js"
-import { UserError } from "./lib/errors.js"
-import { namesIn } from "./lib/list.js"
-import { isNewer } from "./lib/semver.js"
 import { StepTimer } from "./lib/steps.js"
 import { migrateOnce } from "./migrate.js"
-import { type Preflight, preflight } from "./preflight.js"
+import { type Preflight, preflights, serviceNames } from "./preflight.js"
+import { assertProved } from "./proof.js"
 import type { PublishingHost } from "./publish/host.js"
 import { hostListener, publishingHost, publishRelease } from "./publish.js"
-import { assertProved, pushRelease } from "./push.js"
-import { type RolledBack, wasRolledBack } from "./rollback.js"
-import { outcomeOf } from "./service-set.js"
+import { neverPushed, pushRelease } from "./push.js"
+import { deploysNothing, isLive } from "./release-decision.js"
+import { type ServiceEnd, serviceEnd } from "./service-set.js"
 import { required, type Settings, targetsOf, type Where } from "./settings.js"
 import { deployChecked } from "./smoke.js"
 import { verify } from "./verify.js"
@@ -30,7 +28,6 @@ import {
   type ComputedVersion,
   commitToDeploy,
   computeVersion,
-  nothingToDo,
   nothingToRelease,
   offBranch,
   recomputeVersion,
@@ -57,7 +54,7 @@ export type ReleaseOptions = {
 }
 
 /** A version whose image is in the registry. */
-type Pushed = { image: Image; version: string; commit?: string }
+type ImageToDeploy = { image: Image; version: string; commit?: string }
 
 /** How a release ended well. */
 export type Released = {
@@ -69,11 +66,11 @@ export type Released = {
   /** Whether the services run that version now. */
   isLive: boolean
   /** What runs now; left out if nothing was deployed and none was looked for. */
-  deployed?: Deployment
+  deployed?: ReleaseFacts
 }
 
 /** What a release brought, or found there already. */
-export type Deployment = {
+export type ReleaseFacts = {
   commit?: string
   image: Image
   services: ServiceEnd[]
@@ -83,30 +80,6 @@ export type Deployment = {
   seconds: { [step: string]: number }
   /** The steps that followed each other, and so decided how long it took. */
   criticalPath: string[]
-}
-
-/** How one service's deployment ended. */
-export type ServiceEnd = {
-  /** `CLUSTER/SERVICE`. */
-  service: string
-  outcome: DeployResult["word"]
-  /** ARN of the task definition that runs, or is on its way. */
-  taskDefinition: string
-  /** Id of the deployment, if there was one. */
-  deploymentId?: string
-  /** Where ECS waits for a person. */
-  pause?: Omit<Pause, "serviceDeployment">
-  url?: string
-}
-
-/** How one service's deployment ended, as JSON output has it. */
-export function serviceEnd({ cluster, service }: Where, end: DeployResult, url?: string): ServiceEnd {
-  const { word: outcome, revision: taskDefinition, deploymentId } = end
-  const { serviceDeployment, ...pause } = end.pause ?? {}
-  return {
-    ...{ service: `${cluster}/${service}`, outcome, taskDefinition, deploymentId, url },
-    ...(end.pause && { pause: pause as Pause }),
-  }
 }
 
 /** The end of a release that deploys nothing: its text says why. */
@@ -120,15 +93,15 @@ type Run = {
   steps: StepTimer
   options: ReleaseOptions
   announcer: Announcer
-  looking: Promise<Seen>
+  looking: Promise<LiveServices>
   /** The commit's version, as it was last computed. */
   found: ComputedVersion
 }
 
 /** AWS, and what the services run. */
-type Seen = { aws: Aws; lives: Preflight[] }
+type LiveServices = { aws: Aws; lives: Preflight[] }
 
-async function look(settings: Settings, version: string | Promise<string>): Promise<Seen> {
+async function look(settings: Settings, version: string | Promise<string>): Promise<LiveServices> {
   const aws = await openAws(settings)
   return { aws, lives: await preflights(aws, settings, version) }
 }
@@ -198,77 +171,6 @@ function subject({ settings, options }: Run, version: string, commit: string): S
   return subjectOf(settings, { action: "release", app, stage, version, commit })
 }
 
-/** What a release does with a commit. */
-type Intention = "superseded" | "rolled back" | "nothing" | "finish" | "release"
-
-/** Services that are released together are one: what stops one stops all. */
-function mostUrgent(intentions: Intention[]): Intention {
-  const order = ["superseded", "rolled back", "release", "finish"] as const
-  return order.find(it => intentions.includes(it)) ?? "nothing"
-}
-
-/**
- * Decides what a release does with a commit, from what one service runs. A version that was claimed but never reached the
- * service is finished, whatever commits came after it. Pure.
- */
-function decideFor(found: ComputedVersion, live: Preflight): Intention {
-  const { version, decision } = found
-  if (decision.supersededBy !== null || isNewer(live.released, version)) return "superseded"
-  if (live.rolledBack) return "rolled back"
-  if (!nothingToRelease(found)) return "release"
-  return live.version === version && live.completed ? "nothing" : "finish"
-}
-
-/** Whether the services run the version, and it completed. */
-function isLive({ version }: ComputedVersion, lives: Preflight[]): boolean {
-  return version !== "" && lives.every(live => live.version === version && live.completed)
-}
-
-/** What a release that deploys nothing says. */
-export function deploysNothing(found: ComputedVersion, lives: Preflight[]): string | undefined {
-  const { version, decision } = found
-  const each = lives.map(live => decideFor(found, live))
-  const intention = mostUrgent(each)
-  const live = lives[each.indexOf(intention)] as Preflight
-  switch (intention) {
-    case "superseded":
-      return superseded(found, decision.supersededBy ?? live.released ?? "")
-    case "nothing":
-      return `${decision.reason}; ${named(lives)} ${lives.length > 1 ? "run" : "runs"} ${version}; nothing is deployed\n`
-    case "rolled back":
-      if (!nothingToRelease(found)) throw rolledBackError(version, live.rolledBack)
-      return `${decision.reason}; ${live.rolledBack?.why}, and ${live.name} runs ${live.version ?? "no version"}\n`
-    default:
-      return undefined
-  }
-}
-
-/** The services' names. */
-function named(lives: Preflight[]): string {
-  return lives.map(({ name }) => name).join(", ")
-}
-
-/**
- * Looks at every service that is released.
- *
- * @throws UserError as {@link preflight}, and for a container that none of them has
- */
-export async function preflights(
-  aws: Aws,
-  settings: Settings,
-  version: string | Promise<string>,
-): Promise<Preflight[]> {
-  const lives = await Promise.all(targetsOf(settings).map(where => preflight(aws, settings, where, version)))
-  const there = lives.flatMap(({ containers }) => containers)
-  const missing = namesIn(settings.container).find(name => !there.includes(name))
-  if (missing === undefined) return lives
-  throw new UserError(
-    `None of ${named(lives)} has a container "${missing}".`,
-    "",
-    "Set --container to containers that their task definitions have.",
-  )
-}
-
 /** Tests, builds, claims, pushes and deploys HEAD. */
 async function releaseHead(run: Run): Promise<Released> {
   const { settings, steps, options, looking, announcer, found } = run
@@ -329,7 +231,7 @@ async function settle(run: Run): Promise<Released> {
   announcer.start()
   const image = await explained({ ...aws, repository }, async () => {
     const registry = await Registry.open(aws, repository)
-    const key = await signingKey(aws, settings)
+    const key = await openSigningKey(aws, settings)
     return registry.push(
       () => Promise.reject(neverPushed(settings, version, lives[0] as Preflight)),
       version,
@@ -343,13 +245,17 @@ async function settle(run: Run): Promise<Released> {
     )
   })
   options.print(
-    `${decision.reason}, but ${named(lives)} ${lives.length > 1 ? "do not all run" : "does not run"} ${version}: finishing its release`,
+    `${decision.reason}, but ${serviceNames(lives)} ${lives.length > 1 ? "do not all run" : "does not run"} ${version}: finishing its release`,
   )
   return bring(run, seen, { image, version, commit })
 }
 
 /** Scan, migration and deployment of an image that is in the registry. */
-async function bring(run: Run, { aws, lives }: Seen, { image, version, commit }: Pushed): Promise<Released> {
+async function bring(
+  run: Run,
+  { aws, lives }: LiveServices,
+  { image, version, commit }: ImageToDeploy,
+): Promise<Released> {
   const { settings, steps, options, announcer, found } = run
   const { repository } = settings
   const { severity, migrate, smoke: command, timeoutSeconds, waitForApproval, print } = options
@@ -406,7 +312,7 @@ async function bring(run: Run, { aws, lives }: Seen, { image, version, commit }:
     `version   ${version}`,
     `commit    ${commit ?? "not known"}`,
     `image     ${image.reference}`,
-    `service   ${named(lives)} (${settings.region}, account ${account})`,
+    `service   ${serviceNames(lives)} (${settings.region}, account ${account})`,
     `url       ${urls.join(", ") || "not known: set --url, or tag the service ecs-release:url"}`,
     `time      ${steps.summary()}`,
     `longest   ${steps.longest()}`,
@@ -415,41 +321,4 @@ async function bring(run: Run, { aws, lives }: Seen, { image, version, commit }:
   const deployed = { commit, image, services, region: settings.region, account, ...steps.times }
   const outcome = outcomeOf(ends)
   return { outcome, text, version, isLive: outcome !== "paused", deployed }
-}
-
-/** What a release of HEAD would do, in one line; a version that cannot be computed is not a reason to fail. */
-export async function outlook(
-  settings: Settings,
-  computing: Promise<ComputedVersion> = computeVersion(settings),
-): Promise<string> {
-  try {
-    const found = await computing
-    return nothingToDo(found) ?? `a release of HEAD would be ${found.version} (${found.decision.reason})\n`
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error
-    return `a release of HEAD would fail: ${error.message}\n`
-  }
-}
-
-/** The error for a version that was rolled back: it is not brought back unless someone asks. */
-export function rolledBackError(version: string, rolledBack: RolledBack | undefined): UserError {
-  return new UserError(
-    `${version} is not deployed: ${rolledBack?.why}.`,
-    "",
-    `Fix it in a new commit and release that, or bring it back on purpose: deploy --image ${version}`,
-  )
-}
-
-/** The error for a version that a run claimed and did not push. */
-export function neverPushed(
-  { tagPrefix, repository }: Settings,
-  version: string,
-  { name, ...live }: Preflight,
-): UserError {
-  const tag = `${tagPrefix}v${version}`
-  return new UserError(
-    `${version} was claimed but never released: ${name} runs ${live.version ?? "no version"}, and the repository "${repository}" has no image for it.`,
-    `The run that pushed the tag ${tag} is still in progress, or died.`,
-    `If no other run is in progress, finish it: git checkout ${tag} && dagger call release`,
-  )
 }

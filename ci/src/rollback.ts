@@ -5,7 +5,14 @@ import type { Service } from "./aws/types.js"
 import { deploy } from "./deploy.js"
 import { imageNamed, type NamedImage, parseImage } from "./ecr/image.js"
 import { DeployError, type DeployResult, deployError } from "./ecs/result.js"
-import { describeRevision, note, type Revision, readRevision, recentRevisions } from "./ecs/revision.js"
+import {
+  describeRevision,
+  type Revision,
+  readRevision,
+  recentRevisions,
+  tagRevision,
+} from "./ecs/revision.js"
+import { type Past, readPast } from "./ecs/rolled-back.js"
 import { rollOut } from "./ecs/rollout.js"
 import {
   assertDeployable,
@@ -14,14 +21,9 @@ import {
   inProgress,
   open,
   revisionOf,
-  shortName,
   type Target,
 } from "./ecs/service.js"
-import {
-  findServiceDeployment,
-  listServiceDeployments,
-  stopServiceDeployment,
-} from "./ecs/service-deployment.js"
+import { findServiceDeployment, stopServiceDeployment } from "./ecs/service-deployment.js"
 import { rolledBackTag } from "./ecs/task-definition.js"
 import { follow } from "./ecs/wait.js"
 import { UserError } from "./lib/errors.js"
@@ -42,9 +44,6 @@ export type RollbackOptions = {
   /** Called once it is known which version it goes back to, before anything is changed. */
   begin?: (version: string) => void
 }
-
-/** Task definitions by what is known about them, apart from their notes: ARNs. */
-export type Past = { succeeded: ReadonlySet<string>; failed: ReadonlySet<string> }
 
 /**
  * The previous version: of the versions whose newest revision is older than the current one, was not rolled back and did not
@@ -97,44 +96,6 @@ export async function rollback(aws: Aws, options: RollbackOptions): Promise<Depl
     return marked(target, current, version, print, () =>
       deploy(aws, { ...options, image, version, commit, print, timeoutSeconds }),
     )
-  })
-}
-
-/** Whether, and how, a version was rolled back: it was deployed, and the service was made to run another in its place. */
-export type RolledBack = { version: string; revision: string; why: string }
-
-/**
- * Finds out whether a version was rolled back, by a person or by ECS: then a repeated release of its commit must not bring it
- * back by itself. It goes by the note on the version's newest revision, and if the run that should have made it was
- * interrupted, by ECS's own record.
- *
- * @returns undefined if the version runs, never ran, or was not rolled back
- */
-export async function wasRolledBack(
-  aws: Aws,
-  options: { cluster: string; service: string; container?: string; version: string },
-): Promise<RolledBack | undefined> {
-  const { container, version } = options
-  const target = await open(aws, options)
-  return explained(errorContext(target), async () => {
-    const service = await describeService(target)
-    const current = await describeRevision(target, revisionOf(service))
-    const running = readRevision(current, container)
-    if (running.version === version) return undefined
-    const revisions = await recentRevisions(target, current.definition.family ?? "", container)
-    const found = revisions.find(it => it.version === version)
-    if (found === undefined) return undefined
-    const { arn: revision, rejected, rolledBack } = found
-    if (rejected) return { version, revision, why: `${version} was rejected by ${rejected}` }
-    if (rolledBack) return { version, revision, why: `${version} was rolled back at ${rolledBack}` }
-    const { failed, succeeded } = await readPast(target, service)
-    if (failed.has(revision)) {
-      return { version, revision, why: `ECS rolled ${version} back when its deployment failed` }
-    }
-    // It was there, and somebody deployed an older one, or one without a version, in its place.
-    if (isNewer(running.version, version) || !(found.completed || succeeded.has(revision))) return undefined
-    const now = running.version ?? shortName(current.arn)
-    return { version, revision, why: `${version} ran before, and ${now} was deployed in its place` }
   })
 }
 
@@ -223,24 +184,6 @@ async function previous(
   )
 }
 
-/** What ECS itself knows about task definitions: its record of deployments, and failed ones still in the service's list. */
-export async function readPast(target: Target, service: Service): Promise<Past> {
-  const records = await listServiceDeployments(target, 20)
-  const brought = (of: { taskDefinition?: string }[]) =>
-    new Set(of.flatMap(({ taskDefinition }) => taskDefinition ?? []))
-  const ended = records.filter(({ status = "" }) => /^(SUCCESSFUL|ROLLBACK_)/.test(status))
-  // A revision that was rolled back once and completed later has not failed: its newest record counts.
-  const newest = ended.filter(
-    (it, at) => ended.findIndex(({ taskDefinition }) => taskDefinition === it.taskDefinition) === at,
-  )
-  const failed = newest.filter(({ status }) => status !== "SUCCESSFUL")
-  const listed = (service.deployments ?? []).filter(({ rolloutState }) => rolloutState === "FAILED")
-  return {
-    succeeded: brought(ended.filter(({ status }) => status === "SUCCESSFUL")),
-    failed: brought([...failed, ...listed]),
-  }
-}
-
 /**
  * Does something that rolls a version back. That is noted before, so that an interrupted rollback leaves the note too; if it does
  * not get to a deployment, or the deployment fails and the version stays, the note is removed. Going to a newer version rolls
@@ -254,12 +197,12 @@ async function marked<T>(
   goBack: () => Promise<T>,
 ): Promise<T> {
   if (semver.valid(version) === null || to === version || isNewer(to, version as string)) return goBack()
-  await note(target, arn, { [rolledBackTag]: new Date().toISOString() }, [], print)
+  await tagRevision(target, arn, { [rolledBackTag]: new Date().toISOString() }, [], print)
   try {
     return await goBack()
   } catch (error) {
     const stays = !(error instanceof DeployError) || error.word === "rolled back"
-    if (stays) await note(target, arn, {}, [rolledBackTag], print)
+    if (stays) await tagRevision(target, arn, {}, [rolledBackTag], print)
     throw error
   }
 }

@@ -1,10 +1,12 @@
 import type { Aws } from "./aws/clients.js"
 import { type DeployRun, deploy, planDeploy } from "./deploy.js"
+import type { Pause } from "./ecs/pause.js"
 import { DeployError, type DeployResult } from "./ecs/result.js"
 import { currentRevision, readRevision } from "./ecs/revision.js"
 import { Overtaken } from "./ecs/rollout.js"
 import { UserError } from "./lib/errors.js"
 import { type RollbackOptions, rollback } from "./rollback.js"
+import type { Where } from "./settings.js"
 
 /** Where the version to go back to is found. */
 type Registry = Pick<RollbackOptions, "repository" | "tagPrefix">
@@ -100,12 +102,6 @@ async function goBack(
   }
 }
 
-/** How a set ended as a whole: something waits for a person, something was deployed, or all of it was there. */
-export function outcomeOf(ends: DeployResult[]): DeployResult["word"] {
-  if (ends.some(({ word }) => word === "paused")) return "paused"
-  return ends.some(({ word }) => word === "completed") ? "completed" : "unchanged"
-}
-
 /**
  * Goes back to the previous version, or to a named one, on several services: on the first, then on the others, to the same version.
  *
@@ -164,4 +160,28 @@ export async function onEach<W extends { service: string }, T>(
 /** Prints lines with the service's name before them. */
 function prefixed({ service, print = console.log }: Pick<DeployRun, "service" | "print">) {
   return (line: string) => print(`${service}: ${line}`)
+}
+
+/** How one service's deployment ended. */
+export type ServiceEnd = {
+  /** `CLUSTER/SERVICE`. */
+  service: string
+  outcome: DeployResult["word"]
+  /** ARN of the task definition that runs, or is on its way. */
+  taskDefinition: string
+  /** Id of the deployment, if there was one. */
+  deploymentId?: string
+  /** Where ECS waits for a person. */
+  pause?: Omit<Pause, "serviceDeployment">
+  url?: string
+}
+
+/** How one service's deployment ended, as JSON output has it. */
+export function serviceEnd({ cluster, service }: Where, end: DeployResult, url?: string): ServiceEnd {
+  const { word: outcome, revision: taskDefinition, deploymentId } = end
+  const { serviceDeployment, ...pause } = end.pause ?? {}
+  return {
+    ...{ service: `${cluster}/${service}`, outcome, taskDefinition, deploymentId, url },
+    ...(end.pause && { pause: pause as Pause }),
+  }
 }

@@ -1,7 +1,7 @@
 import type { Aws } from "./aws/clients.js"
 import type { DeployRun } from "./deploy.js"
 import { DeployError, type DeployResult } from "./ecs/result.js"
-import { currentRevision, describeRevision, note, readRevision } from "./ecs/revision.js"
+import { currentRevision, describeRevision, readRevision, tagRevision } from "./ecs/revision.js"
 import { describeService, open, shiftsTraffic } from "./ecs/service.js"
 import { smokedTag } from "./ecs/task-definition.js"
 import { testUrlOf } from "./ecs/url.js"
@@ -56,7 +56,7 @@ export async function deployChecked(aws: Aws, runs: DeployRun[], smoke: Smoke): 
   const { smoked } = readRevision(await describeRevision(target, end.revision), first.container)
   if (smoked) return ends
   if (await check()) {
-    await note(
+    await tagRevision(
       target,
       end.revision,
       { [smokedTag]: new Date().toISOString() },

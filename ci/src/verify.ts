@@ -5,7 +5,7 @@ import { Registry } from "./ecr/registry.js"
 import { describeRevision } from "./ecs/revision.js"
 import { open, revisionOf, type Target } from "./ecs/service.js"
 import { required, type Settings, targetsOf, type Where } from "./settings.js"
-import { type Check, type Look, named, run, type Scene, Wrong } from "./verify/check.js"
+import { type Check, check, type Look, orMissing, type Scene, Wrong } from "./verify/check.js"
 import { logLooks } from "./verify/log.js"
 import { balancerLooks, networkLooks, quotaLooks } from "./verify/network.js"
 import { roleLooks } from "./verify/role.js"
@@ -34,7 +34,7 @@ export async function verify(aws: Aws, settings: Settings): Promise<Check[]> {
     text: `account ${account}, ${settings.region}, as ${arn}`,
     blocks: true,
   }
-  const registry = await run(aws, {
+  const registry = await check(aws, {
     name: "registry",
     blocks: true,
     work: () => checkRegistry(aws, settings),
@@ -48,12 +48,12 @@ async function verifyService(aws: Aws, settings: Settings, where: Where, caller:
   const prefix = where.someContainers ? `${where.service}: ` : ""
   const target = await open(aws, where)
   let scene: Scene | undefined
-  const first = await run(aws, {
+  const first = await check(aws, {
     name: `${prefix}service`,
     blocks: true,
     work: async () => {
       const service = await findService(target)
-      const { definition } = await named(
+      const { definition } = await orMissing(
         () => describeRevision(target, where.template ?? revisionOf(service)),
         /^ClientException/,
         `There is no task definition ${where.template ?? revisionOf(service)}.`,
@@ -69,7 +69,7 @@ async function verifyService(aws: Aws, settings: Settings, where: Where, caller:
 async function findService(target: Target): Promise<Service> {
   const { cluster, service } = target
   const missing = `There is no service "${service}" in the cluster "${cluster}".`
-  const { services } = await named(
+  const { services } = await orMissing(
     () => target.client.describeServices({ cluster, services: [service] }),
     /^(ClusterNotFound|ServiceNotFound)/,
     missing,
@@ -95,12 +95,12 @@ async function verifyScene(scene: Scene, prefix: string): Promise<Check[]> {
     { name: "rollback", work: async () => checkRollback(scene) },
     ...hookLooks(scene),
   ]
-  return Promise.all(looks.map(look => run(aws, { ...look, name: `${prefix}${look.name}` })))
+  return Promise.all(looks.map(look => check(aws, { ...look, name: `${prefix}${look.name}` })))
 }
 
 async function checkRegistry(aws: Aws, { repository: name }: Settings): Promise<string> {
   const repository = required(name, "ECR repository", "--repository")
-  const { uri, tagsCanMove } = await named(
+  const { uri, tagsCanMove } = await orMissing(
     () => Registry.open(aws, repository),
     /^RepositoryNotFound/,
     `There is no ECR repository "${repository}" in ${aws.region}.`,

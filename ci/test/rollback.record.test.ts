@@ -1,6 +1,6 @@
 import { DescribeServiceRevisionsCommand, ListServiceDeploymentsCommand } from "@aws-sdk/client-ecs"
 import { afterEach, describe, expect, it, vi } from "vitest"
-import { wasRolledBack } from "../src/rollback.js"
+import { wasRolledBack } from "../src/ecs/rolled-back.js"
 import {
   at,
   aws,

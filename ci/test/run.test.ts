@@ -11,7 +11,8 @@ import {
   type Task,
 } from "@aws-sdk/client-ecs"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
-import { oneOff, runRequest, runTask } from "../src/run.js"
+import { oneOff, runRequest } from "../src/ecs/one-off-task.js"
+import { runTask } from "../src/run.js"
 import {
   aws,
   definition,

@@ -2,6 +2,7 @@ import { createHash, createPublicKey, type KeyObject, verify } from "node:crypto
 import { type Aws, kms } from "../aws/clients.js"
 import { explained } from "../aws/errors.js"
 import { UserError } from "../lib/errors.js"
+import type { Settings } from "../settings.js"
 
 /** A key in AWS KMS that signs images. */
 export type SigningKey = {
@@ -106,4 +107,15 @@ export function verified(key: KeyObject, bytes: Buffer, signature: Buffer): bool
   } catch {
     return false
   }
+}
+
+/**
+ * Opens the key that signs, if there is one, and makes sure that the caller may sign, before a version is claimed. What AWS Signer signs,
+ * ECR signs by itself.
+ */
+export async function openSigningKey(aws: Aws, settings: Settings): Promise<SigningKey | undefined> {
+  if (!settings.signingKey.startsWith("awskms:")) return undefined
+  const key = await openKey(aws, settings.signingKey)
+  await key.check()
+  return key
 }

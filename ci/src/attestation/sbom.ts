@@ -35,7 +35,7 @@ export function scanImages(
     images.map(async image => {
       const [platform, body] = await Promise.all([
         image.platform(),
-        scan(scanner, image, { name: uri, version }),
+        makeSbom(scanner, image, { name: uri, version }),
       ])
       return { platform, body }
     }),
@@ -92,7 +92,7 @@ export async function loadScanner({ sbomImage }: Settings): Promise<void> {
  * @param name the repository's address, and the version: what the SBOM says that it is of
  * @throws ExecError if Syft fails, with its output
  */
-async function scan(
+async function makeSbom(
   scanner: Container,
   image: Container,
   { name, version }: { name: string; version: string },

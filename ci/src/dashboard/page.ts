@@ -5,7 +5,7 @@ import { duration } from "../lib/time.js"
 import { counted, type Metrics } from "../metrics/measure.js"
 import { ago, bars, colorOf, dayOf, timeLine } from "./charts.js"
 import { Html, html } from "./html.js"
-import { type AppState, isBusy, runningOf, type Seen, type ServiceState, type State } from "./state.js"
+import { type AppState, isBusy, runningOf, type ServiceState, type ServiceView, type State } from "./state.js"
 
 /** How far back the time line and the table go, in days. */
 const days = 28
@@ -118,7 +118,7 @@ ${all
 ${all.length > rows && html`<p class="dim">and ${all.length - rows} more</p>`}`
 }
 
-type ServiceSeen = Seen & { stage: string; name: string }
+type ServiceSeen = ServiceView & { stage: string; name: string }
 
 function took({ started, ended }: PastDeployment, now: Date): string {
   return duration(((ended ?? now).getTime() - started.getTime()) / 1000)

@@ -16,9 +16,9 @@ export type State = { at: Date; read: string; apps: AppState[] }
 export type AppState = Omit<AppFacts, "places"> & { services: ServiceState[] }
 
 /** A service as ECS has it, or why that is not known. */
-export type ServiceState = { name: string; stage: string; region: string } & (Seen | { error: string })
+export type ServiceState = { name: string; stage: string; region: string } & (ServiceView | { error: string })
 
-export type Seen = {
+export type ServiceView = {
   status: Status
   url?: string
   /** The oldest first. */
@@ -36,7 +36,7 @@ const day = 86_400_000
 const weeks = Math.floor(recordDays / 7)
 
 /** What is known of a service from one look to the next. */
-type Memory = {
+type Known = {
   target: Target
   revisions: Map<string, Revision>
   /** Task definitions by service revision. */
@@ -44,12 +44,12 @@ type Memory = {
   /** Of ECS's record, by id. */
   deployments: Map<string, PastDeployment>
   url?: Promise<string | undefined>
-  last?: { at: Date; seen: Seen }
+  last?: { at: Date; seen: ServiceView }
 }
 
 /** Reads what the page shows: everything at first, and then what is new: two calls for each service in which nothing goes on. */
 export class Reader {
-  private readonly memories = new Map<string, Promise<Memory>>()
+  private readonly memories = new Map<string, Promise<Known>>()
 
   /**
    * @param connect gives the client for a service
@@ -79,7 +79,7 @@ export class Reader {
     const name = `${where.cluster}/${where.service}`
     const about = { name, stage: place.stage, region: place.region }
     const key = `${scope} ${name}`
-    let memory: Memory | undefined
+    let memory: Known | undefined
     try {
       memory = await this.memory(key, place, where)
       const seen = await look(memory, place, where, now)
@@ -96,7 +96,7 @@ export class Reader {
     }
   }
 
-  private async memory(key: string, place: PlaceFacts, where: Where): Promise<Memory> {
+  private async memory(key: string, place: PlaceFacts, where: Where): Promise<Known> {
     const found =
       this.memories.get(key) ??
       this.connect(place, where).then(target => ({
@@ -109,9 +109,9 @@ export class Reader {
   }
 }
 
-type Look = Omit<Seen, "metrics" | "weeks" | "stale">
+type Look = Omit<ServiceView, "metrics" | "weeks" | "stale">
 
-async function look(memory: Memory, place: PlaceFacts, where: Where, now: Date): Promise<Look> {
+async function look(memory: Known, place: PlaceFacts, where: Where, now: Date): Promise<Look> {
   const { target, revisions } = memory
   return explained(errorContext(target), async () => {
     const [service, deployments, recent] = await Promise.all([
@@ -145,7 +145,7 @@ async function look(memory: Memory, place: PlaceFacts, where: Where, now: Date):
 }
 
 /** ECS's record of the service, the oldest first: all of it at first, and then from the first deployment on that had not ended. */
-async function recorded(memory: Memory, { container }: Where, now: Date): Promise<PastDeployment[]> {
+async function recorded(memory: Known, { container }: Where, now: Date): Promise<PastDeployment[]> {
   const { target, revisions, definitions, deployments } = memory
   const oldest = now.getTime() - recordDays * day
   const known = [...deployments.values()]
@@ -166,7 +166,7 @@ function counted(
   deployments: PastDeployment[],
   times: ReadonlyMap<string, Date[]>,
   now: Date,
-): Pick<Seen, "metrics" | "weeks"> {
+): Pick<ServiceView, "metrics" | "weeks"> {
   const within = (from: number, to: number) => {
     const window = {
       since: new Date(now.getTime() - from * day),
@@ -181,7 +181,7 @@ function counted(
 }
 
 /** What takes requests: the last deployment that completed, if another one is on its way. */
-export function runningOf({ status, deployments }: Pick<Seen, "status" | "deployments">): {
+export function runningOf({ status, deployments }: Pick<ServiceView, "status" | "deployments">): {
   version?: string
   commit?: string
   since?: Date

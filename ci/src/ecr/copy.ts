@@ -1,5 +1,5 @@
 import { UserError } from "../lib/errors.js"
-import { type Access, ask, readManifest, sendBlob } from "./distribution.js"
+import { type Access, readManifest, request, sendBlob } from "./distribution.js"
 import { kinds, platformsOf, tagOf } from "./referrers.js"
 
 /** How many layers are copied at a time. */
@@ -31,13 +31,13 @@ export async function copyImage(from: Access, to: Access, digest: string, tag: s
       await copyBlob(from, to, blob)
   }
   await Promise.all(Array.from({ length: atOnce }, work))
-  await ask(to, "PUT", `manifests/${tag}`, { headers: { "content-type": type }, body })
+  await request(to, "PUT", `manifests/${tag}`, { headers: { "content-type": type }, body })
 }
 
 async function copyBlob(from: Access, to: Access, digest: string): Promise<void> {
-  const there = await ask(to, "HEAD", `blobs/${digest}`, {}, [404])
+  const there = await request(to, "HEAD", `blobs/${digest}`, {}, [404])
   if (there.ok) return
-  const blob = await ask(from, "GET", `blobs/${digest}`)
+  const blob = await request(from, "GET", `blobs/${digest}`)
   const length = blob.headers.get("content-length")
   await sendBlob(to, digest, blob.body, length === null ? undefined : Number(length))
 }

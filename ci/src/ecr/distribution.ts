@@ -88,7 +88,7 @@ export type Pulled = { digest: string; mediaType: string; body: Buffer; manifest
  * @throws UserError if the registry refuses, or if what it answers is not what the digest says
  */
 export async function readManifest(from: Access, reference: string): Promise<Pulled | undefined> {
-  const answer = await ask(
+  const answer = await request(
     from,
     "GET",
     `manifests/${reference}`,
@@ -109,7 +109,7 @@ export async function readManifest(from: Access, reference: string): Promise<Pul
  * @throws UserError if the registry refuses, or if what it answers is not what the digest says
  */
 export async function readBlob(from: Access, digest: string): Promise<Buffer> {
-  const answer = await ask(from, "GET", `blobs/${digest}`)
+  const answer = await request(from, "GET", `blobs/${digest}`)
   const body = await bounded(from, answer)
   if (digestOf(body) !== digest) throw changed(from, digest)
   return body
@@ -150,15 +150,15 @@ function changed({ name }: Access, digest: string): UserError {
 export async function pushBlob(to: Access, mediaType: string, body: Buffer): Promise<Descriptor> {
   const digest = digestOf(body)
   const descriptor = { mediaType, digest, size: body.length }
-  const there = await ask(to, "HEAD", `blobs/${digest}`, {}, [404])
+  const there = await request(to, "HEAD", `blobs/${digest}`, {}, [404])
   if (!there.ok) await sendBlob(to, digest, body, body.length)
   return descriptor
 }
 
 /** Sends a blob in one piece (OCI distribution specification, "Pushing a blob in chunks"). */
 export async function sendBlob(to: Access, digest: string, body: unknown, length?: number): Promise<void> {
-  const begun = await ask(to, "POST", "blobs/uploads/")
-  const part = await ask(to, "PATCH", location(begun, to), {
+  const begun = await request(to, "POST", "blobs/uploads/")
+  const part = await request(to, "PATCH", location(begun, to), {
     headers: {
       "content-type": "application/octet-stream",
       ...(length !== undefined && { "content-length": String(length) }),
@@ -168,7 +168,7 @@ export async function sendBlob(to: Access, digest: string, body: unknown, length
   })
   const end = new URL(location(part, to))
   end.searchParams.set("digest", digest)
-  await ask(to, "PUT", end.href)
+  await request(to, "PUT", end.href)
 }
 
 /** The digest of some content. */
@@ -191,7 +191,7 @@ function location(answer: Response, { base }: Access): string {
  * @param path below the repository, or a whole URL
  * @param fine codes besides those of success that are an answer too
  */
-export async function ask(
+export async function request(
   { base, name, authorization }: Access,
   method: string,
   path: string,

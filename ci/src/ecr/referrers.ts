@@ -1,12 +1,12 @@
 import { UserError } from "../lib/errors.js"
 import {
   type Access,
-  ask,
   type Descriptor,
   imagesIn,
   type Manifest,
   pushBlob,
   readManifest,
+  request,
 } from "./distribution.js"
 
 /** What is attached to an image, and the end of the tag that it gets: `sha256-….sig` is the signature of the image `sha256:…`. */
@@ -75,7 +75,7 @@ const manifestType = "application/vnd.oci.image.manifest.v1+json"
 async function putManifest(to: Access, tag: string, body: Buffer): Promise<void> {
   const init = { headers: { "content-type": manifestType }, body }
   try {
-    await ask(to, "PUT", `manifests/${tag}`, init)
+    await request(to, "PUT", `manifests/${tag}`, init)
   } catch (error) {
     // The tag is immutable, and another run of the same commit was quicker.
     if (!(await readManifest(to, tag))) throw error

@@ -14,7 +14,7 @@ export type Finding = { name: string; severity: string; package?: string; fix?: 
 export type Scan = { status: string; description?: string; findings: Finding[] }
 
 /** What to do after one look at a scan. */
-export type Step = "wait" | "pass" | "refuse" | "unknown"
+export type ScanVerdict = "wait" | "pass" | "refuse" | "unknown"
 
 export type ScanOptions = {
   /** Name of the ECR repository. */
@@ -47,7 +47,7 @@ export function atOrAbove(findings: Finding[], severity: string): Finding[] {
 }
 
 /** Decides after one look. ACTIVE is enhanced scanning's COMPLETE. Pure. */
-export function decideScan({ status, findings }: Scan, severity: string): Step {
+export function decideScan({ status, findings }: Scan, severity: string): ScanVerdict {
   if (status === "IN_PROGRESS" || status === "PENDING") return "wait"
   if (status !== "COMPLETE" && status !== "ACTIVE") return "unknown"
   return atOrAbove(findings, severity).length > 0 ? "refuse" : "pass"

@@ -69,7 +69,7 @@ export function judge(
     return { state: before, judgement: { word: "failed", why: `the service became ${service.status}` } }
   }
   const primary = primaryOf(service)
-  const ours = find(followed, service)
+  const ours = followedIn(followed, service)
   const isOurs = primary !== undefined && primary === ours
   const state: WaitState = {
     ...before,
@@ -94,12 +94,12 @@ export function judge(
 export function wantsServiceDeployment(followed: Followed, service: Service): boolean {
   if (shiftsTraffic(service) || hasPauseHook(service)) return true
   const primary = primaryOf(service)
-  const ours = find(followed, service)
+  const ours = followedIn(followed, service)
   return primary !== undefined && (primary !== ours || ours.rolloutState === "FAILED")
 }
 
 /** The followed deployment in the service's list. */
-export function find({ id, others, revision }: Followed, service: Service): Deployment | undefined {
+export function followedIn({ id, others, revision }: Followed, service: Service): Deployment | undefined {
   if (id !== undefined) return service.deployments?.find(it => it.id === id)
   return newDeployment(service, revision, others ?? new Set())
 }

@@ -1,5 +1,5 @@
 import type { Deployment, Service, ServiceDeployment } from "../aws/types.js"
-import { type Followed, find, type Observation } from "./judge.js"
+import { type Followed, followedIn, type Observation } from "./judge.js"
 import { describePause, pauseOf } from "./pause.js"
 import { stageMeaning } from "./service-deployment.js"
 
@@ -55,14 +55,14 @@ export function progress(
 }
 
 function countsOf(followed: Followed, service: Service): string {
-  const ours = find(followed, service)
+  const ours = followedIn(followed, service)
   const others = (service.deployments ?? []).filter(it => it !== ours && (it.runningCount ?? 0) > 0)
   const old = others.reduce((sum, { runningCount = 0 }) => sum + runningCount, 0)
-  return `new tasks: ${ours ? tasks(ours) : "none"}${old > 0 ? `; other tasks: ${old} running` : ""}`
+  return `new tasks: ${ours ? taskCounts(ours) : "none"}${old > 0 ? `; other tasks: ${old} running` : ""}`
 }
 
 /** `1 of 2 running, 1 pending, 1 failed`. */
-export function tasks({
+export function taskCounts({
   runningCount = 0,
   desiredCount = 0,
   pendingCount = 0,

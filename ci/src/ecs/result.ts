@@ -1,7 +1,7 @@
 import type { Service, TaskDefinition } from "../aws/types.js"
 import { UserError } from "../lib/errors.js"
 import type { Pause } from "./pause.js"
-import { tasks } from "./progress.js"
+import { taskCounts } from "./progress.js"
 import { describeRevision, readRevision } from "./revision.js"
 import { primaryOf, shortName, type Target } from "./service.js"
 import { failures, report } from "./stopped-tasks.js"
@@ -56,7 +56,7 @@ export function completed(target: Target, deployed: Deployed, ending: Ending): D
   const primary = primaryOf(ending.service)
   const where = `${target.cluster}/${target.service}`
   const about = [shortName(revision), commit && `commit ${commit.slice(0, 7)}`].filter(Boolean).join(", ")
-  const count = primary ? `${tasks(primary)}${draining(ending.service)}` : "tasks unknown"
+  const count = primary ? `${taskCounts(primary)}${draining(ending.service)}` : "tasks unknown"
   const state =
     ending.service.desiredCount === 0
       ? `is set to ${version} and runs no task, since its desired count is 0`
@@ -141,4 +141,10 @@ async function nameOf(target: Target, arn: string, container?: string): Promise<
   } catch {
     return shortName(arn)
   }
+}
+
+/** How a set ended as a whole: something waits for a person, something was deployed, or all of it was there. */
+export function outcomeOf(ends: DeployResult[]): DeployResult["word"] {
+  if (ends.some(({ word }) => word === "paused")) return "paused"
+  return ends.some(({ word }) => word === "completed") ? "completed" : "unchanged"
 }

@@ -1,5 +1,4 @@
-import type { Aws } from "../aws/clients.js"
-import { ecsCommands } from "../aws/clients.js"
+import { type Aws, ecsCommands } from "../aws/clients.js"
 import { explained } from "../aws/errors.js"
 import type { RegisterTaskDefinitionRequest, Tag, TaskDefinition } from "../aws/types.js"
 import { describeService, errorContext, open, revisionOf, shortName, type Target } from "./service.js"
@@ -15,7 +14,7 @@ import {
   rejectedWhyTag,
   rolledBackTag,
   smokedTag,
-  variable,
+  versionIn,
   versionTag,
 } from "./task-definition.js"
 
@@ -114,7 +113,7 @@ export function readRevision({ arn, definition, tags }: Registered, container?: 
     arn,
     number: definition.revision ?? Number(shortName(arn).split(":")[1]),
     image: definitionOf?.image,
-    version: (definitionOf && variable(definitionOf)) ?? tag(versionTag),
+    version: (definitionOf && versionIn(definitionOf)) ?? tag(versionTag),
     released: tag(versionTag),
     commit: tag(commitTag),
     completed: tag(completedTag),
@@ -177,7 +176,7 @@ export async function recentRevisions(
  * Sets tags on a revision and removes others. They are notes for later runs: if they can't be set, the run continues
  * and says what is missing.
  */
-export async function note(
+export async function tagRevision(
   { client }: Target,
   arn: string,
   set: Record<string, string>,

@@ -3,7 +3,7 @@ import { UserError } from "../lib/errors.js"
 import { isNewer } from "../lib/semver.js"
 import { withPauseHooks } from "./pause.js"
 import { completed, type Deployed, type DeployResult, deployError, paused } from "./result.js"
-import { describeRevision, note, readRevision } from "./revision.js"
+import { describeRevision, readRevision, tagRevision } from "./revision.js"
 import {
   describeService,
   inProgress,
@@ -91,7 +91,7 @@ export async function rollOut(
   if (ending.word === "paused") return paused(target, deployed, ending)
   const now = new Date().toISOString()
   if (ending.word === "completed") {
-    await note(target, revision, { [completedTag]: now }, [rolledBackTag, causeTag], print)
+    await tagRevision(target, revision, { [completedTag]: now }, [rolledBackTag, causeTag], print)
     return completed(target, deployed, ending)
   }
   // After a failed restart ECS is back on the same revision, and that one stays good.
@@ -99,8 +99,10 @@ export async function rollOut(
     deployed.rejected = await rejectionOf(target, revision)
     const [cause] = failures(ending.stopped, revision, since)
     const why = cause && { [causeTag]: tagValue(cause.text) }
-    if (ending.now !== revision) await note(target, revision, { [rolledBackTag]: now, ...why }, [], print)
-    else if (deployed.rejected) await note(target, revision, {}, [rejectedByTag, rejectedWhyTag], print)
+    if (ending.now !== revision)
+      await tagRevision(target, revision, { [rolledBackTag]: now, ...why }, [], print)
+    else if (deployed.rejected)
+      await tagRevision(target, revision, {}, [rejectedByTag, rejectedWhyTag], print)
   }
   const same = ending.word === "superseded" ? await bringsTheSame(target, rollout, ending.service) : undefined
   if (same) {
@@ -159,7 +161,7 @@ async function start(
     )
   }
   if (force || rollout.reused) {
-    await note(target, revision, {}, [approvedByTag, rejectedByTag, rejectedWhyTag], print)
+    await tagRevision(target, revision, {}, [approvedByTag, rejectedByTag, rejectedWhyTag], print)
   }
   const stages = [rollout.approval, rollout.checkpoint?.stage]
   const update = { force, configuration: withPauseHooks(service, stages) }

@@ -21,7 +21,7 @@ export type Status = {
   desired: number
   running: number
   pending: number
-  deployments: Deployed[]
+  deployments: RecentDeployment[]
   /** Where a deployment waits for a person. */
   pause?: Pause
   /** ARN of who approved the deployment of what runs. */
@@ -30,7 +30,7 @@ export type Status = {
 }
 
 /** A recent deployment. */
-export type Deployed = {
+export type RecentDeployment = {
   /** Version, or the task definition's name if it has none. */
   version: string
   commit?: string
@@ -77,7 +77,7 @@ export function summarize(
 function fromRecord(
   { status: state, taskDefinition, ...record }: RecordedDeployment,
   known: Map<string, Revision>,
-): Deployed {
+): RecentDeployment {
   return {
     ...named(taskDefinition, known),
     outcome: outcomeOfRecord(state),
@@ -87,7 +87,7 @@ function fromRecord(
   }
 }
 
-function fromList(deployment: Deployment, service: Service, known: Map<string, Revision>): Deployed {
+function fromList(deployment: Deployment, service: Service, known: Map<string, Revision>): RecentDeployment {
   const {
     taskDefinition,
     rolloutState,
@@ -105,10 +105,10 @@ function fromList(deployment: Deployment, service: Service, known: Map<string, R
 }
 
 /** If ECS keeps no record: the notes on revisions whose deployments have left the service's list. */
-function fromNotes({ deployments = [] }: Service, revisions: Revision[]): Deployed[] {
+function fromNotes({ deployments = [] }: Service, revisions: Revision[]): RecentDeployment[] {
   return revisions
     .filter(({ arn }) => !deployments.some(({ taskDefinition }) => taskDefinition === arn))
-    .flatMap(({ arn, version, commit, completed, rolledBack }): Deployed[] => {
+    .flatMap(({ arn, version, commit, completed, rolledBack }): RecentDeployment[] => {
       const ended = rolledBack ?? completed
       if (ended === undefined) return []
       const outcome = rolledBack === undefined ? "completed" : "rolled back"

@@ -1,3 +1,4 @@
+import { passing } from "../aws/errors.js"
 import type { Container, Task, TaskDefinition } from "../aws/types.js"
 import { logStream, logsClient, readLog } from "./logs.js"
 import { shortName, type Target } from "./service.js"
@@ -144,5 +145,20 @@ export async function lastLines(target: Target, task: Task, definition: TaskDefi
     ]
   } catch (error) {
     return [`no log lines: could not read ${stream.group}: ${(error as Error).message}`]
+  }
+}
+
+/** The tasks that stopped. They explain how it ended but don't decide it: if they can't be read, that is printed, no more. */
+export async function readStopped(
+  target: Target,
+  known: Task[],
+  print: (line: string) => void,
+): Promise<Task[]> {
+  try {
+    return await stoppedTasks(target)
+  } catch (error) {
+    if (passing(error)) throw error
+    print(`cannot tell why tasks stopped: ${(error as Error).message}`)
+    return known
   }
 }

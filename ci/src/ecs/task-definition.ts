@@ -148,7 +148,7 @@ export function assertPlatform(definition: TaskDefinition, platform: string): vo
 }
 
 /** The version that a container is given, or undefined. */
-export function variable(container: ContainerDefinition): string | undefined {
+export function versionIn(container: ContainerDefinition): string | undefined {
   return container.environment?.find(({ name }) => name === versionVariable)?.value
 }
 

@@ -3,7 +3,7 @@ import type { Service, ServiceDeployment, Task } from "../aws/types.js"
 import { UserError } from "../lib/errors.js"
 import {
   type Followed,
-  find,
+  followedIn,
   initialState,
   type Judgement,
   judge,
@@ -11,7 +11,7 @@ import {
   wantsServiceDeployment,
 } from "./judge.js"
 import { describePause, type Pause, pauseOf, resume } from "./pause.js"
-import { type Printed, progress, tasks } from "./progress.js"
+import { type Printed, progress, taskCounts } from "./progress.js"
 import {
   describeService,
   errorContext,
@@ -22,7 +22,7 @@ import {
   type Target,
 } from "./service.js"
 import { describeServiceDeployment, findServiceDeployment } from "./service-deployment.js"
-import { failures, stoppedTasks } from "./stopped-tasks.js"
+import { failures, readStopped } from "./stopped-tasks.js"
 
 /** How a deployment ended, that the time ran out, or that ECS waits for a person. */
 export type Ending = (
@@ -65,13 +65,13 @@ export type Checkpoint = {
 }
 
 /** Everything that a look changes. */
-type State = {
-  state: WaitState
+export type Following = {
+  judged: WaitState
   printed: Printed
   record?: string
   recordTries: number
   /** Tasks whose end was printed. */
-  told: Set<string>
+  printedTasks: Set<string>
   stopped: Task[]
   /** Running, pending and failed tasks at the last look, and when stopped tasks were last asked for. */
   counts?: { alive: number; failed: number }
@@ -85,7 +85,7 @@ type State = {
   checked: Set<string>
   answered: Set<string>
   /** Hooks of which it was said that they wait for a person. */
-  asked: Set<string>
+  announcedPauses: Set<string>
 }
 
 /** How often to look for the service deployment before doing without: ECS lists it a moment after the update. */
@@ -103,7 +103,7 @@ const pausedInterval = 10
  * long, and is asked about rarely: 18 times in five minutes. The next change is seen within 70 % of that time, and within 30 seconds; while
  * traffic is shifted within 5, so that no stage is missed.
  */
-export function pause(still: number, shifts = false): number {
+export function secondsToNextLook(still: number, shifts = false): number {
   return still < 4 ? 1 : Math.min(shifts ? 5 : 30, still * 0.7)
 }
 
@@ -119,19 +119,19 @@ export async function follow(target: Target, followed: Followed, options: Follow
   const elapsed = () => (Date.now() - start) / 1000
   const print = (line: string) => options.print(`${String(Math.round(elapsed())).padStart(4)} s  ${line}`)
   const known = new Set(options.knownEvents)
-  const state: State = {
-    state: initialState(known),
+  const state: Following = {
+    judged: initialState(known),
     printed: { events: known },
     record: options.serviceDeployment,
     recordTries: 0,
-    told: new Set(),
+    printedTasks: new Set(),
     stopped: [],
     askedAt: 0,
     changedAt: 0,
     paused: 0,
     checked: new Set(),
     answered: new Set(),
-    asked: new Set(),
+    announcedPauses: new Set(),
   }
   /** Seconds that count against the timeout: those in which nobody was waited for. */
   const active = () => elapsed() - state.paused
@@ -154,8 +154,8 @@ export async function follow(target: Target, followed: Followed, options: Follow
       const pause = state.pause && (await checked(target, state.pause, state, options))
       const why = pause && `ECS waits for ${describePause(pause)}`
       if (why && service && !options.waitForApproval) return { word: "paused", why, pause, service, ...seen }
-      if (why && !state.asked.has(pause.hookId)) {
-        state.asked.add(pause.hookId)
+      if (why && !state.announcedPauses.has(pause.hookId)) {
+        state.announcedPauses.add(pause.hookId)
         options.onPause?.(`paused: ${why}`)
       }
     } catch (error) {
@@ -163,7 +163,7 @@ export async function follow(target: Target, followed: Followed, options: Follow
       print(`AWS did not answer (${(error as Error).name}); asking again`)
     }
     if (!state.pause && active() >= options.timeoutSeconds && service) {
-      const why = stateOf(followed, state.state, service)
+      const why = stateOf(followed, state.judged, service)
       const now = primaryOf(service)?.taskDefinition
       return { word: "timed out", why, now, service, seconds: elapsed(), stopped: state.stopped }
     }
@@ -173,7 +173,7 @@ export async function follow(target: Target, followed: Followed, options: Follow
     const left = Math.max(0.2, options.timeoutSeconds - active())
     const seconds = state.pause
       ? pausedInterval
-      : Math.min(pause(elapsed() - state.changedAt, service && shiftsTraffic(service)), left)
+      : Math.min(secondsToNextLook(elapsed() - state.changedAt, service && shiftsTraffic(service)), left)
     await new Promise(resolve => setTimeout(resolve, seconds * 1000))
   }
 }
@@ -182,7 +182,7 @@ export async function follow(target: Target, followed: Followed, options: Follow
 async function checked(
   target: Target,
   pause: Pause,
-  state: State,
+  state: Following,
   { checkpoint }: FollowOptions,
 ): Promise<Pause | undefined> {
   // ECS may show a hook as waiting for a moment after it was answered.
@@ -215,13 +215,13 @@ async function look(
   target: Target,
   followed: Followed,
   { since }: FollowOptions,
-  state: State,
+  state: Following,
   service: Service,
   elapsed: number,
   print: (line: string) => void,
 ): Promise<Judgement | undefined> {
   const record = wantsServiceDeployment(followed, service)
-    ? await serviceDeployment(target, followed, since ?? find(followed, service)?.createdAt, state)
+    ? await serviceDeployment(target, followed, since ?? followedIn(followed, service)?.createdAt, state)
     : undefined
   state.pause = pauseOf(record)
   const observation = { service, record, elapsed }
@@ -229,58 +229,31 @@ async function look(
   state.printed = update.printed
   for (const line of update.lines) print(line)
   if (update.lines.length > 0) state.changedAt = elapsed
-  const judged = judge(followed, state.state, observation)
-  if (record === undefined && judged.state.failedAt !== undefined && state.state.failedAt === undefined) {
+  const judged = judge(followed, state.judged, observation)
+  if (record === undefined && judged.state.failedAt !== undefined && state.judged.failedAt === undefined) {
     const why = judged.state.reason ? `: ${judged.state.reason.replace(/\.$/, "")}` : ""
     print(`the deployment failed${why}${rollsBack(service) ? "; ECS is going back" : ""}`)
   }
-  state.state = judged.state
+  state.judged = judged.state
   // Nothing more is asked once it has completed: a failure then would turn it into an error.
   if (judged.judgement?.word === "completed") return judged.judgement
   if (judged.judgement !== undefined || mayHaveStopped(followed, service, state, elapsed)) {
     state.askedAt = elapsed
     state.stopped = await readStopped(target, state.stopped, print)
     for (const { task, text } of failures(state.stopped, followed.revision, since).reverse()) {
-      if (state.told.has(task.taskArn ?? "")) continue
-      state.told.add(task.taskArn ?? "")
+      if (state.printedTasks.has(task.taskArn ?? "")) continue
+      state.printedTasks.add(task.taskArn ?? "")
       print(`task ${shortName(task.taskArn).slice(0, 8)} stopped: ${text}`)
     }
   }
   return judged.judgement
 }
 
-/** The tasks that stopped. They explain how it ended but don't decide it: if they can't be read, that is printed, no more. */
-async function readStopped(target: Target, known: Task[], print: (line: string) => void): Promise<Task[]> {
-  try {
-    return await stoppedTasks(target)
-  } catch (error) {
-    if (passing(error)) throw error
-    print(`cannot tell why tasks stopped: ${(error as Error).message}`)
-    return known
-  }
-}
-
-/** Whether a task of ours may have stopped: a count shows it, or none does and time has passed with tasks missing. */
-function mayHaveStopped(followed: Followed, service: Service, state: State, elapsed: number): boolean {
-  const ours = find(followed, service)
-  const { runningCount = 0, pendingCount = 0, failedTasks = 0, desiredCount = 0 } = ours ?? {}
-  const before = state.counts
-  const now = { alive: runningCount + pendingCount, failed: failedTasks }
-  state.counts = now
-  if (before === undefined) return false
-  const waits = ours !== undefined && runningCount < desiredCount
-  return (
-    now.failed > before.failed ||
-    now.alive < before.alive ||
-    (waits && elapsed - state.askedAt >= stoppedInterval)
-  )
-}
-
 async function serviceDeployment(
   target: Target,
   followed: Followed,
   since: Date | undefined,
-  state: State,
+  state: Following,
 ): Promise<ServiceDeployment | undefined> {
   if (state.record === undefined && since !== undefined && state.recordTries < recordTries) {
     state.recordTries += 1
@@ -291,12 +264,12 @@ async function serviceDeployment(
 
 /** What the deployment was doing when the time ran out. */
 function stateOf(followed: Followed, state: WaitState, service: Service): string {
-  const ours = find(followed, service)
+  const ours = followedIn(followed, service)
   const primary = primaryOf(service)
   if (state.failedAt !== undefined && primary !== ours) {
     return `the deployment failed${state.reason ? ` (${state.reason})` : ""} and ECS is still going back to ${shortName(primary?.taskDefinition)}`
   }
-  const counts = ours ? tasks(ours) : "not in ECS's list"
+  const counts = ours ? taskCounts(ours) : "not in ECS's list"
   if (rollsBack(service))
     return `still in progress (${counts}); ECS continues and rolls back by itself if it fails`
   const traffic = shiftsTraffic(service) ? "its traffic shift" : "its tasks"
@@ -310,4 +283,25 @@ function goesOn(error: unknown, target: Target): unknown {
     explained.message += "\nThe deployment continues in ECS: run the same command again to follow it."
   }
   return explained
+}
+
+/** Whether a task of ours may have stopped: a count shows it, or none does and time has passed with tasks missing. */
+export function mayHaveStopped(
+  followed: Followed,
+  service: Service,
+  state: Following,
+  elapsed: number,
+): boolean {
+  const ours = followedIn(followed, service)
+  const { runningCount = 0, pendingCount = 0, failedTasks = 0, desiredCount = 0 } = ours ?? {}
+  const before = state.counts
+  const now = { alive: runningCount + pendingCount, failed: failedTasks }
+  state.counts = now
+  if (before === undefined) return false
+  const waits = ours !== undefined && runningCount < desiredCount
+  return (
+    now.failed > before.failed ||
+    now.alive < before.alive ||
+    (waits && elapsed - state.askedAt >= stoppedInterval)
+  )
 }

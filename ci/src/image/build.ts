@@ -1,8 +1,8 @@
 import type { Container } from "@dagger.io/dagger"
+import type { Checkout } from "../git/checkout.js"
 import { remoteUrl } from "../git/remote.js"
 import { namesIn } from "../lib/list.js"
 import type { Settings } from "../settings.js"
-import type { Checkout } from "../version/compute.js"
 import { buildContext, type Context } from "./context.js"
 import { buildStage, stamp } from "./dockerfile.js"
 

@@ -67,7 +67,7 @@ export function refuseWrong(checks: Check[]): void {
   )
 }
 
-export async function run(aws: Aws, { name, blocks = false, work }: Look): Promise<Check> {
+export async function check(aws: Aws, { name, blocks = false, work }: Look): Promise<Check> {
   try {
     return { name, result: "ok", text: await work(), blocks }
   } catch (error) {
@@ -82,7 +82,7 @@ export async function run(aws: Aws, { name, blocks = false, work }: Look): Promi
 export class Wrong extends UserError {}
 
 /** Turns a refusal of the deployment's own checks into what is wrong. */
-export function refused<T>(check: () => T): T {
+export function orWrong<T>(check: () => T): T {
   try {
     return check()
   } catch (error) {
@@ -91,7 +91,7 @@ export function refused<T>(check: () => T): T {
 }
 
 /** Asks AWS for something by its name; if it says that there is no such thing, that is what is wrong. */
-export async function named<T>(
+export async function orMissing<T>(
   call: () => Promise<T>,
   missing: RegExp,
   what: string,

@@ -1,7 +1,7 @@
 import { ec2, loadBalancing, quotas } from "../aws/clients.js"
 import { shiftsTraffic } from "../ecs/service.js"
 import { UserError } from "../lib/errors.js"
-import { type Look, named, type Scene, Wrong } from "./check.js"
+import { type Look, orMissing, type Scene, Wrong } from "./check.js"
 import { checkRole } from "./role.js"
 
 /** The port that a target group sends traffic to is one of the container's, and the group takes this kind of target. */
@@ -40,7 +40,7 @@ export function balancerLooks({ aws, service, definition }: Scene): Look[] {
         }
         if (targetGroupArn === "") return `${containerName}:${containerPort}`
         const client = await loadBalancing(aws)
-        const { TargetGroups } = await named(
+        const { TargetGroups } = await orMissing(
           () => client.describeTargetGroups({ TargetGroupArns: [targetGroupArn] }),
           /^TargetGroupNotFound/,
           `There is no target group ${targetGroupArn}.`,
@@ -69,7 +69,7 @@ export function networkLooks({ aws, service }: Scene): Look[] {
   const inNetwork = (of: { VpcId?: string }[] | undefined) => new Set(of?.flatMap(({ VpcId }) => VpcId ?? []))
   const findSubnets = async () => {
     const client = await ec2(aws)
-    const { Subnets } = await named(
+    const { Subnets } = await orMissing(
       () => client.describeSubnets({ SubnetIds: subnets }),
       /^InvalidSubnetID/,
       `Not all of these subnets exist: ${subnets.join(", ")}.`,
@@ -85,7 +85,7 @@ export function networkLooks({ aws, service }: Scene): Look[] {
   found.catch(() => {})
   const groupsLook = async () => {
     const client = await ec2(aws)
-    const { SecurityGroups } = await named(
+    const { SecurityGroups } = await orMissing(
       () => client.describeSecurityGroups({ GroupIds: securityGroups }),
       /^InvalidGroup/,
       `Not all of these security groups exist: ${securityGroups.join(", ")}.`,

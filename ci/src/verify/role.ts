@@ -1,7 +1,7 @@
 import { type Aws, iam } from "../aws/clients.js"
 import type { TaskDefinition } from "../aws/types.js"
 import { UserError } from "../lib/errors.js"
-import { type Look, named, type Scene, Wrong } from "./check.js"
+import { type Look, orMissing, type Scene, Wrong } from "./check.js"
 
 /** Roles exist, ECS may assume them, and the caller may pass them. */
 export function roleLooks({ aws, caller, definition }: Scene): Look[] {
@@ -45,7 +45,7 @@ function needsExecutionRole({ containerDefinitions = [], requiresCompatibilities
 export async function checkRole(aws: Aws, arn: string, principal: string): Promise<string> {
   const client = await iam(aws)
   const name = arn.split("/").at(-1) ?? arn
-  const { Role } = await named(
+  const { Role } = await orMissing(
     () => client.getRole({ RoleName: name }),
     /^NoSuchEntity/,
     `There is no role ${arn}.`,

@@ -1,7 +1,7 @@
 import type { Identity } from "../aws/account.js"
 import { type Aws, secretsManager, ssm } from "../aws/clients.js"
 import { UserError } from "../lib/errors.js"
-import { type Look, named, type Scene, Wrong } from "./check.js"
+import { type Look, orMissing, type Scene, Wrong } from "./check.js"
 
 /** Secrets and parameters that containers get exist. */
 export function secretLooks({ aws, caller, definition }: Scene): Look[] {
@@ -60,7 +60,7 @@ async function checkManaged(aws: Aws, from: string): Promise<string> {
   const id = parts[0] === "arn" ? parts.slice(0, 7).join(":") : from
   const [stage = "", version = ""] = parts.slice(8)
   const client = await secretsManager(regionOf(aws, parts))
-  const { DeletedDate, VersionIdsToStages = {} } = await named(
+  const { DeletedDate, VersionIdsToStages = {} } = await orMissing(
     () => client.describeSecret({ SecretId: id }),
     /^ResourceNotFound/,
     `There is no secret ${id}.`,

@@ -3,11 +3,11 @@ import { pauseStages } from "../ecs/pause.js"
 import { assertCompression, assertDeployable, rollsBack } from "../ecs/service.js"
 import { assertPlatform, chooseContainers } from "../ecs/task-definition.js"
 import { namesIn } from "../lib/list.js"
-import { type Look, named, refused, type Scene, Wrong } from "./check.js"
+import { type Look, orMissing, orWrong, type Scene, Wrong } from "./check.js"
 import { checkRole } from "./role.js"
 
 export function checkService({ service, where }: Scene): string {
-  refused(() => assertDeployable(service, where))
+  orWrong(() => assertDeployable(service, where))
   const { desiredCount = 0, launchType, deploymentConfiguration } = service
   const strategy = (deploymentConfiguration?.strategy ?? "ROLLING").toLowerCase().replace("_", "/")
   return [`${where.cluster}/${where.service}`, `${desiredCount} desired`, strategy, launchType?.toLowerCase()]
@@ -16,13 +16,13 @@ export function checkService({ service, where }: Scene): string {
 }
 
 export function checkContainers({ definition, where }: Scene): string {
-  refused(() => chooseContainers(definition, where))
+  orWrong(() => chooseContainers(definition, where))
   const names = chooseContainers(definition, where).map(({ name }) => name)
   return `${names.join(", ")} of ${definition.family}`
 }
 
 export function checkPlatform({ definition, settings }: Scene): string {
-  refused(() => assertPlatform(definition, settings.platform))
+  orWrong(() => assertPlatform(definition, settings.platform))
   return namesIn(settings.platform).join(" and ")
 }
 
@@ -30,7 +30,7 @@ export function checkPlatform({ definition, settings }: Scene): string {
 export function compressionLooks({ service, settings: { compression } }: Scene): Look[] {
   if (compression === "") return []
   const work = async () => {
-    const also = refused(() => assertCompression(service, compression))
+    const also = orWrong(() => assertCompression(service, compression))
     return also === undefined ? compression : `${compression}: ${also}`
   }
   return [{ name: "compression", blocks: true, work }]
@@ -73,7 +73,7 @@ export function hookLooks({ aws, service }: Scene): Look[] {
     const work = async () => {
       if (!hookTargetArn) throw new Wrong("The hook names no function.", "", "Give it one, or take it out.")
       const client = await lambda(aws)
-      const { State } = await named(
+      const { State } = await orMissing(
         () => client.getFunctionConfiguration({ FunctionName: hookTargetArn }),
         /^ResourceNotFound/,
         `There is no Lambda function ${hookTargetArn}.`,

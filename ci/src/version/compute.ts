@@ -1,14 +1,12 @@
+import { type Checkout, openRemote } from "../git/checkout.js"
 import { fetchHead, headWithMissing, missingTagsError, shallowError } from "../git/fetch.js"
 import { type Head, readHead } from "../git/head.js"
 import { readCommits } from "../git/log.js"
-import { findRemote, type Remote } from "../git/remote.js"
+import type { Remote } from "../git/remote.js"
 import { openRepository, type Repository } from "../git/repository.js"
 import { UserError } from "../lib/errors.js"
 import { type Settings, sourceOf } from "../settings.js"
 import { chooseBase, type Decision, decide, highestRelease } from "./decide.js"
-
-/** A commit that is checked out. */
-export type Checkout = { head: Head; repository: Repository }
 
 /** The version of a commit, and what is known about it. */
 export type ComputedVersion = Checkout & {
@@ -20,27 +18,6 @@ export type ComputedVersion = Checkout & {
   unasked?: string
   /** Whether the remote has the release branch. */
   hasBranch: boolean
-}
-
-/**
- * Opens the repository at the commit that is checked out. The remote isn't asked and no version is decided.
- *
- * @throws UserError if the source is not a repository, or has no commits
- */
-export async function openCheckout(settings: Settings): Promise<Checkout> {
-  const { gitImage, gitDir, tagPrefix } = settings
-  const repository = await openRepository(gitImage, sourceOf(settings), gitDir, tagPrefix)
-  return { repository, head: await readHead(repository.history.run, tagPrefix) }
-}
-
-/** Opens the way from a repository's history to its remote; undefined if there is none that a container can reach. */
-export async function openRemote(
-  { history, source }: Repository,
-  { gitRemote, gitUsername: username, gitToken: token, gitEndpoint: endpoint }: Settings,
-): Promise<Remote | undefined> {
-  const remote = await findRemote({ address: gitRemote || source.origin, username, token, endpoint })
-  if (remote) history.open(remote.way)
-  return remote
 }
 
 /**

@@ -1,15 +1,16 @@
-import { openKey } from "./attestation/key.js"
+import { openKey, type SigningKey } from "./attestation/key.js"
 import { isSignerProfile, requireManagedSignature } from "./attestation/managed.js"
 import { type Requirement, requireProvenance, requireSignature } from "./attestation/verify.js"
 import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
-import { accessToImage } from "./ecr/distribution.js"
+import { type Access, accessTo, accessToImage } from "./ecr/distribution.js"
 import { type NamedImage, parseImage } from "./ecr/image.js"
+import { openCheckout, openRemote } from "./git/checkout.js"
 import { remoteAndBranch } from "./git/remote-branch.js"
 import { UserError } from "./lib/errors.js"
 import { isVersion } from "./lib/semver.js"
 import { required, type Settings } from "./settings.js"
-import { openCheckout, openRemote } from "./version/compute.js"
+import type { ComputedVersion } from "./version/compute.js"
 
 /**
  * Refuses an image that lacks what is required of it: a signature by the key, or provenance that the key has signed and that names this
@@ -75,4 +76,49 @@ function needsKms(profile: string): UserError {
     `ECR signs images with ${profile}, but not their attestations.`,
     "Pass --signing-key awskms:///alias/NAME, or --require signature alone.",
   )
+}
+
+/**
+ * Makes sure that an image that was there already is one that the key has signed, from this commit: anybody who may push could have put it
+ * there.
+ */
+export async function checkProof(
+  to: Access,
+  { tagPrefix }: Settings,
+  found: {
+    digest: string
+    version: string
+    commit: string
+    origin: { repository: string; ref: string }
+  },
+  { publicKey }: SigningKey,
+): Promise<void> {
+  const { digest, version, commit } = found
+  const { repository, ref } = found.origin
+  try {
+    await requireSignature(to, { name: version, digest }, publicKey)
+    await requireProvenance(to, { name: version, digest }, publicKey, { repository, ref, tagPrefix, commit })
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error
+    throw new UserError(
+      `The image of ${version} was in the registry already, and --signing-key has not signed it.`,
+      `${error.message.split("\n→")[0]}\nIt was pushed without a key, or not by this pipeline.`,
+      'Release under a new number: git commit --allow-empty -m "fix: release again". Or release without --signing-key.',
+    )
+  }
+}
+
+/** Refuses an image that was there already, unless the key has signed it. */
+export async function assertProved(
+  aws: Aws,
+  settings: Settings,
+  found: ComputedVersion,
+  image: { digest: string; version: string; commit: string },
+  key: SigningKey,
+): Promise<void> {
+  const [to, origin] = await Promise.all([
+    accessTo(aws, settings.repository),
+    remoteAndBranch(found.repository, settings, found.remote),
+  ])
+  await checkProof(to, settings, { ...image, origin }, key)
 }

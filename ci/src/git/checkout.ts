@@ -1,0 +1,27 @@
+import { type Settings, sourceOf } from "../settings.js"
+import { type Head, readHead } from "./head.js"
+import { findRemote, type Remote } from "./remote.js"
+import { openRepository, type Repository } from "./repository.js"
+
+/** A commit that is checked out. */
+export type Checkout = { head: Head; repository: Repository }
+/**
+ * Opens the repository at the commit that is checked out. The remote isn't asked and no version is decided.
+ *
+ * @throws UserError if the source is not a repository, or has no commits
+ */
+export async function openCheckout(settings: Settings): Promise<Checkout> {
+  const { gitImage, gitDir, tagPrefix } = settings
+  const repository = await openRepository(gitImage, sourceOf(settings), gitDir, tagPrefix)
+  return { repository, head: await readHead(repository.history.run, tagPrefix) }
+}
+
+/** Opens the way from a repository's history to its remote; undefined if there is none that a container can reach. */
+export async function openRemote(
+  { history, source }: Repository,
+  { gitRemote, gitUsername: username, gitToken: token, gitEndpoint: endpoint }: Settings,
+): Promise<Remote | undefined> {
+  const remote = await findRemote({ address: gitRemote || source.origin, username, token, endpoint })
+  if (remote) history.open(remote.way)
+  return remote
+}
