@@ -6,7 +6,7 @@ import { openAws } from "./aws/account.js"
 import { type DeployResult, outcomeOf } from "./ecs/result.js"
 import { UserError } from "./lib/errors.js"
 import { namesIn } from "./lib/list.js"
-import { type Settings, targetsOf } from "./settings.js"
+import { type Settings, servicesOf } from "./settings.js"
 
 /**
  * Who is told how a deployment goes: SNS topics and event buses (`--notify`), and a webhook. AWS is asked once there is something to tell.
@@ -49,7 +49,7 @@ async function readSecret(secret: Secret | undefined, flag: string): Promise<str
 
 /** What is told of a deployment to the settings' services. */
 export function subjectOf(settings: Settings, about: Omit<Subject, "services" | "region">): Subject {
-  const services = targetsOf(settings).map(({ cluster, service }) => `${cluster}/${service}`)
+  const services = servicesOf(settings).map(({ cluster, service }) => `${cluster}/${service}`)
   return { ...about, services, region: settings.region }
 }
 

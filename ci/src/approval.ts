@@ -3,7 +3,14 @@ import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
 import { findPause, type Pause, resume } from "./ecs/pause.js"
 import { describeRevision, type Revision, readRevision, tagRevision } from "./ecs/revision.js"
-import { describeService, errorContext, open, revisionOf, shortName, type Target } from "./ecs/service.js"
+import {
+  describeService,
+  errorContext,
+  openService,
+  revisionOf,
+  shortName,
+  type Target,
+} from "./ecs/service.js"
 import { listServiceDeployments } from "./ecs/service-deployment.js"
 import { approvedByTag, rejectedByTag, rejectedWhyTag, tagValue } from "./ecs/task-definition.js"
 import { UserError } from "./lib/errors.js"
@@ -106,7 +113,7 @@ async function look(
   aws: Aws,
   where: { cluster: string; service: string; container?: string },
 ): Promise<Waiting> {
-  const target = await open(aws, where)
+  const target = await openService(aws, where)
   return explained(errorContext(target), async () => {
     const [service, records] = await Promise.all([describeService(target), listServiceDeployments(target)])
     const found = await findPause(target, records)

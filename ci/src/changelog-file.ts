@@ -1,10 +1,9 @@
-import { changeLine, type Release } from "./changelog.js"
+import { changeLine, grouped, type Kind, type Release } from "./changelog.js"
 import { comparePage, type Host, tagPage } from "./git/host.js"
 import { isNewer } from "./lib/semver.js"
-import type { ClassifiedCommit } from "./version/bump.js"
 
 /** The kinds of changes of Keep a Changelog 1.1.0, in its order, as far as a commit's type says which one it is. */
-const kinds: [title: string, belongs: (commit: ClassifiedCommit) => boolean][] = [
+const kinds: Kind[] = [
   ["Added", commit => commit.parsed.type === "feat" && commit.effect !== "major"],
   ["Changed", commit => commit.effect === "major" || commit.parsed.type === "perf"],
   ["Removed", commit => commit.parsed.type === "revert"],
@@ -81,16 +80,12 @@ function unreleasedSince(line: string, newest: string, { host, tagPrefix }: Link
 
 /** A version's section, its changes by kind. */
 function sectionOf({ version, date, commits }: Release, { host }: Links): string {
-  const left = new Set(commits.filter(commit => !commit.cancelled))
-  const parts = kinds.flatMap(([title, belongs]) => {
-    const chosen = [...left].filter(belongs)
-    for (const commit of chosen) left.delete(commit)
-    if (chosen.length === 0) return []
+  const parts = grouped(commits, kinds).map(([title, chosen]) => {
     const lines = chosen.map(commit => {
       const line = changeLine(commit, host)
       return commit.effect === "major" ? line.replace(/^- /, "- **Breaking:** ") : line
     })
-    return [`### ${title}\n\n${lines.join("\n")}\n`]
+    return `### ${title}\n\n${lines.join("\n")}\n`
   })
   const name = host ? `[${version}]` : version
   const body = parts.length === 0 ? ["No user-visible changes.\n"] : parts

@@ -1,4 +1,4 @@
-import { type Checkout, openCheckout } from "./git/checkout.js"
+import { type Checkout, openCheckout, remoteAddress } from "./git/checkout.js"
 import { commitPage, type Host, hostOf, numberPage } from "./git/host.js"
 import { commitsBetween, readCommits, readParts } from "./git/log.js"
 import { remoteUrl } from "./git/remote.js"
@@ -9,7 +9,10 @@ import type { Settings } from "./settings.js"
 import { type ClassifiedCommit, classify } from "./version/bump.js"
 import type { ComputedVersion } from "./version/compute.js"
 
-const sections: [title: string, belongs: (commit: ClassifiedCommit) => boolean][] = [
+/** A kind of changes, and which commits are of it. */
+export type Kind = [title: string, belongs: (commit: ClassifiedCommit) => boolean]
+
+const sections: Kind[] = [
   ["Breaking changes", commit => commit.effect === "major"],
   ["Features", commit => commit.parsed.type === "feat"],
   ["Fixes", commit => commit.parsed.type === "fix"],
@@ -35,21 +38,29 @@ export type Release = {
  * @param host where commits and pull requests are linked to; there are no links if it is left out
  */
 export function changelog(version: string, date: string, commits: ClassifiedCommit[], host?: Host): string {
-  const left = new Set(commits.filter(commit => !commit.cancelled))
-  const parts = sections.flatMap(([title, belongs]) => {
-    const chosen = [...left].filter(belongs)
-    for (const commit of chosen) left.delete(commit)
-    return chosen.length === 0
-      ? []
-      : [`### ${title}\n\n${chosen.map(commit => changeLine(commit, host)).join("\n")}`]
-  })
+  const parts = grouped(commits, sections).map(
+    ([title, chosen]) => `### ${title}\n\n${chosen.map(commit => changeLine(commit, host)).join("\n")}`,
+  )
   const body = parts.length === 0 ? ["No user-visible changes."] : parts
   return `${[`## ${version} (${date.slice(0, 10)})`, ...body].join("\n\n")}\n`
 }
 
+/** Commits by kind, without empty kinds: each in the first that it belongs to, and none that was reverted before it was released. */
+export function grouped(
+  commits: ClassifiedCommit[],
+  kinds: Kind[],
+): [title: string, commits: ClassifiedCommit[]][] {
+  const left = new Set(commits.filter(commit => !commit.cancelled))
+  return kinds.flatMap(([title, belongs]): [string, ClassifiedCommit[]][] => {
+    const chosen = [...left].filter(belongs)
+    for (const commit of chosen) left.delete(commit)
+    return chosen.length === 0 ? [] : [[title, chosen]]
+  })
+}
+
 /** The site that hosts the repository, if its links are known. */
 export function siteOf({ repository }: Checkout, settings: Settings): Host | undefined {
-  return hostOf(remoteUrl(settings.gitRemote || repository.source.origin), settings)
+  return hostOf(remoteUrl(remoteAddress(repository, settings)), settings)
 }
 
 /** The notes for HEAD's version: what it would release, or if it is already released, what that release changed. */

@@ -13,9 +13,16 @@ export const configFile = "ecs-release.yaml"
 export type App = { name: string; settings: Settings; stages: Stage[] }
 
 /** The settings that are lists of text; all others in the file are text. */
-const lists: readonly string[] = ["buildArgs", "buildSecretId"]
+const lists: readonly string[] = ["buildArgs", "buildSecretId"] satisfies (keyof Settings)[]
 /** What the file cannot say: which app is meant, and who gets to see the token; a file comes with a pull request, too. */
-const refused: readonly string[] = ["app", "stage", "gitRemote", "gitApi", "gitImage", "gitUsername"]
+const refused: readonly string[] = [
+  "app",
+  "stage",
+  "gitRemote",
+  "gitApi",
+  "gitImage",
+  "gitUsername",
+] satisfies (keyof Settings)[]
 
 /** Values by key, with where each is in the file. */
 type Block = Map<string, { value: string | string[]; at: string }>

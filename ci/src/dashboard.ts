@@ -9,9 +9,10 @@ import { commitPage } from "./git/host.js"
 import { isPrerelease } from "./git/tags.js"
 import { UserError } from "./lib/errors.js"
 import { plaintext } from "./lib/secret.js"
+import { day } from "./lib/time.js"
 import { commitTimes, recordOf } from "./metrics.js"
 import { outlook } from "./plan.js"
-import { type Settings, targetsOf } from "./settings.js"
+import { type Settings, servicesOf } from "./settings.js"
 import type { Stage } from "./stages.js"
 import { type ComputedVersion, computeVersion } from "./version/compute.js"
 
@@ -101,7 +102,7 @@ async function placeFacts(
   history: Settings,
 ): Promise<PlaceFacts> {
   const { region, account, roleArn, url } = settings
-  const targets = targetsOf(settings)
+  const targets = servicesOf(settings)
   const times = await timesOf(settings, history)
   const services = targets.map((where, at) => ({ where, times: times[at] ?? [] }))
   return { stage, region, account, roleArn, url, services }
@@ -144,11 +145,11 @@ async function whatGitSays(
 
 async function timesOf(settings: Settings, history: Settings): Promise<ServiceFacts["times"][]> {
   const until = new Date()
-  const since = new Date(until.getTime() - recordDays * 86_400_000)
+  const since = new Date(until.getTime() - recordDays * day)
   try {
     const aws = await openAws(settings)
     const services = await Promise.all(
-      targetsOf(settings).map(where => recordOf(aws, where, { since, until })),
+      servicesOf(settings).map(where => recordOf(aws, where, { since, until })),
     )
     const found = await commitTimes(history, services)
     return found.map(times =>

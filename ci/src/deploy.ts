@@ -10,7 +10,7 @@ import {
   describeService,
   errorContext,
   isCompleted,
-  open,
+  openService,
   primaryOf,
   revisionOf,
   shortName,
@@ -100,7 +100,7 @@ export function chooseAction(service: Service, change: Patch, latest: Registered
  * @throws UserError if the service is not ACTIVE, the digest is not in ECR, or the container is not there
  */
 export async function planDeploy(aws: Aws, options: DeployOptions): Promise<DeployPlan> {
-  const target = await open(aws, options)
+  const target = await openService(aws, options)
   return explained(errorContext(target), () => prepare(target, options))
 }
 
@@ -114,7 +114,7 @@ export async function planDeploy(aws: Aws, options: DeployOptions): Promise<Depl
  */
 export async function deploy(aws: Aws, options: DeployRun): Promise<DeployResult> {
   const { timeoutSeconds = 900, print = console.log, version, commit } = options
-  const target = await open(aws, options)
+  const target = await openService(aws, options)
   return explained(errorContext(target), async () => {
     const { service, current, action, patch: change, text } = await prepare(target, options)
     if (action.kind === "unchanged") {

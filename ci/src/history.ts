@@ -3,7 +3,9 @@ import { type Aws, ecr, pages } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
 import type { ImageDetail } from "./aws/types.js"
 import { commitOf } from "./ecr/image.js"
-import { table, when } from "./lib/table.js"
+import { isVersion } from "./lib/semver.js"
+import { table } from "./lib/table.js"
+import { utc } from "./lib/time.js"
 
 /** A version in the registry. */
 export type Version = {
@@ -42,16 +44,14 @@ export async function history(
 export function readVersions(details: ImageDetail[], running: ReadonlySet<string> = new Set()): Version[] {
   return details
     .flatMap(({ imageTags = [], imageDigest = "", imagePushedAt: pushed, imageSizeInBytes: bytes }) =>
-      imageTags
-        .filter(tag => semver.valid(tag) === tag)
-        .map(version => ({
-          version,
-          commit: commitOf(imageTags),
-          digest: imageDigest,
-          pushed,
-          bytes,
-          running: running.has(imageDigest),
-        })),
+      imageTags.filter(isVersion).map(version => ({
+        version,
+        commit: commitOf(imageTags),
+        digest: imageDigest,
+        pushed,
+        bytes,
+        running: running.has(imageDigest),
+      })),
     )
     .sort((a, b) => semver.rcompare(a.version, b.version))
 }
@@ -62,7 +62,7 @@ function write(repository: string, versions: Version[]): string {
     it.running ? "*" : "",
     it.version,
     it.commit ?? "",
-    when(it.pushed),
+    utc(it.pushed),
     it.bytes === undefined ? "" : `${(it.bytes / 1e6).toFixed(1)} MB`,
     it.digest,
   ])

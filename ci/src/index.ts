@@ -36,6 +36,7 @@ import { buildImage, buildTarget, contextOf, runTests, unreleasedVersion } from 
 import { refuseChanges } from "./image/context.js"
 import { init } from "./init.js"
 import { UserError } from "./lib/errors.js"
+import { parseFormat, write, writeApps } from "./lib/output.js"
 import { StepTimer } from "./lib/steps.js"
 import { printable } from "./lib/text.js"
 import { parseTime } from "./lib/time.js"
@@ -43,7 +44,6 @@ import { up } from "./lib/up.js"
 import { readLogs } from "./logs.js"
 import { counted } from "./metrics/measure.js"
 import { metrics, metricsEmf, metricsTable, parseWindow } from "./metrics.js"
-import { parseFormat, write, writeApps } from "./output.js"
 import { outlook, plan, planTable } from "./plan.js"
 import { promote } from "./promote.js"
 import { requireProof } from "./proof.js"
@@ -57,7 +57,7 @@ import { runTask } from "./run.js"
 import { readSbom } from "./sbom.js"
 import { scale } from "./scale.js"
 import { deploySet, onEach, rollbackSet, serviceEnd } from "./service-set.js"
-import { required, type Settings, sourceOf, targetsOf } from "./settings.js"
+import { required, type Settings, servicesOf, sourceOf } from "./settings.js"
 import {
   assertFirst,
   firstStage,
@@ -80,7 +80,6 @@ const print = (line: string) => console.log(printable(line))
 export class EcsRelease {
   source?: Directory
   gitDir?: Directory
-  app!: string
   path!: string
   tagPrefix!: string
   branch!: string
@@ -123,6 +122,7 @@ export class EcsRelease {
   awsSessionToken?: Secret
   roleArn!: string
   awsEndpoint?: Service
+  app!: string
 
   constructor(
     /** The repository, with its .git (the one that the call is made in if left out) */
@@ -262,7 +262,7 @@ export class EcsRelease {
       roleArn,
       awsEndpoint,
       app,
-    })
+    } satisfies Record<keyof Settings, unknown>)
   }
 
   /**
@@ -526,7 +526,7 @@ export class EcsRelease {
     const named = await resolveImage(aws, settings, image, print)
     await requireProof(aws, settings, named, requirements, { given: this })
     const keepNewer = image === ""
-    const targets = targetsOf(settings)
+    const targets = servicesOf(settings)
     for (const where of keepNewer ? targets : []) {
       const back = await wasRolledBack(aws, { ...where, version: named.version })
       if (back) throw rolledBackError(named.version, back)
@@ -626,7 +626,7 @@ export class EcsRelease {
     const repository = required(settings.repository, "ECR repository", "--repository")
     const { tagPrefix } = settings
     const options = { repository, tagPrefix, to: to || undefined, timeoutSeconds: timeout, print }
-    const [first, ...others] = targetsOf(settings)
+    const [first, ...others] = servicesOf(settings)
     const all = others.map(where => ({ ...where, ...options }))
     const aws = await openAws(settings)
     const about = { action: "rollback", version: to, ...this.names() }
@@ -692,7 +692,7 @@ export class EcsRelease {
       { stage, aws: await openAws(stage.settings) },
       options,
     )
-    const targets = targetsOf(stage.settings)
+    const targets = servicesOf(stage.settings)
     return write(written, "promote", {
       outcome: outcomeOf(ends),
       from: before.name,
@@ -746,7 +746,7 @@ export class EcsRelease {
 
   private async answer(ws: Workspace | undefined, said: Parameters<typeof answer>[2]): Promise<string> {
     const settings = await this.one(ws, { changes: true })
-    const lines = await answer(await openAws(settings), targetsOf(settings), said, print)
+    const lines = await answer(await openAws(settings), servicesOf(settings), said, print)
     return printable(`${lines.join("\n")}\n`)
   }
 
@@ -767,7 +767,7 @@ export class EcsRelease {
       const all = await Promise.all(
         this.places(settings, stages).map(async place => {
           const aws = await openAws(place.settings)
-          const found = await Promise.all(targetsOf(place.settings).map(where => status(aws, where)))
+          const found = await Promise.all(servicesOf(place.settings).map(where => status(aws, where)))
           return found.map(it => (place.name === "" ? it : { stage: place.name, ...it }))
         }),
       )
@@ -818,7 +818,7 @@ export class EcsRelease {
     const settings = await this.one(ws)
     const aws = await openAws(settings)
     const repository = required(settings.repository, "ECR repository", "--repository")
-    const services = await Promise.all(targetsOf(settings).map(where => status(aws, where)))
+    const services = await Promise.all(servicesOf(settings).map(where => status(aws, where)))
     const running = new Set(services.flatMap(({ digest }) => digest ?? []))
     const found = await history(aws, { repository, running })
     return write(written, "history", { repository, ...found })
@@ -870,7 +870,7 @@ export class EcsRelease {
       const places = await Promise.all(
         this.places(settings, stages).map(async place => {
           const aws = await openAws(place.settings)
-          return targetsOf(place.settings).map(where => ({ aws, where, stage: place.name }))
+          return servicesOf(place.settings).map(where => ({ aws, where, stage: place.name }))
         }),
       )
       return metrics(places.flat(), settings, window)
@@ -900,7 +900,7 @@ export class EcsRelease {
     const settings = await this.one(ws, { timeout, changes: true })
     const aws = await openAws(settings)
     const named = await resolveImage(aws, settings, image, print)
-    const options = { ...targetsOf(settings)[0], ...named, command, timeoutSeconds: timeout, print }
+    const options = { ...servicesOf(settings)[0], ...named, command, timeoutSeconds: timeout, print }
     return printable(`${(await runTask(aws, options)).text}\n`)
   }
 
@@ -951,7 +951,7 @@ export class EcsRelease {
   async restart(timeout = 900, ws?: Workspace): Promise<string> {
     const settings = await this.one(ws, { timeout, changes: true })
     const aws = await openAws(settings)
-    const ends = await onEach(targetsOf(settings), print, (where, print) =>
+    const ends = await onEach(servicesOf(settings), print, (where, print) =>
       restart(aws, where, { timeoutSeconds: timeout, print }),
     )
     return printable(`${ends.map(end => end.text).join("\n")}\n`)
@@ -971,7 +971,7 @@ export class EcsRelease {
   async scale(to: number, timeout = 900, ws?: Workspace): Promise<string> {
     const settings = await this.one(ws, { timeout, to, changes: true })
     const aws = await openAws(settings)
-    const ends = await onEach(targetsOf(settings), print, (where, print) =>
+    const ends = await onEach(servicesOf(settings), print, (where, print) =>
       scale(aws, where, { to, timeoutSeconds: timeout, print }),
     )
     return printable(`${ends.join("\n")}\n`)
@@ -996,7 +996,7 @@ export class EcsRelease {
     const from = parseTime(since, "--since")
     const aws = await openAws(settings)
     const lines: string[] = []
-    await onEach(targetsOf(settings), follow ? print : line => lines.push(line), (where, print) =>
+    await onEach(servicesOf(settings), follow ? print : line => lines.push(line), (where, print) =>
       readLogs(aws, where, { since: from, followSeconds: follow ? timeout : 0, print }),
     )
     return printable(lines.map(line => `${line}\n`).join(""))

@@ -4,15 +4,15 @@ import { explained } from "./aws/errors.js"
 import { ciFiles } from "./ci-config.js"
 import { type App, configFile } from "./config.js"
 import { Registry } from "./ecr/registry.js"
-import { describeService, errorContext, open } from "./ecs/service.js"
-import { openCheckout } from "./git/checkout.js"
+import { describeService, errorContext, openService, rollsBack } from "./ecs/service.js"
+import { openCheckout, remoteAddress } from "./git/checkout.js"
 import { remoteUrl } from "./git/remote.js"
 import { frontendOf, isOwnFrontend, stagesOf } from "./image/bases.js"
 import { engineIsAtLeast } from "./lib/engine.js"
 import { UserError } from "./lib/errors.js"
 import { plaintext } from "./lib/secret.js"
 import { preflight } from "./preflight.js"
-import { envKey, required, type Settings, sourceOf, targetsOf } from "./settings.js"
+import { envKey, required, type Settings, servicesOf, sourceOf } from "./settings.js"
 
 /** One thing that a release needs: what is there, or the error that says what is missing. */
 type Finding = { found: string } | { missing: UserError }
@@ -66,7 +66,7 @@ async function findings(settings: Settings): Promise<Finding[]> {
 
 async function git(settings: Settings): Promise<string> {
   const { head, repository } = await openCheckout(settings)
-  const url = settings.gitRemote || repository.source.origin
+  const url = remoteAddress(repository, settings)
   if (url === "")
     throw missing("The repository has no remote to claim versions on.", "Set --git-remote, or add an origin")
   return `git: commit ${head.sha.slice(0, 7)}, remote ${remoteUrl(url) ?? url}`
@@ -110,7 +110,7 @@ async function stages(settings: Settings): Promise<string> {
 function namesOf(settings: Settings): string {
   required(settings.region, "AWS region", "--region")
   required(settings.repository, "ECR repository", "--repository")
-  const services = targetsOf(settings).map(({ cluster, service }) => `${cluster}/${service}`)
+  const services = servicesOf(settings).map(({ cluster, service }) => `${cluster}/${service}`)
   return `settings: ${services.join(", ")} in ${settings.region}, repository ${settings.repository} (${configFile}, .env or arguments)`
 }
 
@@ -153,14 +153,13 @@ function resources(aws: Aws, settings: Settings): Promise<Finding[]> {
       )
     }),
   )
-  const services = cluster === "" || service === "" ? [] : targetsOf(settings)
+  const services = cluster === "" || service === "" ? [] : servicesOf(settings)
   const looked = services.map(where =>
     look(async () => {
       await preflight(aws, settings, where, "0.0.0")
-      const target = await open(aws, where)
+      const target = await openService(aws, where)
       const service = await explained(errorContext(target), () => describeService(target))
-      const breaker = service.deploymentConfiguration?.deploymentCircuitBreaker
-      if (breaker?.enable && breaker.rollback)
+      if (rollsBack(service))
         return `ECS: ${where.cluster}/${where.service} is deployable, and rolls back by itself`
       throw missing(
         `${where.cluster}/${where.service} does not roll back a deployment that fails.`,

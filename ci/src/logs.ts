@@ -3,9 +3,9 @@ import { explained, passing } from "./aws/errors.js"
 import type { FilteredLogEvent } from "./aws/types.js"
 import { type LogGroup, logGroupsOf, logsClient } from "./ecs/logs.js"
 import { describeRevision } from "./ecs/revision.js"
-import { describeService, errorContext, open, revisionOf } from "./ecs/service.js"
+import { describeService, errorContext, openService, revisionOf } from "./ecs/service.js"
 import { UserError } from "./lib/errors.js"
-import type { Where } from "./settings.js"
+import type { ServiceRef } from "./settings.js"
 
 /** What to read of a service's logs. */
 export type LogsOptions = {
@@ -29,8 +29,8 @@ const overlap = 20_000
  *
  * @throws UserError if its task definition sends no log there
  */
-export async function readLogs(aws: Aws, where: Where, options: LogsOptions): Promise<void> {
-  const target = await open(aws, where)
+export async function readLogs(aws: Aws, where: ServiceRef, options: LogsOptions): Promise<void> {
+  const target = await openService(aws, where)
   await explained(errorContext(target), async () => {
     const { definition } = await describeRevision(target, revisionOf(await describeService(target)))
     const groups = logGroupsOf(definition.containerDefinitions ?? [])

@@ -1,16 +1,16 @@
 import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
 import { type PastDeployment, pastDeployments } from "./ecs/past-deployment.js"
-import { errorContext, open, shortName } from "./ecs/service.js"
+import { errorContext, openService, shortName } from "./ecs/service.js"
 import { recordDays } from "./ecs/service-deployment.js"
 import { openCheckout } from "./git/checkout.js"
 import { readTimes } from "./git/log.js"
 import { UserError } from "./lib/errors.js"
-import { rounded } from "./lib/number.js"
 import { table } from "./lib/table.js"
-import { duration, parseTime } from "./lib/time.js"
+import { rounded } from "./lib/text.js"
+import { day, duration, parseTime } from "./lib/time.js"
 import { counted, type Metrics, measure, type Window } from "./metrics/measure.js"
-import type { Settings, Where } from "./settings.js"
+import type { ServiceRef, Settings } from "./settings.js"
 
 /**
  * Reads a window from what a person typed. ECS keeps 90 days, so it begins no earlier.
@@ -19,7 +19,7 @@ import type { Settings, Where } from "./settings.js"
  */
 export function parseWindow(since: string, until: string, now = new Date()): Window {
   const end = until === "" ? now : parseTime(until, "--until", now)
-  const oldest = new Date(now.getTime() - recordDays * 86_400_000)
+  const oldest = new Date(now.getTime() - recordDays * day)
   const asked = parseTime(since, "--since", now)
   const begin = asked < oldest ? oldest : asked
   if (begin < end) return { since: begin, until: end }
@@ -32,7 +32,7 @@ export function parseWindow(since: string, until: string, now = new Date()): Win
 
 /** The metrics of some services of one app, in a window. */
 export async function metrics(
-  places: { aws: Aws; where: Where; stage: string }[],
+  places: { aws: Aws; where: ServiceRef; stage: string }[],
   settings: Settings,
   window: Window,
 ): Promise<(Metrics & { stage?: string })[]> {
@@ -46,8 +46,8 @@ export async function metrics(
 }
 
 /** ECS's record of a service in a window. */
-export async function recordOf(aws: Aws, where: Where, window: Window): Promise<PastDeployment[]> {
-  const target = await open(aws, where)
+export async function recordOf(aws: Aws, where: ServiceRef, window: Window): Promise<PastDeployment[]> {
+  const target = await openService(aws, where)
   return explained(errorContext(target), () => pastDeployments(target, { ...window, ...where }))
 }
 

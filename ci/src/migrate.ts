@@ -2,7 +2,7 @@ import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
 import { planDeploy } from "./deploy.js"
 import { recentRevisions, register, tagRevision } from "./ecs/revision.js"
-import { errorContext, open, shortName } from "./ecs/service.js"
+import { errorContext, openService, shortName } from "./ecs/service.js"
 import { migratedTag } from "./ecs/task-definition.js"
 import { type RunOptions, runTask } from "./run.js"
 
@@ -24,7 +24,7 @@ export async function migrateOnce(
   command: string,
 ): Promise<void> {
   const { version, container, print } = options
-  const target = await open(aws, options)
+  const target = await openService(aws, options)
   await explained(errorContext(target), async () => {
     const { action, patch, current } = await planDeploy(aws, options)
     if (action.kind === "unchanged" || action.kind === "follow") {

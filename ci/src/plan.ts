@@ -3,7 +3,7 @@ import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
 import { Registry } from "./ecr/registry.js"
 import { describeRevision } from "./ecs/revision.js"
-import { describeService, errorContext, open } from "./ecs/service.js"
+import { describeService, errorContext, openService } from "./ecs/service.js"
 import { listServiceDeployments } from "./ecs/service-deployment.js"
 import { patch } from "./ecs/task-definition.js"
 import { UserError } from "./lib/errors.js"
@@ -11,7 +11,7 @@ import { table } from "./lib/table.js"
 import { type Preflight, preflights } from "./preflight.js"
 import { neverPushed } from "./push.js"
 import { deploysNothing } from "./release-decision.js"
-import { type Settings, targetsOf, type Where } from "./settings.js"
+import { type ServiceRef, type Settings, servicesOf } from "./settings.js"
 import type { ClassifiedCommit } from "./version/bump.js"
 import {
   type ComputedVersion,
@@ -149,7 +149,7 @@ async function effectsOnAws(
     const image = await registry.find(commit)
     if (!image && commit !== head.sha) throw neverPushed(settings, version, lives[0] as Preflight)
     const reference = image?.reference ?? `${registry.uri}@(the digest from the build)`
-    const targets = targetsOf(settings)
+    const targets = servicesOf(settings)
     const [changes, took] = await Promise.all([
       Promise.all(targets.map(where => changesTo(aws, where, { image: reference, version, commit }))),
       Promise.all(targets.map(where => lastSeconds(aws, where))),
@@ -166,10 +166,10 @@ async function effectsOnAws(
 /** What a release changes in one service's task definition, as lines. */
 async function changesTo(
   aws: Aws,
-  where: Where,
+  where: ServiceRef,
   release: { image: string; version: string; commit: string },
 ): Promise<string[]> {
-  const target = await open(aws, where)
+  const target = await openService(aws, where)
   return explained(errorContext(target), async () => {
     const { taskDefinition = "" } = await describeService(target)
     const current = await describeRevision(target, taskDefinition)
@@ -185,8 +185,8 @@ async function changesTo(
 }
 
 /** How long the service's last deployment that succeeded took, in seconds; 0 if ECS has no record of one. */
-async function lastSeconds(aws: Aws, where: Where): Promise<number> {
-  const recorded = await listServiceDeployments(await open(aws, where))
+async function lastSeconds(aws: Aws, where: ServiceRef): Promise<number> {
+  const recorded = await listServiceDeployments(await openService(aws, where))
   const last = recorded.find(({ status }) => status === "SUCCESSFUL")
   return ((last?.finishedAt?.getTime() ?? 0) - (last?.createdAt?.getTime() ?? 0)) / 1000
 }

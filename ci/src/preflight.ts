@@ -9,7 +9,7 @@ import {
   describeService,
   errorContext,
   isCompleted,
-  open,
+  openService,
   primaryOf,
   revisionOf,
 } from "./ecs/service.js"
@@ -17,7 +17,7 @@ import { assertPlatform, chooseContainers } from "./ecs/task-definition.js"
 import { urlOf } from "./ecs/url.js"
 import { UserError } from "./lib/errors.js"
 import { namesIn } from "./lib/list.js"
-import { type Settings, targetsOf, type Where } from "./settings.js"
+import { type ServiceRef, type Settings, servicesOf } from "./settings.js"
 
 /** What a service runs, and what a release should know about it before it begins. */
 export type Preflight = {
@@ -47,11 +47,11 @@ export type Preflight = {
 export async function preflight(
   aws: Aws,
   settings: Settings,
-  where: Where,
+  where: ServiceRef,
   version: string | Promise<string>,
 ): Promise<Preflight> {
   const account = await accountOf(aws)
-  const target = await open(aws, where)
+  const target = await openService(aws, where)
   return explained(errorContext(target), async () => {
     const service = await describeService(target)
     assertDeployable(service, target)
@@ -91,7 +91,7 @@ export async function preflights(
   settings: Settings,
   version: string | Promise<string>,
 ): Promise<Preflight[]> {
-  const lives = await Promise.all(targetsOf(settings).map(where => preflight(aws, settings, where, version)))
+  const lives = await Promise.all(servicesOf(settings).map(where => preflight(aws, settings, where, version)))
   const there = lives.flatMap(({ containers }) => containers)
   const missing = namesIn(settings.container).find(name => !there.includes(name))
   if (missing === undefined) return lives

@@ -22,7 +22,7 @@ import {
   errorContext,
   inProgress,
   isCompleted,
-  open,
+  openService,
   primaryOf,
   revisionOf,
 } from "./ecs/service.js"
@@ -31,7 +31,7 @@ import { history } from "./history.js"
 import { UserError } from "./lib/errors.js"
 import { isNewer, withoutV } from "./lib/semver.js"
 import { requireProof } from "./proof.js"
-import { required, type Settings, targetsOf, type Where } from "./settings.js"
+import { required, type ServiceRef, type Settings, servicesOf } from "./settings.js"
 import { deployChecked } from "./smoke.js"
 import type { Stage } from "./stages.js"
 
@@ -81,7 +81,7 @@ export async function promote(from: Place, to: Place, options: PromoteOptions): 
   const wanted = options.version && withoutV(options.version)
   const proven = await provenIn(from, wanted)
   const { version, commit, digest } = proven
-  const targets = targetsOf(to.stage.settings)
+  const targets = servicesOf(to.stage.settings)
   const now = await Promise.all(targets.map(where => currentRevision(to.aws, where)))
   const newer = now.find(it => isNewer(it.released, version))
   if (newer) {
@@ -126,8 +126,8 @@ export async function promote(from: Place, to: Place, options: PromoteOptions): 
 
 /** Another deployment of this pipeline that is in progress, such as one that was just approved, is not replaced unasked. */
 async function refuseBusy({ stage, aws }: Place, version: string): Promise<void> {
-  for (const where of targetsOf(stage.settings)) {
-    const target = await open(aws, where)
+  for (const where of servicesOf(stage.settings)) {
+    const target = await openService(aws, where)
     const service = await explained(errorContext(target), () => describeService(target))
     const busy = inProgress(service)
     if (!busy) continue
@@ -163,7 +163,7 @@ async function changesSince(
 /** What completed in a stage: the version that is named, or the one that runs there. */
 async function provenIn({ stage, aws }: Place, wanted: string | undefined): Promise<Proven> {
   const found = await Promise.all(
-    targetsOf(stage.settings).map(where => completedOn(aws, stage.name, where, wanted)),
+    servicesOf(stage.settings).map(where => completedOn(aws, stage.name, where, wanted)),
   )
   const [first, ...others] = found as [Proven, ...Proven[]]
   const other = others.find(it => it.digest !== first.digest)
@@ -196,10 +196,10 @@ async function assertReleased({ stage, aws }: Place, { image, digest, version }:
 async function completedOn(
   aws: Aws,
   stage: string,
-  where: Where,
+  where: ServiceRef,
   wanted: string | undefined,
 ): Promise<Proven> {
-  const target = await open(aws, where)
+  const target = await openService(aws, where)
   return explained(errorContext(target), async () => {
     const service = await describeService(target)
     const name = `${where.cluster}/${where.service}`

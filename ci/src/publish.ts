@@ -1,5 +1,6 @@
 import { type Announcement, isEnd, type Listener } from "./announce/announcer.js"
 import { changelog, changelogOf, releasesSince, siteOf } from "./changelog.js"
+import { remoteAddress } from "./git/checkout.js"
 import { hostOf } from "./git/host.js"
 import { remoteUrl } from "./git/remote.js"
 import { remoteAndBranch } from "./git/remote-branch.js"
@@ -20,10 +21,10 @@ import { commitToDeploy } from "./version/compute.js"
  */
 export async function publishingHost(
   settings: Settings,
-  { source }: ComputedVersion["repository"],
+  repository: ComputedVersion["repository"],
 ): Promise<PublishingHost> {
-  const { gitRemote, gitApi, gitUsername } = settings
-  const url = remoteUrl(gitRemote || source.origin)
+  const { gitApi, gitUsername } = settings
+  const url = remoteUrl(remoteAddress(repository, settings))
   const host = hostOf(url, settings)
   if (!host || host.kind === "bitbucket") {
     throw new UserError(

@@ -21,7 +21,7 @@ import { hostListener, publishingHost, publishRelease } from "./publish.js"
 import { neverPushed, pushRelease } from "./push.js"
 import { deploysNothing, isLive } from "./release-decision.js"
 import { type ServiceEnd, serviceEnd } from "./service-set.js"
-import { required, type Settings, targetsOf, type Where } from "./settings.js"
+import { required, type ServiceRef, type Settings, servicesOf } from "./settings.js"
 import { deployChecked } from "./smoke.js"
 import { verify } from "./verify.js"
 import {
@@ -264,13 +264,13 @@ async function bring(
     const now = await recomputeVersion(found, settings, false)
     if (now.decision.supersededBy !== null)
       throw new Overtaken(superseded(now, now.decision.supersededBy).trim())
-    for (const where of targetsOf(settings)) {
+    for (const where of servicesOf(settings)) {
       const rolledBack = await wasRolledBack(aws, { ...where, version })
       if (rolledBack) throw rolledBackError(version, rolledBack)
     }
   }
   let asked: Promise<void> | undefined
-  const deployments = targetsOf(settings).map(where => ({
+  const deployments = servicesOf(settings).map(where => ({
     ...where,
     image: image.reference,
     version,
@@ -317,7 +317,7 @@ async function bring(
     `time      ${steps.summary()}`,
     `longest   ${steps.longest()}`,
   ].join("\n")}\n`
-  const services = ends.map((end, at) => serviceEnd(deployments[at] as Where, end, lives[at]?.url))
+  const services = ends.map((end, at) => serviceEnd(deployments[at] as ServiceRef, end, lives[at]?.url))
   const deployed = { commit, image, services, region: settings.region, account, ...steps.times }
   const outcome = outcomeOf(ends)
   return { outcome, text, version, isLive: outcome !== "paused", deployed }

@@ -4,7 +4,7 @@ import { imageNamed, type NamedImage } from "./ecr/image.js"
 import { Registry } from "./ecr/registry.js"
 import { currentRevision } from "./ecs/revision.js"
 import { UserError } from "./lib/errors.js"
-import { type Settings, targetsOf } from "./settings.js"
+import { type Settings, servicesOf } from "./settings.js"
 import { type ComputedVersion, computeVersion } from "./version/compute.js"
 
 /**
@@ -36,7 +36,7 @@ export async function resolveImage(
 }
 
 async function whatRuns(aws: Aws, settings: Settings): Promise<NamedImage> {
-  const [where] = targetsOf(settings)
+  const [where] = servicesOf(settings)
   const { image, version, commit } = await currentRevision(aws, where)
   if (image !== undefined && version !== undefined) return { image, version, commit }
   throw new UserError(

@@ -8,12 +8,12 @@ import {
   describeService,
   errorContext,
   inProgress,
-  open,
+  openService,
   revisionOf,
   shortName,
 } from "./ecs/service.js"
 import { UserError } from "./lib/errors.js"
-import type { Where } from "./settings.js"
+import type { ServiceRef } from "./settings.js"
 
 /**
  * Replaces a service's tasks by new ones of the same task definition, so that they read secrets and parameters anew, and follows that
@@ -21,8 +21,8 @@ import type { Where } from "./settings.js"
  *
  * @throws UserError if a deployment is in progress; DeployError as `deploy`
  */
-export async function restart(aws: Aws, where: Where, watch: Watch): Promise<DeployResult> {
-  const target = await open(aws, where)
+export async function restart(aws: Aws, where: ServiceRef, watch: Watch): Promise<DeployResult> {
+  const target = await openService(aws, where)
   return explained(errorContext(target), async () => {
     const service = await describeService(target)
     assertDeployable(service, target)

@@ -19,7 +19,8 @@ import {
   describeService,
   errorContext,
   inProgress,
-  open,
+  isRollback,
+  openService,
   revisionOf,
   type Target,
 } from "./ecs/service.js"
@@ -79,7 +80,7 @@ export function choosePrevious(
  */
 export async function rollback(aws: Aws, options: RollbackOptions): Promise<DeployResult> {
   const { container, repository, print = console.log, timeoutSeconds = 900 } = options
-  const target = await open(aws, options)
+  const target = await openService(aws, options)
   return explained({ ...errorContext(target), repository }, async () => {
     const service = await describeService(target)
     assertDeployable(service, target)
@@ -116,8 +117,7 @@ async function stopDeployment(
   if (!primary) return undefined
   const others = (service.deployments ?? []).filter(it => it !== primary && it.rolloutState !== "FAILED")
   const source = others.find(it => it.rolloutState === "COMPLETED") ?? others.at(-1)
-  const isRollback = /roll(ing|ed)?[ -]?back/i.test(primary.rolloutStateReason ?? "")
-  if (isRollback && (to === undefined || to === current.version)) {
+  if (isRollback(primary) && (to === undefined || to === current.version)) {
     print(`ECS is already going back to ${current.version}; following it`)
     const { definition } = await describeRevision(target, current.arn)
     const rollout = { revision: current.arn, definition, version: current.version ?? "?", running: primary }

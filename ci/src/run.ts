@@ -1,3 +1,4 @@
+import { createHash, randomUUID } from "node:crypto"
 import type { Aws } from "./aws/clients.js"
 import { explained, passing } from "./aws/errors.js"
 import type { RunTaskRequest, RunTaskResponse, Tag, Task } from "./aws/types.js"
@@ -5,7 +6,7 @@ import { type DeployOptions, planDeploy } from "./deploy.js"
 import { logStream, logsClient, readLog } from "./ecs/logs.js"
 import { oneOff, runRequest } from "./ecs/one-off-task.js"
 import { register } from "./ecs/revision.js"
-import { errorContext, open, shortName, type Target } from "./ecs/service.js"
+import { errorContext, openService, shortName, type Target } from "./ecs/service.js"
 import type { Registration } from "./ecs/task-definition.js"
 import { UserError } from "./lib/errors.js"
 
@@ -36,7 +37,7 @@ const logPages = 100
  */
 export async function runTask(aws: Aws, options: RunOptions): Promise<RunOutcome> {
   const { command, timeoutSeconds = 900, print = console.log } = options
-  const target = await open(aws, options)
+  const target = await openService(aws, options)
   return explained(errorContext(target), async () => {
     const { service, patch } = await planDeploy(aws, options)
     const { container } = patch
@@ -94,7 +95,6 @@ async function startedBy({ client, cluster }: Target, name: string): Promise<Tas
  * @param tries the tasks that were started under the name before and failed
  */
 async function onlyOnce(request: RunTaskRequest, name: string, tries: string[]): Promise<RunTaskRequest> {
-  const { createHash } = await import("node:crypto")
   const clientToken = createHash("sha256")
     .update([name, ...tries.sort()].join("\n"))
     .digest("hex")
@@ -117,7 +117,6 @@ async function deregister({ client }: Target, revision: string, print: (line: st
 }
 
 async function start({ client, cluster, service }: Target, request: RunTaskRequest): Promise<Task> {
-  const { randomUUID } = await import("node:crypto")
   // The token makes a repeated request, such as the SDK's own retry, start no second task.
   const answer = await client
     .runTask({ clientToken: randomUUID(), ...request })

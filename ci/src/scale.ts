@@ -5,7 +5,7 @@ import {
   assertDeployable,
   describeService,
   errorContext,
-  open,
+  openService,
   primaryOf,
   revisionOf,
   type Target,
@@ -13,7 +13,7 @@ import {
 import { failures, report, stoppedTasks } from "./ecs/stopped-tasks.js"
 import { secondsToNextLook } from "./ecs/wait.js"
 import { UserError } from "./lib/errors.js"
-import type { Where } from "./settings.js"
+import type { ServiceRef } from "./settings.js"
 
 /** How to scale a service. */
 export type ScaleOptions = {
@@ -31,11 +31,11 @@ export type ScaleOptions = {
  */
 export async function scale(
   aws: Aws,
-  where: Where,
+  where: ServiceRef,
   { to, timeoutSeconds, print }: ScaleOptions,
 ): Promise<string> {
   const { cluster, service: name } = where
-  const target = await open(aws, where)
+  const target = await openService(aws, where)
   return explained(errorContext(target), async () => {
     const start = Date.now()
     const elapsed = () => (Date.now() - start) / 1000

@@ -6,7 +6,7 @@ import { currentRevision, readRevision } from "./ecs/revision.js"
 import { Overtaken } from "./ecs/rollout.js"
 import { UserError } from "./lib/errors.js"
 import { type RollbackOptions, rollback } from "./rollback.js"
-import type { Where } from "./settings.js"
+import type { ServiceRef } from "./settings.js"
 
 /** Where the version to go back to is found. */
 type Registry = Pick<RollbackOptions, "repository" | "tagPrefix">
@@ -177,7 +177,7 @@ export type ServiceEnd = {
 }
 
 /** How one service's deployment ended, as JSON output has it. */
-export function serviceEnd({ cluster, service }: Where, end: DeployResult, url?: string): ServiceEnd {
+export function serviceEnd({ cluster, service }: ServiceRef, end: DeployResult, url?: string): ServiceEnd {
   const { word: outcome, revision: taskDefinition, deploymentId } = end
   const { serviceDeployment, ...pause } = end.pause ?? {}
   return {

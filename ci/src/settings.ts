@@ -26,6 +26,11 @@ export function envKey(flag: string): string {
   return `ECS_RELEASE_${camelCase(flag)}`
 }
 
+/** The flag of a setting: tagPrefix is `--tag-prefix`. */
+export function flagOf(key: keyof Settings): string {
+  return `--${key.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`
+}
+
 /** The argument's own name: `--tag-prefix` is tagPrefix. */
 export function camelCase(flag: string): string {
   return flag.replace(/^--/, "").replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
@@ -42,7 +47,7 @@ export function sourceOf({ source }: Settings): Directory {
 }
 
 /** A service to deploy to, and what of its task definition is released. */
-export type Where = {
+export type ServiceRef = {
   cluster: string
   service: string
   /** Names of the containers, with commas; undefined for the only one. */
@@ -56,7 +61,7 @@ export type Where = {
 }
 
 /** The services to deploy to. Several are released together. */
-export function targetsOf(settings: Settings): [Where, ...Where[]] {
+export function servicesOf(settings: Settings): [ServiceRef, ...ServiceRef[]] {
   const cluster = required(settings.cluster, "ECS cluster", "--cluster")
   const [first, ...rest] = namesIn(required(settings.service, "ECS service", "--service")) as [
     string,
@@ -65,7 +70,7 @@ export function targetsOf(settings: Settings): [Where, ...Where[]] {
   const templates = partsOf(settings.template)
   const container = settings.container || undefined
   const approval = settings.approval || undefined
-  const where = (service: string, at: number): Where => ({
+  const where = (service: string, at: number): ServiceRef => ({
     ...{ cluster, service, container, someContainers: rest.length > 0, template: templates[at], approval },
   })
   return [where(first, 0), ...rest.map((service, at) => where(service, at + 1))]

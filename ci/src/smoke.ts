@@ -2,7 +2,7 @@ import type { Aws } from "./aws/clients.js"
 import type { DeployRun } from "./deploy.js"
 import { DeployError, type DeployResult } from "./ecs/result.js"
 import { currentRevision, describeRevision, readRevision, tagRevision } from "./ecs/revision.js"
-import { describeService, open, shiftsTraffic } from "./ecs/service.js"
+import { describeService, openService, shiftsTraffic } from "./ecs/service.js"
 import { smokedTag } from "./ecs/task-definition.js"
 import { testUrlOf } from "./ecs/url.js"
 import { UserError } from "./lib/errors.js"
@@ -35,7 +35,7 @@ const outputLines = 30
 export async function deployChecked(aws: Aws, runs: DeployRun[], smoke: Smoke): Promise<DeployResult[]> {
   const [first] = runs
   if (!first || smoke.command === "") return deploySet(aws, runs, smoke)
-  const shifts = shiftsTraffic(await describeService(await open(aws, first)))
+  const shifts = shiftsTraffic(await describeService(await openService(aws, first)))
   let failure: string | undefined
   const check = async () => {
     const url = shifts ? await testUrlOf(aws, first) : smoke.url
@@ -52,7 +52,7 @@ export async function deployChecked(aws: Aws, runs: DeployRun[], smoke: Smoke): 
   })
   const [end] = ends
   if (!end || end.word === "paused" || shifts) return ends
-  const target = await open(aws, first)
+  const target = await openService(aws, first)
   const { smoked } = readRevision(await describeRevision(target, end.revision), first.container)
   if (smoked) return ends
   if (await check()) {

@@ -2,7 +2,7 @@ import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
 import { findPause } from "./ecs/pause.js"
 import { describeRevision, readRevision, recentRevisions } from "./ecs/revision.js"
-import { describeService, errorContext, open, revisionOf } from "./ecs/service.js"
+import { describeService, errorContext, openService, revisionOf } from "./ecs/service.js"
 import { listServiceDeployments } from "./ecs/service-deployment.js"
 import { type Status, summarize } from "./ecs/status.js"
 
@@ -15,7 +15,7 @@ export async function status(
   aws: Aws,
   options: { cluster: string; service: string; container?: string },
 ): Promise<Status> {
-  const target = await open(aws, options)
+  const target = await openService(aws, options)
   return explained(errorContext(target), async () => {
     const service = await describeService(target)
     const arn = revisionOf(service)

@@ -6,7 +6,7 @@ import { pauseStages } from "./ecs/pause.js"
 import { parseArgs } from "./image/dockerfile.js"
 import { UserError } from "./lib/errors.js"
 import { namesIn, partsOf } from "./lib/list.js"
-import { camelCase, type Settings } from "./settings.js"
+import { flagOf, type Settings } from "./settings.js"
 
 /** What a single call takes besides the settings. */
 export type CallOptions = { timeout?: number; severity?: string; to?: number }
@@ -39,10 +39,11 @@ export function validate(settings: Settings, { timeout, severity = "", to }: Cal
 
 /** The first setting that can't be right: its flag, its key in files, its value, and what it takes. */
 export function firstMistake(settings: Settings) {
-  for (const [flag, value, isFine, takes] of rules(settings)) {
+  for (const [key, isFine, takes] of rules) {
+    const value = settings[key]
     // Without a platform there would be no image.
-    if ((value !== "" || flag === "--platform") && !isFine(value))
-      return { flag, key: camelCase(flag), value, takes }
+    if ((value !== "" || key === "platform") && !isFine(value, settings))
+      return { flag: flagOf(key), key, value, takes }
   }
   return undefined
 }
@@ -50,7 +51,10 @@ export function firstMistake(settings: Settings) {
 /** An ordinary deployment does not reach the first one, so that nobody would be asked (ECS API reference, DeploymentLifecycleHook). */
 const approvalStages = pauseStages.filter(stage => stage !== "RECONCILE_SERVICE")
 
-type Rule = [flag: string, value: string, isFine: (value: string) => boolean, takes: string]
+/** A setting, whether a value of it can be right, and what it takes. */
+type Rule = [key: TextSetting, isFine: (value: string, all: Settings) => boolean, takes: string]
+
+type TextSetting = { [K in keyof Settings]-?: Settings[K] extends string ? K : never }[keyof Settings]
 
 const matches = (pattern: RegExp) => (value: string) => pattern.test(value)
 
@@ -64,82 +68,58 @@ const ecsTakes = "up to 255 letters, digits, hyphens and underscores, or an ARN"
 /** One part of a repository's name (ECR API reference, CreateRepository). */
 const part = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 
-function rules(it: Settings): Rule[] {
-  return [
-    ["--path", it.path, isInside, "a path inside the repository, such as services/api"],
-    ["--context", it.context, isInside, "a folder inside the repository, such as services/api"],
-    ["--dockerfile", it.dockerfile, isInside, "a path inside the build context, such as docker/Dockerfile"],
-    [
-      "--tag-prefix",
-      it.tagPrefix,
-      value => isRefName(`${value}v1.2.3`),
-      "the beginning of a tag's name, such as api/",
-    ],
-    ["--branch", it.branch, isRefName, "a branch's name, such as main"],
-    ["--git-username", it.gitUsername, matches(/^[\x21-\x7e]+$/), "a user name without spaces"],
-    [
-      "--platform",
-      it.platform,
-      each(matches(/^(linux|windows)\/[a-z0-9]+(\/v[0-9]+)?$/)),
-      "an operating system and an architecture, such as linux/arm64, or several with commas",
-    ],
-    [
-      "--signing-key",
-      it.signingKey,
-      value => isKeyReference(value) || isSignerProfile(value),
-      "a key in AWS KMS, such as awskms:///alias/release, or the ARN of an AWS Signer profile",
-    ],
-    [
-      "--notify",
-      it.notify,
-      each(isNotifyArn),
-      "ARNs of Amazon SNS topics and Amazon EventBridge event buses, with commas",
-    ],
-    [
-      "--git-api",
-      it.gitApi,
-      value => /^https?:\/\/[^/?#@]+(\/[^?#]*)?$/.test(value),
-      "the address of an API, such as https://git.example.com/api/v4",
-    ],
-    ["--compression", it.compression, matches(/^(zstd|gzip)$/), "zstd or gzip"],
-    ["--account", it.account, matches(/^[0-9]{12}$/), "an AWS account's number: 12 digits"],
-    ["--region", it.region, matches(/^[a-z]{2,5}(-[a-z]+)+-[0-9]+$/), "an AWS region, such as eu-north-1"],
-    [
-      "--role-arn",
-      it.roleArn,
-      matches(/^arn:aws[a-z-]*:iam::[0-9]{12}:role\/[\w+=,.@/-]+$/),
-      "a role's ARN, such as arn:aws:iam::111122223333:role/release",
-    ],
-    [
-      "--repository",
-      it.repository,
-      matches(new RegExp(`^${part}(?:/${part})*$`)),
-      "the name of an ECR repository, such as team/api",
-    ],
-    ["--cluster", it.cluster, ecsName, ecsTakes],
-    [
-      "--service",
-      it.service,
-      value => each(ecsName)(value) && namesIn(value).length === partsOf(value).length,
-      `${ecsTakes}; several with commas, each once`,
-    ],
-    ["--container", it.container, each(ecsName), `${ecsTakes}; several with commas`],
-    [
-      "--template",
-      it.template,
-      value =>
-        each(matches(/^(arn:[^\s,]+|[A-Za-z0-9_-]{1,255}(:[0-9]+)?)$/))(value) &&
-        partsOf(value).length === partsOf(it.service).length,
-      "a task definition: its family, family:revision, or ARN; for several services as many, with commas",
-    ],
-    [
-      "--approval",
-      it.approval,
-      value => approvalStages.includes(value),
-      `one of ${approvalStages.join(", ")}`,
-    ],
-  ]
-}
+const rules: Rule[] = [
+  ["path", isInside, "a path inside the repository, such as services/api"],
+  ["context", isInside, "a folder inside the repository, such as services/api"],
+  ["dockerfile", isInside, "a path inside the build context, such as docker/Dockerfile"],
+  ["tagPrefix", value => isRefName(`${value}v1.2.3`), "the beginning of a tag's name, such as api/"],
+  ["branch", isRefName, "a branch's name, such as main"],
+  ["gitUsername", matches(/^[\x21-\x7e]+$/), "a user name without spaces"],
+  [
+    "platform",
+    each(matches(/^(linux|windows)\/[a-z0-9]+(\/v[0-9]+)?$/)),
+    "an operating system and an architecture, such as linux/arm64, or several with commas",
+  ],
+  [
+    "signingKey",
+    value => isKeyReference(value) || isSignerProfile(value),
+    "a key in AWS KMS, such as awskms:///alias/release, or the ARN of an AWS Signer profile",
+  ],
+  ["notify", each(isNotifyArn), "ARNs of Amazon SNS topics and Amazon EventBridge event buses, with commas"],
+  [
+    "gitApi",
+    value => /^https?:\/\/[^/?#@]+(\/[^?#]*)?$/.test(value),
+    "the address of an API, such as https://git.example.com/api/v4",
+  ],
+  ["compression", matches(/^(zstd|gzip)$/), "zstd or gzip"],
+  ["account", matches(/^[0-9]{12}$/), "an AWS account's number: 12 digits"],
+  ["region", matches(/^[a-z]{2,5}(-[a-z]+)+-[0-9]+$/), "an AWS region, such as eu-north-1"],
+  [
+    "roleArn",
+    matches(/^arn:aws[a-z-]*:iam::[0-9]{12}:role\/[\w+=,.@/-]+$/),
+    "a role's ARN, such as arn:aws:iam::111122223333:role/release",
+  ],
+  [
+    "repository",
+    matches(new RegExp(`^${part}(?:/${part})*$`)),
+    "the name of an ECR repository, such as team/api",
+  ],
+  ["cluster", ecsName, ecsTakes],
+  [
+    "service",
+    value => each(ecsName)(value) && namesIn(value).length === partsOf(value).length,
+    `${ecsTakes}; several with commas, each once`,
+  ],
+  ["container", each(ecsName), `${ecsTakes}; several with commas`],
+  [
+    "template",
+    (value, { service }) =>
+      each(matches(/^(arn:[^\s,]+|[A-Za-z0-9_-]{1,255}(:[0-9]+)?)$/))(value) &&
+      partsOf(value).length === partsOf(service).length,
+    "a task definition: its family, family:revision, or ARN; for several services as many, with commas",
+  ],
+  ["approval", value => approvalStages.includes(value), `one of ${approvalStages.join(", ")}`],
+]
 
 /** The error for a path that leads out of the repository. */
 export function notInside(flag: string, path: string): UserError {

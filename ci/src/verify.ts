@@ -3,8 +3,8 @@ import type { Aws } from "./aws/clients.js"
 import type { Service } from "./aws/types.js"
 import { Registry } from "./ecr/registry.js"
 import { describeRevision } from "./ecs/revision.js"
-import { open, revisionOf, type Target } from "./ecs/service.js"
-import { required, type Settings, targetsOf, type Where } from "./settings.js"
+import { openService, revisionOf, type Target } from "./ecs/service.js"
+import { required, type ServiceRef, type Settings, servicesOf } from "./settings.js"
 import { type Check, check, type Look, orMissing, type Scene, Wrong } from "./verify/check.js"
 import { logLooks } from "./verify/log.js"
 import { balancerLooks, networkLooks, quotaLooks } from "./verify/network.js"
@@ -39,14 +39,19 @@ export async function verify(aws: Aws, settings: Settings): Promise<Check[]> {
     blocks: true,
     work: () => checkRegistry(aws, settings),
   })
-  const targets = targetsOf(settings)
+  const targets = servicesOf(settings)
   const services = await Promise.all(targets.map(where => verifyService(aws, settings, where, caller)))
   return [identity, registry, ...services.flat()]
 }
 
-async function verifyService(aws: Aws, settings: Settings, where: Where, caller: Identity): Promise<Check[]> {
+async function verifyService(
+  aws: Aws,
+  settings: Settings,
+  where: ServiceRef,
+  caller: Identity,
+): Promise<Check[]> {
   const prefix = where.someContainers ? `${where.service}: ` : ""
-  const target = await open(aws, where)
+  const target = await openService(aws, where)
   let scene: Scene | undefined
   const first = await check(aws, {
     name: `${prefix}service`,

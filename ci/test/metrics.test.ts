@@ -8,7 +8,7 @@ import {
 } from "@aws-sdk/client-ecs"
 import { afterAll, describe, expect, test } from "vitest"
 import { type PastDeployment, pastDeployments } from "../src/ecs/past-deployment.js"
-import { open } from "../src/ecs/service.js"
+import { openService } from "../src/ecs/service.js"
 import { readTimes } from "../src/git/log.js"
 import { duration } from "../src/lib/time.js"
 import { measure } from "../src/metrics/measure.js"
@@ -205,7 +205,7 @@ test("ECS's record is read page by page, and each revision once", async () => {
         ? { taskDefinition: definition(1, "a", "1.0.0") }
         : { taskDefinition: definition(2, "b", "1.1.0") },
     )
-  const found = await pastDeployments(await open(aws, where), window)
+  const found = await pastDeployments(await openService(aws, where), window)
   expect(found.map(({ id, version, outcome }) => [id, version, outcome])).toEqual([
     ["before", "1.0.0", "completed"],
     ["a", "1.1.0", "completed"],

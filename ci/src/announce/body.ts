@@ -1,4 +1,4 @@
-import { outputSchema } from "../lib/schema.js"
+import { outputSchema } from "../lib/output.js"
 import type { Announcement } from "./announcer.js"
 
 /** An announcement as JSON, the same for every receiver (docs/notifications.md). Pure. */

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto"
 import { UserError } from "../lib/errors.js"
+import { send } from "../lib/http.js"
 import { isSafe } from "../lib/url.js"
 import type { Announcement, Listener } from "./announcer.js"
 import { bodyOf, titleOf } from "./body.js"
@@ -40,30 +41,13 @@ export function webhookListener(address: string, secret: string): Listener {
       const body = JSON.stringify(isSlack ? slack(announcement) : bodyOf(announcement))
       const headers = {
         "content-type": "application/json",
-        "user-agent": "ecs-release",
         ...(await signed(secret, body)),
       }
-      const once = () => send(url, { method: "POST", headers, body, signal })
+      const once = () => send(url, { method: "POST", headers, body, signal }, patience)
       // Once more, if it may help. The id is the same, so that a receiver knows it.
       const answer = await once().then(found => (found.status >= 500 ? once() : found), once)
       if (!answer.ok) throw new Error(`it answered ${answer.status}`)
     },
-  }
-}
-
-/** Sends a request to this host and no other: a redirect is not followed. What fails is told without the URL. */
-async function send(url: URL, init: RequestInit): Promise<Response> {
-  try {
-    return await fetch(url, {
-      ...init,
-      redirect: "manual",
-      signal: AbortSignal.any([AbortSignal.timeout(patience * 1000), ...(init.signal ? [init.signal] : [])]),
-    })
-  } catch (error) {
-    const { name, cause } = error as Error & { cause?: { code?: string } }
-    throw new Error(
-      name === "TimeoutError" ? `no answer within ${patience} s` : (cause?.code ?? "it cannot be reached"),
-    )
   }
 }
 

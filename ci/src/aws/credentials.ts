@@ -1,5 +1,6 @@
 import type { Secret } from "@dagger.io/dagger"
 import { UserError } from "../lib/errors.js"
+import { parseJson } from "../lib/json.js"
 import { plaintext } from "../lib/secret.js"
 import { type Aws, type Credentials, sts } from "./clients.js"
 import { explained } from "./errors.js"
@@ -97,12 +98,8 @@ async function processCredentials(secret: Secret): Promise<Credentials> {
 }
 
 function parsed(text: string): Record<string, string> | undefined {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === "object" && value !== null ? (value as Record<string, string>) : undefined
-  } catch {
-    return undefined
-  }
+  const value = parseJson(text)
+  return typeof value === "object" && value !== null ? (value as Record<string, string>) : undefined
 }
 
 /**

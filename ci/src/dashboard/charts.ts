@@ -1,5 +1,5 @@
 import type { PastDeployment } from "../ecs/past-deployment.js"
-import { duration } from "../lib/time.js"
+import { day, duration } from "../lib/time.js"
 import { type Html, html } from "./html.js"
 
 /** How an outcome is coloured: the name of a class. */
@@ -8,8 +8,6 @@ export function colorOf(outcome: PastDeployment["outcome"]): string {
   if (outcome === "in progress" || outcome === "rolling back") return "busy"
   return outcome === "stopped" || outcome === "superseded" ? "dim" : "bad"
 }
-
-const day = 86_400_000
 
 /** Days as the time line and the tables show them: `27 Nov`, with the year if it is another one. */
 export function dayOf(date: Date, now = new Date()): string {

@@ -1,4 +1,4 @@
-import type { Where } from "../settings.js"
+import type { ServiceRef } from "../settings.js"
 
 /** What is known when the dashboard starts: where to look, and what git says. */
 export type Facts = {
@@ -34,7 +34,7 @@ export type PlaceFacts = {
 }
 
 /** A service, and when the commits were made that each deployed commit brought to it: its id, and seconds since 1970. */
-export type ServiceFacts = { where: Where; times: [commit: string, times: number[]][] }
+export type ServiceFacts = { where: ServiceRef; times: [commit: string, times: number[]][] }
 
 /** A version with what it changed. */
 export type ReleaseFacts = {

@@ -1,7 +1,7 @@
 import type { PastDeployment } from "../ecs/past-deployment.js"
 import { describePause } from "../ecs/pause.js"
-import { rounded } from "../lib/number.js"
-import { duration } from "../lib/time.js"
+import { rounded } from "../lib/text.js"
+import { day, duration } from "../lib/time.js"
 import { counted, type Metrics } from "../metrics/measure.js"
 import { ago, bars, colorOf, dayOf, timeLine } from "./charts.js"
 import { Html, html } from "./html.js"
@@ -100,7 +100,7 @@ ${url && html`<p>${link(url, url)}</p>`}
 }
 
 function deploymentTable(seen: ServiceSeen[], id: string, app: AppState, now: Date): Html {
-  const since = now.getTime() - days * 86_400_000
+  const since = now.getTime() - days * day
   const all = seen
     .flatMap(it => it.deployments.map(deployment => ({ ...deployment, lane: laneOf(it) })))
     .filter(({ started }) => started.getTime() >= since)

@@ -5,8 +5,8 @@ import { isIP } from "node:net"
 import { assertAccount } from "../aws/account.js"
 import type { Aws } from "../aws/clients.js"
 import { type CredentialSettings, credentialsOf } from "../aws/credentials.js"
-import { open, type Target } from "../ecs/service.js"
-import type { Where } from "../settings.js"
+import { openService, type Target } from "../ecs/service.js"
+import type { ServiceRef } from "../settings.js"
 import { live, style } from "./assets.js"
 import type { Facts, PlaceFacts } from "./facts.js"
 import { main, page } from "./page.js"
@@ -135,12 +135,12 @@ export async function serve(): Promise<void> {
   const { PORT = "8080", AWS_STAND_IN: endpoint } = process.env
   const facts = JSON.parse(readFileSync(container.facts, "utf8")) as Facts
   const connections = new Map<string, Promise<Aws>>()
-  const connect = async (place: PlaceFacts, where: Where): Promise<Target> => {
+  const connect = async (place: PlaceFacts, where: ServiceRef): Promise<Target> => {
     const key = JSON.stringify([place.account, place.region, place.roleArn])
     const known = connections.get(key) ?? connectionTo(place, endpoint)
     connections.set(key, known)
     known.catch(() => connections.delete(key))
-    return open(await known, where)
+    return openService(await known, where)
   }
   const reader = new Reader(facts, connect)
   // If what stands in for AWS is on this container's own loopback, it shares the network of its host: then nobody else is to reach it.

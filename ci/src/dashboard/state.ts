@@ -6,8 +6,9 @@ import { describeService, errorContext, revisionOf, shortName, type Target } fro
 import { listServiceDeployments, recordDays } from "../ecs/service-deployment.js"
 import { type Status, summarize } from "../ecs/status.js"
 import { urlOf } from "../ecs/url.js"
+import { day } from "../lib/time.js"
 import { type Metrics, measure } from "../metrics/measure.js"
-import type { Where } from "../settings.js"
+import type { ServiceRef } from "../settings.js"
 import type { AppFacts, Facts, PlaceFacts, ServiceFacts } from "./facts.js"
 
 /** What the page shows. */
@@ -31,7 +32,6 @@ export type ServiceView = {
   stale?: { since: Date; error: string }
 }
 
-const day = 86_400_000
 /** How many weeks the charts show: all of which ECS's record is whole. */
 const weeks = Math.floor(recordDays / 7)
 
@@ -56,7 +56,7 @@ export class Reader {
    */
   constructor(
     private readonly facts: Facts,
-    private readonly connect: (place: PlaceFacts, where: Where) => Promise<Target>,
+    private readonly connect: (place: PlaceFacts, where: ServiceRef) => Promise<Target>,
   ) {}
 
   /** Reads everything. What cannot be read says so, and is shown as it was; the rest is shown as it is. */
@@ -96,7 +96,7 @@ export class Reader {
     }
   }
 
-  private async memory(key: string, place: PlaceFacts, where: Where): Promise<Known> {
+  private async memory(key: string, place: PlaceFacts, where: ServiceRef): Promise<Known> {
     const found =
       this.memories.get(key) ??
       this.connect(place, where).then(target => ({
@@ -111,7 +111,7 @@ export class Reader {
 
 type Look = Omit<ServiceView, "metrics" | "weeks" | "stale">
 
-async function look(memory: Known, place: PlaceFacts, where: Where, now: Date): Promise<Look> {
+async function look(memory: Known, place: PlaceFacts, where: ServiceRef, now: Date): Promise<Look> {
   const { target, revisions } = memory
   return explained(errorContext(target), async () => {
     const [service, deployments, recent] = await Promise.all([
@@ -145,7 +145,7 @@ async function look(memory: Known, place: PlaceFacts, where: Where, now: Date): 
 }
 
 /** ECS's record of the service, the oldest first: all of it at first, and then from the first deployment on that had not ended. */
-async function recorded(memory: Known, { container }: Where, now: Date): Promise<PastDeployment[]> {
+async function recorded(memory: Known, { container }: ServiceRef, now: Date): Promise<PastDeployment[]> {
   const { target, revisions, definitions, deployments } = memory
   const oldest = now.getTime() - recordDays * day
   const known = [...deployments.values()]

@@ -1,4 +1,3 @@
-import semver from "semver"
 import { type Aws, ecr } from "../aws/clients.js"
 import { explained, noImage } from "../aws/errors.js"
 import type { ImageDetail, ImageIdentifier } from "../aws/types.js"
@@ -104,7 +103,7 @@ export async function imageNamed(
 
 /** The version among an image's tags. */
 function versionAmong(tags: string[] = []): string | undefined {
-  return tags.find(tag => semver.valid(tag) === tag)
+  return tags.find(isVersion)
 }
 
 /** The commit among an image's tags: the one that is a full SHA. */

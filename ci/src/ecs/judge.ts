@@ -1,6 +1,14 @@
 import type { Deployment, Service, ServiceDeployment } from "../aws/types.js"
 import { hasPauseHook } from "./pause.js"
-import { isCompleted, newDeployment, primaryOf, rollsBack, shiftsTraffic, shortName } from "./service.js"
+import {
+  isCompleted,
+  isRollback,
+  newDeployment,
+  primaryOf,
+  rollsBack,
+  shiftsTraffic,
+  shortName,
+} from "./service.js"
 
 /** The deployment that is followed. */
 export type Followed = {
@@ -194,7 +202,7 @@ function saidRollback(
   { known }: WaitState,
   id: string | undefined,
 ): string | undefined {
-  if (/roll(ing|ed)?[ -]?back/i.test(primary.rolloutStateReason ?? "")) return primary.rolloutStateReason
+  if (isRollback(primary)) return primary.rolloutStateReason
   const event = service.events?.find(
     ({ id: eventId, message = "" }) =>
       !known.has(eventId ?? "") &&

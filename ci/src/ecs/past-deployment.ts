@@ -1,3 +1,4 @@
+import { inBatches } from "../lib/list.js"
 import { describeRevision, type Revision, readRevision } from "./revision.js"
 import { shortName, type Target } from "./service.js"
 import {
@@ -39,10 +40,7 @@ export async function pastDeployments(
   const missing = [...new Set(records.flatMap(({ taskDefinition }) => taskDefinition ?? []))].filter(
     arn => !known.has(arn),
   )
-  for (let at = 0; at < missing.length; at += 5) {
-    const part = missing.slice(at, at + 5).map(arn => revisionAt(target, arn, container))
-    for (const it of await Promise.all(part)) known.set(it.arn, it)
-  }
+  for (const it of await inBatches(missing, arn => revisionAt(target, arn, container))) known.set(it.arn, it)
   return records.map(it => fromRecord(it, known)).reverse()
 }
 

@@ -5,7 +5,7 @@ import type {
   Service,
   ServiceDeployment,
 } from "../aws/types.js"
-import { when } from "../lib/table.js"
+import { utc } from "../lib/time.js"
 import type { Target } from "./service.js"
 import { describeServiceDeployment, type RecordedDeployment, stageMeaning } from "./service-deployment.js"
 
@@ -24,7 +24,7 @@ export type Pause = {
 }
 
 /** How long ECS waits if the hook does not say: a day (ECS API reference, DeploymentLifecycleHookTimeoutConfiguration). Minutes. */
-const defaultTimeout = 1440
+export const defaultTimeout = 1440
 
 /** Whether a hook makes ECS wait for a person at a stage. */
 function pausesAt(
@@ -111,7 +111,7 @@ export async function resume(
 
 /** `an approval at POST_SCALE_UP (the new tasks run), since …, until …; after that ECS rolls back by itself`. */
 export function describePause({ stage, since, until, otherwise }: Pause): string {
-  const times = [since && `since ${when(since)}`, until && `until ${when(until)}`].filter(Boolean)
+  const times = [since && `since ${utc(since)}`, until && `until ${utc(until)}`].filter(Boolean)
   const then = otherwise === "CONTINUE" ? "goes on" : "rolls back"
   const end = until ? `; after that ECS ${then} by itself` : ""
   return [`an approval at ${stage} (${stageMeaning(stage)})`, ...times].join(", ") + end

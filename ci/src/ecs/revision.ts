@@ -1,7 +1,8 @@
 import { type Aws, ecsCommands } from "../aws/clients.js"
 import { explained } from "../aws/errors.js"
 import type { RegisterTaskDefinitionRequest, Tag, TaskDefinition } from "../aws/types.js"
-import { describeService, errorContext, open, revisionOf, shortName, type Target } from "./service.js"
+import { inBatches } from "../lib/list.js"
+import { describeService, errorContext, openService, revisionOf, shortName, type Target } from "./service.js"
 import {
   approvedByTag,
   causeTag,
@@ -135,7 +136,7 @@ export async function currentRevision(
   aws: Aws,
   where: { cluster: string; service: string; container?: string },
 ): Promise<Revision> {
-  const target = await open(aws, where)
+  const target = await openService(aws, where)
   return explained(errorContext(target), async () => {
     const arn = revisionOf(await describeService(target))
     return readRevision(await describeRevision(target, arn), where.container)
@@ -164,12 +165,7 @@ export async function recentRevisions(
     .filter(arn => shortName(arn).startsWith(`${family}:`))
     .sort((a, b) => number(b) - number(a))
     .slice(0, limit)
-  const found: Revision[] = []
-  for (let at = 0; at < arns.length; at += 5) {
-    const part = await Promise.all(arns.slice(at, at + 5).map(arn => describeRevision(target, arn)))
-    found.push(...part.map(it => readRevision(it, container)))
-  }
-  return found
+  return inBatches(arns, async arn => readRevision(await describeRevision(target, arn), container))
 }
 
 /**

@@ -4,7 +4,7 @@ import type { Service } from "../aws/types.js"
 import { UserError } from "../lib/errors.js"
 import { isNewer } from "../lib/semver.js"
 import { describeRevision, readRevision, recentRevisions } from "./revision.js"
-import { describeService, errorContext, open, revisionOf, shortName, type Target } from "./service.js"
+import { describeService, errorContext, openService, revisionOf, shortName, type Target } from "./service.js"
 import { listServiceDeployments } from "./service-deployment.js"
 
 /** Task definitions by what is known about them, apart from their notes: ARNs. */
@@ -41,7 +41,7 @@ export async function wasRolledBack(
   options: { cluster: string; service: string; container?: string; version: string },
 ): Promise<RolledBack | undefined> {
   const { container, version } = options
-  const target = await open(aws, options)
+  const target = await openService(aws, options)
   return explained(errorContext(target), async () => {
     const service = await describeService(target)
     const current = await describeRevision(target, revisionOf(service))

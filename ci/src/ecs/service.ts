@@ -7,7 +7,7 @@ import { UserError } from "../lib/errors.js"
 export type Target = { aws: Aws; client: ECS; cluster: string; service: string }
 
 /** Opens a service: one client, so that its adaptive retry learns from all the calls of a run. */
-export async function open(
+export async function openService(
   aws: Aws,
   { cluster, service }: { cluster: string; service: string },
 ): Promise<Target> {
@@ -166,4 +166,9 @@ export function rollsBack(service: Service): boolean {
 /** The last part of an ARN: `family:revision` of a task definition, the id of a task. */
 export function shortName(arn: string | undefined): string {
   return arn?.split("/").at(-1) ?? "?"
+}
+
+/** Whether ECS says of a deployment that it is a rollback. */
+export function isRollback({ rolloutStateReason = "" }: Deployment): boolean {
+  return /roll(ing|ed)?[ -]?back/i.test(rolloutStateReason)
 }

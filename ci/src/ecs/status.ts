@@ -1,6 +1,7 @@
 import type { Deployment, Service } from "../aws/types.js"
 import { parseImage } from "../ecr/image.js"
-import { table, when } from "../lib/table.js"
+import { table } from "../lib/table.js"
+import { utc } from "../lib/time.js"
 import { describePause, type Pause } from "./pause.js"
 import type { Revision } from "./revision.js"
 import { isCompleted, primaryOf, shortName } from "./service.js"
@@ -132,7 +133,7 @@ function write(found: Omit<Status, "text">, note: string): string {
     ["commit", found.commit ?? "unknown"],
     ["digest", found.digest ?? "not pinned"],
     ["task definition", shortName(found.revision)],
-    ["since", when(found.since) || "unknown"],
+    ["since", utc(found.since) || "unknown"],
     [
       "tasks",
       `${found.running} running of ${found.desired} desired${found.pending ? `, ${found.pending} pending` : ""}`,
@@ -145,8 +146,8 @@ function write(found: Omit<Status, "text">, note: string): string {
     it.version,
     it.commit?.slice(0, 7) ?? "",
     it.outcome,
-    when(it.started),
-    when(it.ended),
+    utc(it.started),
+    utc(it.ended),
     it.outcome === "completed" ? "" : (it.reason ?? ""),
   ])
   const heading = ["VERSION", "COMMIT", "OUTCOME", "STARTED", "ENDED", "REASON"]

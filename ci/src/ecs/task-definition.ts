@@ -1,6 +1,7 @@
 import type { ContainerDefinition, Tag, TaskDefinition } from "../aws/types.js"
 import { UserError } from "../lib/errors.js"
 import { namesIn } from "../lib/list.js"
+import { versionVariable } from "../lib/semver.js"
 
 /** What a deployment sets in a task definition. */
 export type Release = {
@@ -47,9 +48,6 @@ export const causeTag = "ecs-release:cause"
 export const approvedByTag = "ecs-release:approved-by"
 export const rejectedByTag = "ecs-release:rejected-by"
 export const rejectedWhyTag = "ecs-release:rejected-why"
-
-/** The variable that holds the version for the program. */
-export const versionVariable = "APP_VERSION"
 
 /** What DescribeTaskDefinition returns but RegisterTaskDefinition does not accept (ECS API reference, both). */
 const readOnly = new Set([

@@ -16,12 +16,16 @@ export async function openCheckout(settings: Settings): Promise<Checkout> {
   return { repository, head: await readHead(repository.history.run, tagPrefix) }
 }
 
+/** Where the remote is: what the settings say, else the clone's origin; "" if there is neither. */
+export function remoteAddress({ source }: Pick<Repository, "source">, { gitRemote }: Settings): string {
+  return gitRemote || source.origin
+}
+
 /** Opens the way from a repository's history to its remote; undefined if there is none that a container can reach. */
-export async function openRemote(
-  { history, source }: Repository,
-  { gitRemote, gitUsername: username, gitToken: token, gitEndpoint: endpoint }: Settings,
-): Promise<Remote | undefined> {
-  const remote = await findRemote({ address: gitRemote || source.origin, username, token, endpoint })
-  if (remote) history.open(remote.way)
+export async function openRemote(repository: Repository, settings: Settings): Promise<Remote | undefined> {
+  const { gitUsername: username, gitToken: token, gitEndpoint: endpoint } = settings
+  const address = remoteAddress(repository, settings)
+  const remote = await findRemote({ address, username, token, endpoint })
+  if (remote) repository.history.open(remote.way)
   return remote
 }

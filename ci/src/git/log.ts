@@ -3,11 +3,15 @@ import { must, type Shell } from "./shell.js"
 /** Commits as git has them, the newest first. */
 export type Commits = { sha: string; parents: string[]; message: string }[]
 
+/** Prints commits as {@link readRecords} reads them, whatever the user's settings are. */
+const log =
+  "git log -z --no-show-signature --no-mailmap --no-notes --no-color --encoding=UTF-8 --format='%H%n%P%n%B'"
+
 /** Prints the commits since a tag, $1, or all; if $2 is not empty, those that touch it. */
 export const logScript = `
 range=HEAD; test -z "$1" || range="refs/tags/$1..HEAD"
 if test -n "$2"; then set -- "$range" -- "$2"; else set -- "$range" --; fi
-git log -z --no-show-signature --no-mailmap --no-notes --no-color --encoding=UTF-8 --format='%H%n%P%n%B' "$@"
+${log} "$@"
 `
 
 /**
@@ -27,7 +31,7 @@ range=$2
 if test -n "$1"; then git merge-base --is-ancestor "$1" "$2" || exit 3; range="$1..$2"; fi
 git log -1 --no-show-signature --format=%cI "$2"
 if test -n "$3"; then set -- "$range" -- "$3"; else set -- "$range" --; fi
-git log -z --no-show-signature --no-mailmap --no-notes --no-color --encoding=UTF-8 --format='%H%n%P%n%B' "$@"
+${log} "$@"
 `
 
 /**
@@ -55,7 +59,7 @@ for ref in "$@"; do
   git log -1 --no-show-signature --format=%cI "$ref" --
   printf '\\0'
   if test -n "$path"; then set -- "$ref" $before -- "$path"; else set -- "$ref" $before --; fi
-  git log -z --no-show-signature --no-mailmap --no-notes --no-color --encoding=UTF-8 --format='%H%n%P%n%B' "$@"
+  ${log} "$@"
   before="$before ^$ref"
 done
 `

@@ -1,5 +1,6 @@
 import { UserError } from "../lib/errors.js"
 import type { Settings } from "../settings.js"
+import { remoteAddress } from "./checkout.js"
 import { type Remote, remoteUrl } from "./remote.js"
 import type { Repository } from "./repository.js"
 import { asking, gitSays } from "./shell.js"
@@ -16,14 +17,15 @@ printf '%s\\n' "$said" | sed -n 's/^ref: \\(refs\\/heads\\/[^[:space:]]*\\)[[:sp
  * @throws UserError if there is no remote, or if it does not answer
  */
 export async function remoteAndBranch(
-  { history, source }: Repository,
-  { gitRemote, branch }: Settings,
+  from: Repository,
+  settings: Settings,
   remote: Remote | undefined,
 ): Promise<{ repository: string; ref: string }> {
-  const repository = (remoteUrl(gitRemote || source.origin) ?? remote?.url ?? "").replace(/\.git$/, "")
+  const { branch } = settings
+  const repository = (remoteUrl(remoteAddress(from, settings)) ?? remote?.url ?? "").replace(/\.git$/, "")
   if (branch !== "") return { repository, ref: `refs/heads/${branch}` }
   const { code, stdout, stderr } = remote
-    ? await history.remote(headScript, remote.url)
+    ? await from.history.remote(headScript, remote.url)
     : { code: 1, stdout: "", stderr: "There is no remote that a container can reach." }
   if (code === 0) return { repository, ref: stdout.trim() || "HEAD" }
   throw new UserError(

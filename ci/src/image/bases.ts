@@ -67,7 +67,7 @@ function namesOf(parsed: Dockerfile): string[] {
  * Only an engine before 0.21 runs it; later ones read Dockerfiles themselves, and refuse frontends with names that they do not know.
  */
 export function frontendOf(dockerfile: string): string | undefined {
-  return /^(?:\s*#\s*\w+\s*=.*\n)*\s*#\s*syntax\s*=\s*(\S+)/i.exec(dockerfile)?.[1]
+  return /^(?:\s*#\s*\w+\s*=[^\n]*\n)*\s*#\s*syntax\s*=\s*(\S+)/i.exec(dockerfile)?.[1]
 }
 
 /** Whether an engine from 0.21 on takes a frontend for its own (Dagger 0.21, core/container.go, isKnownDockerfileSyntaxFrontend). */

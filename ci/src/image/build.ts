@@ -1,5 +1,5 @@
 import type { Container } from "@dagger.io/dagger"
-import type { Checkout } from "../git/checkout.js"
+import { type Checkout, remoteAddress } from "../git/checkout.js"
 import { remoteUrl } from "../git/remote.js"
 import { namesIn } from "../lib/list.js"
 import type { Settings } from "../settings.js"
@@ -61,7 +61,7 @@ export async function buildImage(
   platform?: string,
 ): Promise<Container> {
   const image = await buildTarget(context, settings, settings.runtimeTarget, version, platform)
-  const source = remoteUrl(settings.gitRemote || repository.source.origin) ?? ""
+  const source = remoteUrl(remoteAddress(repository, settings)) ?? ""
   return stamp(image, {
     version,
     revision: head.sha,

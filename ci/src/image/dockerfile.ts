@@ -1,5 +1,6 @@
 import type { Container, Directory, Platform, Secret, Socket } from "@dagger.io/dagger"
 import { UserError } from "../lib/errors.js"
+import { versionVariable } from "../lib/semver.js"
 import { buildSecrets } from "./build-secrets.js"
 
 /** How the Dockerfile is used. */
@@ -79,7 +80,7 @@ function listOf(given: string[]): string[] {
  */
 export function stamp(image: Container, { version, revision, created, source }: Stamp): Container {
   const stamped = image
-    .withEnvVariable("APP_VERSION", version)
+    .withEnvVariable(versionVariable, version)
     .withLabel("org.opencontainers.image.version", version)
     .withLabel("org.opencontainers.image.revision", revision)
     .withLabel("org.opencontainers.image.created", created)

@@ -14,3 +14,6 @@ export function isNewer(version: string | undefined, than: string): boolean {
 export function isVersion(text: string): boolean {
   return semver.valid(text) === text
 }
+
+/** The variable that holds the version for the program. */
+export const versionVariable = "APP_VERSION"

@@ -17,8 +17,3 @@ export function table(rows: string[][]): string {
     )
     .join("\n")
 }
-
-/** A time to the second, in UTC: `2025-11-23 15:37:00Z`. */
-export function when(date: Date | undefined): string {
-  return date === undefined ? "" : `${date.toISOString().slice(0, 19).replace("T", " ")}Z`
-}

@@ -10,3 +10,8 @@ const unsafe =
 export function printable(text: string): string {
   return text.replace(unsafe, character => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`)
 }
+
+/** A number with three digits that count, as short as it can be written. */
+export function rounded(value: number): string {
+  return String(Number(value.toPrecision(3)))
+}

@@ -1,5 +1,8 @@
 import { UserError } from "./errors.js"
 
+/** Milliseconds in a day. */
+export const day = 86_400_000
+
 /**
  * A time as a person types it: so long ago, or when.
  *
@@ -40,4 +43,9 @@ export function duration(value: number | null): string {
     .filter(([, count]) => count > 0)
     .map(([unit, count]) => `${count} ${unit}`)
     .join(" ")
+}
+
+/** A time to the second, in UTC: `2025-11-23 15:37:00Z`. */
+export function utc(date: Date | undefined): string {
+  return date === undefined ? "" : `${date.toISOString().slice(0, 19).replace("T", " ")}Z`
 }

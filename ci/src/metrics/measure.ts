@@ -1,5 +1,7 @@
 import semver from "semver"
 import type { PastDeployment } from "../ecs/past-deployment.js"
+import { isNewer } from "../lib/semver.js"
+import { day } from "../lib/time.js"
 
 /** A time that is looked at. */
 export type Window = { since: Date; until: Date }
@@ -63,7 +65,7 @@ export function measure(
   for (const it of ended.sort((a, b) => a.ended.getTime() - b.ended.getTime())) {
     const counts = it.started >= since && it.started <= until
     const isNew = semver.valid(it.version) !== null && !ran.has(it.version)
-    const goesBack = isOlder(it.version, running?.version)
+    const goesBack = isNewer(running?.version, it.version)
     if (it.outcome === "completed") {
       if (broken) restores.push(seconds(broken.since, it.ended))
       broken = undefined
@@ -84,7 +86,7 @@ export function measure(
       else broken ??= { since: it.started }
     }
   }
-  const days = (until.getTime() - since.getTime()) / 86_400_000
+  const days = (until.getTime() - since.getTime()) / day
   const completed = changes.filter(({ outcome }) => outcome === "completed").length
   return {
     ...{ service, since, until, days: Math.round(days * 100) / 100 },
@@ -96,10 +98,6 @@ export function measure(
     },
     timeToRestore: { seconds: median(restores), restored: restores.length, open: broken ? 1 : 0 },
   }
-}
-
-function isOlder(version: string, than: string | undefined): boolean {
-  return semver.valid(version) !== null && semver.valid(than) !== null && semver.lt(version, than as string)
 }
 
 function seconds(from: Date, to: Date): number {

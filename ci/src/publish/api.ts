@@ -1,4 +1,5 @@
 import { UserError } from "../lib/errors.js"
+import { send } from "../lib/http.js"
 import { parseJson } from "../lib/json.js"
 
 /** The API of a site that hosts git repositories, for one repository. */
@@ -16,7 +17,7 @@ export type Answer<T> = { status: number; body: T }
 const patience = 20
 
 /**
- * Calls the API. A redirect is not followed: it would take the token to another place.
+ * Calls the API.
  *
  * @param isFine whether an answer that is no success is one all the same
  * @throws UserError for any other, with the API's words
@@ -35,25 +36,9 @@ export async function call<T>(
       why,
       "The token (--git-token) has to be allowed to write contents (releases), commit statuses and deployments; on GitLab it needs the scope api.",
     )
-  let answer: Response
-  try {
-    answer = await fetch(url, {
-      method,
-      headers: {
-        ...headers,
-        "user-agent": "ecs-release",
-        ...(body && { "content-type": "application/json" }),
-      },
-      ...(body && { body: JSON.stringify(body) }),
-      redirect: "manual",
-      signal: AbortSignal.any([AbortSignal.timeout(patience * 1000), ...(signal ? [signal] : [])]),
-    })
-  } catch (error) {
-    const { name, cause, message } = error as Error & { cause?: { code?: string } }
-    throw failed(
-      name === "TimeoutError" ? `It did not answer within ${patience} s.` : (cause?.code ?? message),
-    )
-  }
+  const type = body && { "content-type": "application/json" }
+  const request = { method, headers: { ...headers, ...type }, body: body && JSON.stringify(body), signal }
+  const answer = await send(url, request, patience).catch(error => Promise.reject(failed(error.message)))
   const text = await answer.text()
   if (answer.ok || isFine(answer.status, text))
     return { status: answer.status, body: (parseJson(text) ?? {}) as T }

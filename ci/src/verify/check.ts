@@ -3,7 +3,7 @@ import type { Aws } from "../aws/clients.js"
 import { explain, missingRight } from "../aws/errors.js"
 import type { Service, TaskDefinition } from "../aws/types.js"
 import { UserError } from "../lib/errors.js"
-import type { Settings, Where } from "../settings.js"
+import type { ServiceRef, Settings } from "../settings.js"
 
 /** What came of looking at one thing. */
 export type Check = {
@@ -24,7 +24,7 @@ export type Look = { name: string; blocks?: boolean; work: () => Promise<string>
 export type Scene = {
   aws: Aws
   caller: Identity
-  where: Where
+  where: ServiceRef
   settings: Settings
   service: Service
   definition: TaskDefinition

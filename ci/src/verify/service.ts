@@ -1,5 +1,5 @@
 import { lambda } from "../aws/clients.js"
-import { pauseStages } from "../ecs/pause.js"
+import { defaultTimeout, pauseStages } from "../ecs/pause.js"
 import { assertCompression, assertDeployable, rollsBack } from "../ecs/service.js"
 import { assertPlatform, chooseContainers } from "../ecs/task-definition.js"
 import { namesIn } from "../lib/list.js"
@@ -66,7 +66,7 @@ export function hookLooks({ aws, service }: Scene): Look[] {
       const work = async () => {
         const bad = lifecycleStages.find(it => !pauseStages.includes(it))
         if (bad) throw new Wrong(`ECS cannot wait at ${bad}.`, "", `It can at ${pauseStages.join(", ")}.`)
-        return `waits for an approval, for ${hook.timeoutConfiguration?.timeoutInMinutes ?? 1440} min`
+        return `waits for an approval, for ${hook.timeoutConfiguration?.timeoutInMinutes ?? defaultTimeout} min`
       }
       return [{ name, blocks: true, work }]
     }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { explain, explained } from "../../src/aws/errors.js"
-import { describeService, open } from "../../src/ecs/service.js"
+import { describeService, openService } from "../../src/ecs/service.js"
 import { UserError } from "../../src/lib/errors.js"
 import { aws, ecs, failure } from "../ecs/mock.js"
 
@@ -95,7 +95,7 @@ describe("what is not an answer from AWS", () => {
   it("is a user error on the wire too", async () => {
     ecs.restore()
     const nowhere = { ...aws, endpoint: "http://127.0.0.1:9" }
-    const target = await open(nowhere, { cluster: "prod", service: "web" })
+    const target = await openService(nowhere, { cluster: "prod", service: "web" })
     await expect(
       explained({ ...about, endpoint: nowhere.endpoint }, () => describeService(target)),
     ).rejects.toThrow(/^http:\/\/127\.0\.0\.1:9 does not answer/)

@@ -2,7 +2,7 @@ import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { describeRevision, readRevision, register } from "../../src/ecs/revision.js"
-import { open } from "../../src/ecs/service.js"
+import { openService } from "../../src/ecs/service.js"
 import { chooseContainers, patch, platformOf, sameDefinition } from "../../src/ecs/task-definition.js"
 import { aws, definition, image, revision, where } from "./mock.js"
 
@@ -180,7 +180,7 @@ describe("fields that the SDK does not know", () => {
     const { ecs } = await import("./mock.js")
     ecs.restore() // The real client, against a server that notes what it is sent.
     const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-    const target = await open({ ...aws, endpoint }, where)
+    const target = await openService({ ...aws, endpoint }, where)
     const current = await describeRevision(target, "web:1")
     const { registration } = patch(current.definition, current.tags, release)
     expect(await register(target, registration)).toBe(revision(2))

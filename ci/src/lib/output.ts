@@ -1,10 +1,10 @@
-import { UserError } from "./lib/errors.js"
-import { outputSchema } from "./lib/schema.js"
-import { printable } from "./lib/text.js"
+import { UserError } from "./errors.js"
+import { printable } from "./text.js"
 
+/** Name and version of the form that JSON output has (docs/schema/output.v1.json). Fields may be added; none changes or goes. */
+export const outputSchema = "ecs-release/v1"
 /** What a result is printed as: `text` is for a person, `json` for a program. */
 export type Format = "text" | "json"
-
 /**
  * Reads the argument `--format`.
  *
@@ -22,7 +22,6 @@ export function parseFormat(text: string, takes = "text or json"): Format {
 
 /** A result, with its text for a person. */
 type Result = { text: string; [field: string]: unknown }
-
 /**
  * Writes a result: its text, or all else of it as JSON with its kind and the schema's name.
  *
