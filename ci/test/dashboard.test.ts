@@ -84,11 +84,7 @@ const stateOf = (
 })
 
 const state = stateOf([service("staging"), service("production")])
-const fails = false
-const server = serverOf(async () => {
-  if (fails) throw new Error("secret-of-aws is not shown")
-  return state
-})
+const server = serverOf(async () => state)
 let address = ""
 beforeAll(async () => {
   await new Promise<void>(resolve => server.listen(0, "127.0.0.1", resolve))

@@ -187,7 +187,8 @@ describe("the emulator", () => {
   it("comes back after a kill, with what it had written", async () => {
     const id = await deploy(emulator, await push(target, emulator, "1.2.0", "well"))
     await settled(emulator, id)
-    await new Promise(resolve => setTimeout(resolve, 2500))
+    const saved = () => readFileSync(join(stateDir, "aws/ecs.json"), "utf8")
+    await expect.poll(saved, { timeout: 60_000 }).toContain(id)
     lines.length = 0
     const running = recordOf(stateDir)?.process
     process.kill(running?.pid ?? 0, "SIGKILL")

@@ -9,7 +9,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await session.close()
-  removeStates()
+  await removeStates()
 })
 
 const inBase = (rest: string) => `{container{from(address:"${BASE}"){${rest}}}}`

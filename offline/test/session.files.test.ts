@@ -111,14 +111,10 @@ test("output as it is: large, with NUL bytes, with bytes that are not UTF-8", {
   expect(await session.leaf(on(sh("printf 'a\\000b\\377\\342\\202c'", "stdout")))).toBe("a\0b\ufffd\ufffdc")
   const large: string = await session.leaf(on(sh("head -c 20000000 /dev/zero | tr '\\0' x", "stdout")))
   expect(large.length).toBe(20_000_000)
-  const both = await session.ask(
-    on(sh("echo 1; sleep 0.2; echo 2 >&2; sleep 0.2; echo 3", "stdout stderr combinedOutput")),
-  )
-  expect(both.data.container.from.withExec).toEqual({
-    stdout: "1\n3\n",
-    stderr: "2\n",
-    combinedOutput: "1\n2\n3\n",
-  })
+  const both = await session.ask(on(sh("echo 1; echo 2 >&2; echo 3", "stdout stderr combinedOutput")))
+  const { combinedOutput, ...each } = both.data.container.from.withExec
+  expect(each).toEqual({ stdout: "1\n3\n", stderr: "2\n" })
+  expect(combinedOutput.split("\n").sort()).toEqual(["", "1", "2", "3"])
 })
 
 test("the host's folder in, and a directory out", async () => {

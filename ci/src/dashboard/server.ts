@@ -12,7 +12,7 @@ import type { Facts, PlaceFacts } from "./facts.js"
 import { main, page } from "./page.js"
 import { isBusy, Reader, type State } from "./state.js"
 
-// What is in a container of its own, in which nothing else of the module is: src/dashboard.ts puts it there.
+// What is in a container of its own, in which nothing else of the module is: ../dashboard.ts puts it there.
 
 /** After how long what was read is read again, in milliseconds: while something is going on, else, and after a failure. */
 const freshness = { busy: 2_500, idle: 15_000, failed: 30_000 }

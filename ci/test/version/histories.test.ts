@@ -9,7 +9,7 @@ const folder = mkdtempSync(join(tmpdir(), "histories-"))
 afterAll(() => rmSync(folder, { recursive: true }))
 
 describe("the version of a history", () => {
-  // A shallow clone is refused one step later: survey.test.ts.
+  // A shallow clone is refused one step later: ../git/clones.test.ts.
   for (const one of cases.filter(({ steps }) => !steps.some(({ op }) => op === "clone"))) {
     test(`${one.name}: ${one.expected.reason}`, async () => {
       const found = versionOfClone(build(one, join(folder, one.name)), { path: one.path })
