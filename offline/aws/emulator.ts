@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import type { DockerTarget } from "../machine/docker.js"
-import type { Log } from "../machine/home.js"
+import { type Log, machineHome } from "../machine/home.js"
 import { readKept, writeKept } from "../machine/kept.js"
 import { withLock } from "../machine/lock.js"
 import { ensurePython } from "../machine/packages.js"
@@ -134,6 +134,7 @@ function environment(options: EmulatorOptions, own: { port: number; frontPort: n
     PERSIST_STATE: "1",
     PYTHONDONTWRITEBYTECODE: "1",
     SFTP_ENABLED: "0",
+    SHARED_BLOBS: join(machineHome(), "blobs"),
     STATE_DIR: stateOf(options.stateDir),
   }
 }

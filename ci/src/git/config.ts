@@ -54,6 +54,8 @@ export function gitConfig(protocols = ["https", "http"]): string {
 	followRedirects = false
 	lowSpeedLimit = 100
 	lowSpeedTime = 15
+[advice]
+	graftFileDeprecated = false
 [credential]
 	helper = ${JSON.stringify(credentialHelper)}
 [filter "lfs"]

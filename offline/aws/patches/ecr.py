@@ -182,6 +182,12 @@ class Blobs:
         return {}
 
 
+SHARED = os.environ["SHARED_BLOBS"]
+"""Large layers of all this machine's registries: base images, which Docker then need not compress and send to each of them."""
+
+LARGE = 1 << 20
+
+
 class Layers:
     """One repository's layers by digest, each a file."""
 
@@ -201,10 +207,19 @@ class Layers:
             with open(part, "wb") as file:
                 file.write(content)
             os.replace(part, path)
+            if len(content) >= LARGE:
+                self._link(path, os.path.join(SHARED, os.path.basename(path)))
         except OSError as error:
             with contextlib.suppress(FileNotFoundError):
                 os.remove(part)
             raise OSError(error.errno, error.strerror, path) from None
+
+    @staticmethod
+    def _link(source, path):
+        """Makes a second name for a file, if it can be made: without one, the layer is only sent again."""
+        with contextlib.suppress(OSError):
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            os.link(source, path)
 
     def __getitem__(self, digest):
         try:
@@ -215,9 +230,12 @@ class Layers:
 
     def __contains__(self, digest):
         try:
-            return os.path.exists(self._path(digest))
+            path = self._path(digest)
         except KeyError:
             return False
+        if not os.path.exists(path):
+            self._link(os.path.join(SHARED, os.path.basename(path)), path)
+        return os.path.exists(path)
 
     def get(self, digest, default=None):
         return self[digest] if digest in self else default
