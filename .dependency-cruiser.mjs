@@ -40,9 +40,10 @@ const standIns = [
   standIn("git", "machine"),
   standIn("aws", "machine"),
   standIn("session", "machine"),
+  standIn("module", "session", "machine"),
   standIn("sandbox", "aws", "git", "machine", "session"),
   standIn("buildspec", "sandbox", "aws", "git", "machine"),
-  standIn("cli", "sandbox", "session", "machine"),
+  standIn("cli", "sandbox", "module", "session", "machine"),
 ]
 
 export default {

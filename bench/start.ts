@@ -2,6 +2,7 @@
  * Times the start of the module's process, as an engine starts it, beside that of a module with one function: from the start of Node.js
  * until the SDK has loaded the sources and read their types, and asks what to call. Without an engine: a server here says what it needs.
  */
+
 import { spawn } from "node:child_process"
 import {
   cpSync,
@@ -18,6 +19,7 @@ import { createRequire } from "node:module"
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
+import { withoutContext } from "../offline/module/sdk.js"
 import { median, type Row, ratios } from "./measure.js"
 
 const root = join(import.meta.dirname, "..")
@@ -68,8 +70,7 @@ function prepare(folder: string, write: (src: string) => void): string {
   symlinkSync(join(root, "node_modules"), join(folder, "node_modules"))
   const sdk = dirname(createRequire(import.meta.url).resolve("@dagger.io/dagger"))
   const client = readFileSync(join(sdk, "api/client.gen.d.ts"), "utf8")
-  const context = 'import { Context } from "../common/context.js"'
-  writeFileSync(join(folder, "sdk/client.gen.ts"), client.replace(context, "type Context = unknown"))
+  writeFileSync(join(folder, "sdk/client.gen.ts"), withoutContext(client))
   const files = readdirSync(join(folder, "src"), { recursive: true, encoding: "utf8" }).filter(it =>
     it.endsWith(".ts"),
   )

@@ -10,7 +10,7 @@ import type {
   ModuleDef,
   ObjectDef,
   TypeRef,
-} from "../session/module/types.js"
+} from "../module/types.js"
 
 /** Objects and enums of the core API, as far as the stand-in has them. */
 export interface CoreApi {

@@ -1,10 +1,10 @@
 import { mkdirSync, writeFileSync } from "node:fs"
 import { dirname, resolve } from "node:path"
-import { Constructed } from "../session/module/kept.js"
-import { sourcesHash } from "../session/module/source.js"
-import type { TypeRef } from "../session/module/types.js"
+import { Constructed } from "../module/kept.js"
+import { sourcesHash } from "../module/source.js"
+import type { TypeRef } from "../module/types.js"
 import type { Api } from "./api.js"
-import { type Chain, parseChain, type Step } from "./commandLine.js"
+import { type Chain, parseChain, type Step } from "./command-line.js"
 import { callFlags, type Globals, globalFlags, moduleFlags, takeEarly } from "./commands.js"
 import { errorText } from "./errors.js"
 import { chainHelp } from "./help.js"
@@ -54,7 +54,7 @@ async function run(loaded: Loaded, steps: Step[], globals: Globals, log: Log): P
     await (await opening).close()
   }
   const interrupt = onInterrupt(close)
-  const sayOfReal = globals.silent ? () => {} : (await import("./realEngine.js")).lookForReal(kept)
+  const sayOfReal = globals.silent ? () => {} : (await import("./real-engine.ts")).lookForReal(kept)
   try {
     return await executor.execute(steps)
   } catch (error) {

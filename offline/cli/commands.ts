@@ -1,4 +1,4 @@
-import { type Flag, FlagError } from "./commandLine.js"
+import { type Flag, FlagError } from "./command-line.js"
 
 /** What the flags common to all commands say. */
 export interface Globals {
@@ -97,22 +97,7 @@ export function takeEarly(words: readonly string[], globals: Globals): void {
   }
 }
 
-/** The commands of the real CLI that exist here, with what each does. */
-export const COMMANDS: Record<string, string> = {
-  call: "Call one or more functions, interconnected into a pipeline",
-  check: "Run the module's checks: all of them, or those that are named",
-  functions: "List available functions",
-  run: "Run a command in a session of the Dagger API",
-  version: "Print the version",
-}
-
-/** The commands of the sandbox. */
-export const SANDBOX: Record<string, string> = {
-  up: "Bring up the sandbox (AWS emulator, git remote) and print how to use it with a real engine",
-  down: "Stop what runs for this checkout; nothing is deleted",
-  reset: "Stop what runs for this checkout and delete all its state",
-  logs: "Show the sandbox's logs, or one: emulator, git, docker",
-}
+export { COMMANDS, SANDBOX } from "./command-names.mjs"
 
 /** What follows the options of each command except `call`. */
 export const WORDS: Record<string, string> = {

@@ -2,6 +2,7 @@ import { rmSync } from "node:fs"
 import { connect } from "node:net"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
+import { COMMANDS, SANDBOX } from "./command-names.mjs"
 import { endServing, ROOT, serving, socketsDir } from "./sockets.mjs"
 
 // The entry of ./offline/dagger. A call goes to a process that has everything loaded already, as the real command line's does to its
@@ -11,11 +12,11 @@ import { endServing, ROOT, serving, socketsDir } from "./sockets.mjs"
 /** How many processes are kept: two calls at once are served by two. A third one at that time runs by itself. */
 const MOST = 2
 
-const COMMANDS = ["call", "functions", "check", "run", "version", "up", "down", "reset", "logs", "help"]
+const NAMES = ["help", ...Object.keys(COMMANDS), ...Object.keys(SANDBOX)]
 
 /** The command among the words. What comes before it are flags of all commands. */
 function commandOf(words) {
-  return words.find(word => COMMANDS.includes(word))
+  return words.find(word => NAMES.includes(word))
 }
 
 /** Whether a process that is kept can run it: it has no terminal. */

@@ -1,6 +1,6 @@
-import type { ArgumentDef, FunctionDef, TypeRef } from "../session/module/types.js"
-import { type Api, isRequired, isSupported, kebab, memberName } from "./api.js"
-import type { Chain, Flag } from "./commandLine.js"
+import type { ArgumentDef, FunctionDef, TypeRef } from "../module/types.js"
+import { type Api, isRequired, isSupported, kebab } from "./api.js"
+import type { Chain, Flag } from "./command-line.js"
 import {
   COMMANDS,
   callFlags,
@@ -75,15 +75,10 @@ function page(blocks: (string | false)[]): string {
 
 type Row = [head: string, text: string]
 
-/** Rows in two columns; a text that is too long wraps below itself. */
+/** Rows in two columns. */
 function table(rows: Row[]): string {
   const indent = Math.max(...rows.map(([head]) => head.length)) + 3
-  const width = Math.max(40, (process.stdout.columns ?? 110) - indent)
-  const lines = ([head, text]: Row) => {
-    const wrapped = text.replace(new RegExp(`(?=.{${width}})(.{1,${width - 1}}) `, "g"), "$1\n")
-    return (head.padEnd(indent) + wrapped.replaceAll("\n", `\n${" ".repeat(indent)}`)).trimEnd()
-  }
-  return rows.map(lines).join("\n")
+  return rows.map(([head, text]) => (head.padEnd(indent) + text).trimEnd()).join("\n")
 }
 
 function functionRows(functions: readonly FunctionDef[], margin = ""): Row[] {
@@ -108,26 +103,15 @@ function flagTable(...groups: FlagHelp[][]): string {
   return table(rows)
 }
 
-/** A word of the description in backquotes stands for the flag's value. */
 function argumentHelp(arg: ArgumentDef, api: Api): FlagHelp {
-  const described = (arg.description ?? "").trim()
-  const [quoted, word] = /`([^`]*)`/.exec(described) ?? []
-  const text = described.replace(quoted ?? "", word ?? "")
-  const end = isRequired(arg) ? "[required]" : defaultText(arg)
+  const { description = "", defaultValue = "null" } = arg
+  const isEmpty = ["null", "false", "0", '""', "[]"].includes(defaultValue)
+  const end = isRequired(arg) ? "[required]" : isEmpty ? "" : `(default ${defaultValue})`
   return {
     name: kebab(arg.name),
-    word: word ?? typeWord(arg.type, api),
-    text: [text, end].filter(Boolean).join(" "),
+    word: typeWord(arg.type, api),
+    text: [description.trim().replaceAll("\n", " "), end].filter(Boolean).join(" "),
   }
-}
-
-/** `(default x)`, or nothing if the default is the type's zero value. */
-function defaultText({ type, defaultValue = "null" }: ArgumentDef): string {
-  const value: unknown = JSON.parse(defaultValue)
-  if (Array.isArray(value)) return value.length > 0 ? `(default [${value.join(",")}])` : ""
-  if (!value) return ""
-  if (type.kind === "STRING") return `(default ${JSON.stringify(value)})`
-  return `(default ${type.kind === "ENUM" ? memberName(String(value)) : value})`
 }
 
 /** The word for a flag's value; "" for a switch. */

@@ -1,14 +1,14 @@
 import { resolve } from "node:path"
 import { checkoutHome } from "../machine/home.js"
-import { moduleTypes } from "../session/module/kept.js"
-import { type SdkFiles, sdkFiles } from "../session/module/sdk.js"
-import { findModule, type ModuleSource } from "../session/module/source.js"
+import { moduleTypes } from "../module/kept.js"
+import { type SdkFiles, sdkFiles } from "../module/sdk.js"
+import { findModule, type ModuleSource } from "../module/source.js"
 import { Api, coreApi, kebab } from "./api.js"
 import type { Globals } from "./commands.js"
 import { CliError } from "./errors.js"
 import { functionList } from "./help.js"
 import { ROOT } from "./sockets.mjs"
-import { type Addresses, withUserDefaults } from "./userDefaults.js"
+import { type Addresses, withUserDefaults } from "./user-defaults.js"
 
 /** Where this checkout keeps what it makes offline: emulator, git remote, sessions' contents, modules' types. */
 export function stateDir(): string {

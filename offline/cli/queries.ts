@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto"
 import { request } from "node:http"
-import type { SessionAddress } from "../session/module/endpoint.js"
-import type { FunctionDef, TypeRef } from "../session/module/types.js"
+import type { SessionAddress } from "../module/endpoint.js"
+import type { FunctionDef, TypeRef } from "../module/types.js"
 import type { Api } from "./api.js"
 import { apiError } from "./errors.js"
 

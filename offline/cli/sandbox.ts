@@ -1,13 +1,13 @@
 import { existsSync } from "node:fs"
 import { resolve } from "node:path"
+import { findUp } from "../module/source.js"
+import type { ArgumentDef } from "../module/types.js"
 import type { World } from "../sandbox.js"
-import { findUp } from "../session/module/source.js"
-import type { ArgumentDef } from "../session/module/types.js"
 import { kebab } from "./api.js"
 import type { Globals } from "./commands.js"
 import { CliError } from "./errors.js"
 import { type Log, progressLog, stateDir } from "./module.js"
-import type { Addresses } from "./userDefaults.js"
+import type { Addresses } from "./user-defaults.js"
 
 /** `up`: brings the sandbox up and prints how a real engine's `dagger call` rehearses against it. */
 export async function up(globals: Globals): Promise<number> {

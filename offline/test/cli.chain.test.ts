@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest"
 import { Api } from "../cli/api.js"
-import { type Chain, parseChain } from "../cli/commandLine.js"
+import { type Chain, parseChain } from "../cli/command-line.js"
 import { CliError } from "../cli/errors.js"
-import type { ArgumentDef, FunctionDef, Kind, TypeRef } from "../session/module/types.js"
+import type { ArgumentDef, FunctionDef, Kind, TypeRef } from "../module/types.js"
 
 const type = (kind: Kind, more: Partial<TypeRef> = {}): TypeRef => ({ kind, ...more })
 const arg = (name: string, of: TypeRef, more: Partial<ArgumentDef> = {}): ArgumentDef => ({

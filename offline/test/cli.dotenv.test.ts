@@ -2,9 +2,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
-import { expand, parseDotenv, withUserDefaults } from "../cli/userDefaults.js"
+import { expand, parseDotenv, withUserDefaults } from "../cli/user-defaults.js"
+import type { ModuleDef } from "../module/types.js"
 import { type Engine, engineVersion } from "../session/engine.js"
-import type { ModuleDef } from "../session/module/types.js"
 
 const value = (line: string, environment: Record<string, string> = {}) =>
   expand("X", parseDotenv(line), environment)

@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { kebab, pascal, typeName } from "../cli/api.js"
-import { type Flag, takeFlags } from "../cli/commandLine.js"
+import { type Flag, takeFlags } from "../cli/command-line.js"
 import { splitCsv } from "../cli/values.js"
 
 function collect(words: string[]): { given: Record<string, string[]>; rest: string[] } {

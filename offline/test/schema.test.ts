@@ -4,9 +4,9 @@ import { join } from "node:path"
 import { afterAll, expect, it } from "vitest"
 import { parse } from "../../ci/src/config.js"
 import { EcsRelease } from "../../ci/src/index.js"
-import { moduleTypes } from "../session/module/kept.js"
-import { sdkFiles } from "../session/module/sdk.js"
-import { findModule } from "../session/module/source.js"
+import { moduleTypes } from "../module/kept.js"
+import { sdkFiles } from "../module/sdk.js"
+import { findModule } from "../module/source.js"
 import { project } from "./release.world.js"
 
 const state = mkdtempSync(join(tmpdir(), "schema-"))

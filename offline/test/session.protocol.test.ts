@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest"
-import { Endpoint } from "../session/module/endpoint.js"
+import { Endpoint } from "../module/endpoint.js"
 import { type Asked, newState, removeStates, start } from "./session.help.js"
 
 let session: Asked

@@ -77,8 +77,3 @@ export interface ModuleDef {
   objects: ObjectDef[]
   enums: EnumDef[]
 }
-
-/** An object's part of a module by name; undefined for a core object or none. */
-export function findObject(module: ModuleDef, name: string | undefined): ObjectDef | undefined {
-  return module.objects.find(object => object.name === name)
-}

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from "node:fs"
 import { dirname, join } from "node:path"
+import type { ArgumentDef, FunctionDef, ModuleDef, ObjectDef } from "../module/types.js"
 import { type Engine, engineVersion } from "../session/engine.js"
-import type { ArgumentDef, FunctionDef, ModuleDef, ObjectDef } from "../session/module/types.js"
 import { isAddressed, kebab, pascal } from "./api.js"
 
 /** A value from `.env` for an object argument, by the argument's definition: an address, or several. */

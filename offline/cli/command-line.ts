@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util"
-import type { FunctionDef } from "../session/module/types.js"
+import type { FunctionDef } from "../module/types.js"
 import { type Api, isRequired, isSupported, kebab } from "./api.js"
 import { CliError } from "./errors.js"
 import { parseValue } from "./values.js"

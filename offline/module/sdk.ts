@@ -17,7 +17,7 @@ export interface SdkFiles {
 }
 
 /** Increased when the files' format changes. */
-const FORM = 6
+const FORM = 7
 
 /** Finds or makes the files under `stateDir`; making them takes a few seconds. */
 export async function sdkFiles(stateDir: string): Promise<SdkFiles> {
@@ -68,7 +68,7 @@ async function bundle(compiler: string, folder: string): Promise<void> {
   })
   const lines = [
     'import { fileURLToPath } from "node:url"',
-    `import { loadCompiled } from ${JSON.stringify(new URL("loadCompiled.mjs", import.meta.url).href)}`,
+    `import { loadCompiled } from ${JSON.stringify(new URL("load-compiled.mjs", import.meta.url).href)}`,
     'const kept = fileURLToPath(new URL("compiler", import.meta.url))',
     // A copy: its functions may be replaced.
     `export default { ...loadCompiled(${JSON.stringify(join(compiler, "typescript.js"))}, kept) }`,
@@ -80,13 +80,17 @@ function writeTypes(sdk: string, folder: string): void {
   // Nobody reads its comments, and to parse them would take longer than the rest.
   const text = readFileSync(join(sdk, "dist/src/api/client.gen.d.ts"), "utf8")
   const client = text.replace(/\/\*\*[\s\S]*?\*\//g, "")
-  // The scan looks for core types in a file of this name. It doesn't care where their fields live.
-  const context = 'import { Context } from "../common/context.js"'
-  writeFileSync(join(folder, "client.gen.ts"), client.replace(context, "type Context = unknown"))
+  // The scan looks for core types in a file of this name.
+  writeFileSync(join(folder, "client.gen.ts"), withoutContext(client))
   const decorators = ["argument", "check", "enumType", "field", "func", "generate", "object", "up"]
   const others = ["connect", "connection", "DaggerSDKError", "ExecError", "GraphQLRequestError"]
   const names = [...decorators, ...others].map(name => `export declare const ${name}: any\n`)
   writeFileSync(join(folder, "index.d.ts"), `export * from "./client.gen.js"\n${names.join("")}`)
+}
+
+/** The types of the SDK's client as a file by itself. The scan doesn't care where the fields of core types live. */
+export function withoutContext(client: string): string {
+  return client.replace('import { Context } from "../common/context.js"', "type Context = unknown")
 }
 
 function writeTsconfig(folder: string): void {
