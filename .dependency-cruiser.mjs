@@ -1,6 +1,6 @@
 // The dependency rule: docs/architecture.md. `npm run arrows` shows what breaks it; a test runs it.
 
-/** A folder of ci/src imports itself, what stands before it in its own chain, lib, and the settings; nothing else. */
+/** A folder of ci/src may import itself, the folders before it in its own chain, lib, and the settings; nothing else. */
 const noun = (folder, ...before) => ({
   name: `ci/src/${folder}`,
   severity: "error",

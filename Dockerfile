@@ -7,12 +7,12 @@ ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 WORKDIR /app
 COPY app/hello_world.py ./
 
-# Runs the tests and keeps what they said, also where they fail: `dagger call test-report` gives it.
+# Runs the tests and keeps their output, even if they fail: `dagger call test-report` returns it.
 FROM base AS report
 COPY app/junit.py app/test_*.py ./
 RUN mkdir /reports && { python3 junit.py /reports > /reports/output.txt 2>&1 || touch /reports/failed; }
 
-# Fails where the tests failed, with their output.
+# Fails if the tests failed, and shows their output.
 FROM report AS test
 RUN cat /reports/output.txt && test ! -e /reports/failed
 

@@ -1,6 +1,6 @@
 /** Everything that differs between accounts and teams. The values are at the end of this file. */
 export type Config = {
-  /** Account to deploy to. If left out, that of the credentials. If set, any other account is refused. */
+  /** Account to deploy to. If left out, the account of the credentials. If set, any other account is refused. */
   account?: string
   region: string
   /** Name of the stack, cluster, service, repository, build project and task definition family. */
@@ -15,12 +15,12 @@ export type Config = {
     /** Name of the Secrets Manager secret with a token that can push tags to the repository. */
     gitTokenSecret: string
     /**
-     * Set, even to `{}`, GitHub Actions may release too: a role that trusts this repository's branch. An account has one provider for
-     * GitHub's identities: give its ARN if there is one already.
+     * If set, even to `{}`, GitHub Actions may release too: with a role that trusts this repository's branch. An account can have only one
+     * provider for GitHub's identities: if there is one already, set its ARN.
      */
     githubActions?: { providerArn?: string }
   }
-  /** The application's container, without its image, which is the pipeline's. A change goes live with the next deployment. */
+  /** The application's container, without its image, which the pipeline sets. A change goes live with the next deployment. */
   container: {
     name: string
     port: number
@@ -30,7 +30,7 @@ export type Config = {
     cpu: number
     memory: number
     architecture: "X86_64" | "ARM64"
-    /** Settings that aren't secret. `APP_VERSION` is the pipeline's. */
+    /** Settings that aren't secret. The pipeline sets `APP_VERSION`. */
     environment: Record<string, string>
     readonlyRootFilesystem: boolean
   }
@@ -40,7 +40,7 @@ export type Config = {
     cidr: string
     /** How tasks reach the registry and the logs: each by its own public address, or through one NAT gateway. */
     egress: "public-ip" | "nat"
-    /** Records who talked to whom, in CloudWatch Logs. */
+    /** Logs which addresses talk to each other, in CloudWatch Logs. */
     flowLogs: boolean
   }
   access: {
@@ -48,9 +48,9 @@ export type Config = {
     allowedCidrs: string[]
     /** True gives the load balancer private addresses only. */
     internal: boolean
-    /** ACM certificate in this region. Set, or with `domain`, HTTP redirects to HTTPS. */
+    /** ACM certificate in this region. If this or `domain` is set, HTTP redirects to HTTPS. */
     certificateArn?: string
-    /** A name in a Route 53 zone of this account: gets its record, and a certificate if none is given. */
+    /** A name in a Route 53 zone of this account. It gets a record, and a certificate if none is given. */
     domain?: { name: string; zoneName: string; hostedZoneId: string }
     /** Logs each request in an S3 bucket, which outlives the stack. */
     accessLogs: boolean
@@ -63,23 +63,23 @@ export type Config = {
      * linear in equal steps, canary a small part first and then the rest.
      */
     strategy: "ROLLING" | "BLUE_GREEN" | "LINEAR" | "CANARY"
-    /** All but rolling: minutes that the old tasks stay, so that an alarm can move the traffic back at once. */
+    /** All but rolling: minutes for which the old tasks stay, so that an alarm can move the traffic back at once. */
     bakeMinutes: number
-    /** Linear and canary: percent of the traffic in a step (canary: in the first), and minutes between two. */
+    /** Linear and canary: percent of the traffic per step (canary: in the first one), and minutes between steps. */
     step: { percent: number; minutes: number }
     /** Failed tasks after which a deployment has failed; if left out, half of the tasks, and at least 3. */
     failedTasks?: number
     /** Rolling: percent of the tasks that have to be healthy to complete a deployment; old tasks are stopped after that. */
     earlySuccessPercent?: number
-    /** Seconds that a task which is replaced still gets to answer what it was asked: as long as the longest answer takes. */
+    /** Seconds that a task has to finish its open requests when it is replaced: at least as long as the slowest response. */
     drainSeconds: number
     /** Seconds between SIGTERM and SIGKILL. */
     stopSeconds: number
-    /** A stage at which ECS waits until a person approves, and for how many minutes; then it rolls back. */
+    /** A stage at which ECS waits for a person to approve, and for how many minutes; after that it rolls back. */
     approval?: { stage: string; minutes: number }
   }
   alarms: {
-    /** How many answers with status 5xx in a minute are too many, in three minutes out of five. */
+    /** The number of 5xx responses per minute that is too many, if it is reached in three minutes out of five. */
     serverErrors: number
     /** SNS topic to notify. */
     topicArn?: string
@@ -87,23 +87,23 @@ export type Config = {
   registry: {
     /** Days after which an image without a tag expires. */
     untaggedDays: number
-    /** If left out, every release is kept. If set, only that many of the newest; see README.md first. */
+    /** If left out, every release is kept. If set, only that many of the newest: read README.md first. */
     keepReleases?: number
-    /** Fixed when the repository is created. */
+    /** Cannot be changed after the repository is created. */
     encryption: "AES256" | "KMS"
     /**
-     * How images are signed: by a key in AWS KMS, with which the module signs (`--signing-key`), or by ECR itself on each push, with a
-     * profile of AWS Signer. An account's region has one signing configuration for ECR: a second stack with ECR would replace it.
+     * How images are signed: by the module with a key in AWS KMS (`--signing-key`), or by ECR itself on each push, with an AWS Signer
+     * profile. An account has one ECR signing configuration per region: a second stack with ECR would replace it.
      */
     signing?: "KMS" | "ECR"
   }
-  /** Where a release tells that it starts, waits, or has ended (`--notify`): an SNS topic, or an event bus. */
+  /** Where to send notifications when a release starts, waits or ends (`--notify`): an SNS topic, or an event bus. */
   notify?: "SNS" | "EVENTBRIDGE"
   /** For stages in several accounts (docs/stages.md). */
   crossAccount?: {
-    /** ARNs of roles and users that may assume a role that releases to this account. */
+    /** ARNs of the roles and users that may assume the role that releases to this account. */
     releasedBy?: string[]
-    /** Numbers of accounts that may pull and copy this repository's images. */
+    /** IDs of the accounts that may pull and copy this repository's images. */
     pulledBy?: string[]
   }
   build: {
@@ -112,16 +112,16 @@ export type Config = {
     computeType: string
     timeoutMinutes: number
     queuedMinutes: number
-    /** Tests pull requests, in a project with none of a release's permissions. */
+    /** Whether to test pull requests, in a project without any of the release permissions. */
     pullRequests: boolean
-    /** Machines kept running for releases: they start at once, keep Docker's layers, and queue. Billed around the clock. */
+    /** Machines kept running for releases: builds start at once, find Docker's layers, and queue. Billed around the clock. */
     fleet?: { machines: number; computeType: string }
     /** A Docker daemon for releases that outlives a build, and so keeps all layers. Billed while it runs. */
     dockerServer?: { computeType: string }
     /**
-     * A Dagger engine for releases that stays, on an EC2 instance of its own: its cache is there for the next build, which needs no
-     * privileges. It needs network.egress "nat". `version` is the engine's, which may be newer than the CLI's in buildspec.yml, never
-     * older. Billed around the clock.
+     * A Dagger engine for releases that keeps running, on its own EC2 instance: the next build finds its cache, and needs no
+     * privileges. It needs network.egress "nat". `version` is the engine's version, which may be newer than the CLI's in buildspec.yml, but
+     * never older. Billed around the clock.
      */
     engine?: { version: string; instanceType: string; cacheGiB: number }
   }

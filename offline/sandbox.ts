@@ -24,8 +24,8 @@ export interface World {
 }
 
 /**
- * Brings up, or finds, what stands in for the outside world: Docker, the AWS emulator, the git remote of `source`.
- * `stateDir` is where they are kept (`checkoutHome`). Quick when all of it runs.
+ * Starts, or finds, the stand-ins for the outside world: Docker, the AWS emulator, the git remote of `source`.
+ * Their state is in `stateDir` (`checkoutHome`). Fast if everything is running.
  */
 export async function worldUp(stateDir: string, source: string, log: Log): Promise<World> {
   const docker = await ensureDocker(log)
@@ -41,14 +41,14 @@ export function gitUrl({ git }: World): string {
   return `http://127.0.0.1:${git.port}${git.path}`
 }
 
-/** Ends what runs; the next `worldUp` brings it back as it was. Docker is the machine's and stays. */
+/** Stops everything; the next `worldUp` brings it back as it was. Docker belongs to the machine and stays. */
 export async function worldDown(stateDir: string, log: Log): Promise<void> {
   if (recordOf(stateDir)?.process) await stopEmulator(await ensureDocker(log), stateDir)
   await stopGitRemote(stateDir)
 }
 
 /**
- * Ends what runs and forgets all of it: releases, images, claimed tags, credentials, caches. What is the machine's stays: base
+ * Stops everything and deletes all of it: releases, images, claimed tags, credentials, caches. What belongs to the machine stays: base
  * images, the emulator's Python.
  */
 export async function worldReset(stateDir: string, log: Log): Promise<void> {
@@ -63,7 +63,7 @@ export async function worldReset(stateDir: string, log: Log): Promise<void> {
   rmSync(stateDir, { recursive: true, force: true })
 }
 
-/** The logs there are, with the last `lines` lines of each. */
+/** The existing logs, with the last `lines` lines of each. */
 export function worldLogs(stateDir: string, lines: number): { name: string; file: string; text: string }[] {
   const files = { emulator: emulatorLog(stateDir), git: gitLog(stateDir), docker: daemonLog() }
   return Object.entries(files)

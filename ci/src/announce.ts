@@ -9,9 +9,9 @@ import { namesIn } from "./lib/list.js"
 import { type Settings, servicesOf } from "./settings.js"
 
 /**
- * Who is told how a deployment goes: SNS topics and event buses (`--notify`), and a webhook. AWS is asked once there is something to tell.
+ * Opens what gets notifications: SNS topics and event buses (`--notify`), and a webhook. AWS is called only when there is one to send.
  *
- * @throws UserError if the webhook is no URL that may be sent to, or if a secret cannot be read
+ * @throws UserError if the webhook's URL is not valid or not safe to send to, or if a secret cannot be read
  */
 export async function announcerOf(settings: Settings, print: (line: string) => void): Promise<Announcer> {
   const [address, secret] = await Promise.all([
@@ -21,7 +21,7 @@ export async function announcerOf(settings: Settings, print: (line: string) => v
   let opened: ReturnType<typeof openAws> | undefined
   const open = () => {
     opened ??= openAws(settings)
-    // What failed may work the next time.
+    // It may work the next time.
     opened.catch(() => (opened = undefined))
     return opened
   }
@@ -34,7 +34,7 @@ export async function announcerOf(settings: Settings, print: (line: string) => v
   )
 }
 
-/** A secret's value; "" if it is left out or empty. One that cannot be read is a mistake: nobody would be told, or without a signature. */
+/** A secret's value; "" if it is not set or empty. If it cannot be read, that is an error: there would be no notification, or no signature. */
 async function readSecret(secret: Secret | undefined, flag: string): Promise<string> {
   try {
     return (await secret?.plaintext())?.trim() ?? ""
@@ -47,25 +47,25 @@ async function readSecret(secret: Secret | undefined, flag: string): Promise<str
   }
 }
 
-/** What is told of a deployment to the settings' services. */
+/** The subject of the notifications about a deployment to the settings' services. */
 export function subjectOf(settings: Settings, about: Omit<Subject, "services" | "region">): Subject {
   const services = servicesOf(settings).map(({ cluster, service }) => `${cluster}/${service}`)
   return { ...about, services, region: settings.region }
 }
 
-/** What a deployment calls while it goes on. */
+/** What a deployment calls as it progresses. */
 export type Hooks = {
   /** Right before ECS is told. */
   beforeUpdate: () => Promise<void>
-  /** When it is known which version is deployed, before anything is changed. */
+  /** Once it is known which version will be deployed, before anything changes. */
   begin: (version: string) => void
   /** When ECS waits for a person. */
   onPause: (text: string) => void
 }
 
 /**
- * Deploys, and tells those who are to know. It begins when ECS is told to deploy: of what runs already nothing is told, and of what was on
- * its way its end.
+ * Deploys, and sends notifications. The start is when ECS is told to deploy: for a version that runs already nothing is sent, and for a
+ * deployment that was already in progress only its end.
  */
 export async function announced(
   settings: Settings,
@@ -85,7 +85,7 @@ export async function announced(
   )
 }
 
-/** What a deployment calls, so that those who are to know are told. */
+/** What a deployment calls, so that notifications are sent. */
 function hooksOf(announcer: Announcer): Hooks {
   return {
     beforeUpdate: async () => announcer.start(),

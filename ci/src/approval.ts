@@ -16,12 +16,12 @@ import { approvedByTag, rejectedByTag, rejectedWhyTag, tagValue } from "./ecs/ta
 import { UserError } from "./lib/errors.js"
 import { withoutV } from "./lib/semver.js"
 
-/** What a person says about a deployment that waits. */
+/** A person's answer to a deployment that waits. */
 export type Answer = {
   action: "CONTINUE" | "ROLLBACK"
-  /** Why it goes back. */
+  /** Why it is rejected. */
   why?: string
-  /** The version that it is about; whatever waits if left out. */
+  /** The version that the answer is about; whichever waits if left out. */
   version?: string
 }
 
@@ -33,9 +33,9 @@ type Waiting = { target: Target; name: string; revision: Revision; pause?: Pause
  * ContinueServiceDeployment). Who did it is noted on the task definition, before it happens, so that a run that follows the
  * deployment can say so.
  *
- * @param all the services; those that wait for nobody are left alone
+ * @param all the services; those without a waiting deployment are left alone
  * @returns a line for each that was answered
- * @throws UserError if none waits, or another version than the one that is meant
+ * @throws UserError if none waits, or if a version other than the expected one does
  */
 export async function answer(
   aws: Aws,
@@ -50,9 +50,9 @@ export async function answer(
   const other = waiting.find(it => version !== undefined && it.revision.version !== version)
   if (other) {
     throw new UserError(
-      `${other.name} waits with ${other.revision.version ?? shortName(other.revision.arn)}, not with ${version}.`,
+      `${other.name} waits for an approval of ${other.revision.version ?? shortName(other.revision.arn)}, not of ${version}.`,
       "",
-      "Look at 'status', then name the version that is meant.",
+      "Check 'status', then pass the version that you mean with --version.",
     )
   }
   const { arn } = await identityOf(aws)
@@ -81,17 +81,17 @@ export async function answer(
   if (failed && waiting.length === 1) throw failed.reason
   if (failed)
     throw new UserError(
-      "Not all services took the answer.",
+      "The answer did not reach all services.",
       lines.join("\n"),
-      "Look at 'status', then say it again.",
+      "Check 'status', then run the same command again.",
     )
   const others = found
     .filter(it => !it.pause)
-    .map(({ name }) => `${name}: waits for nobody, and is left alone`)
+    .map(({ name }) => `${name}: no deployment waits here; left alone`)
   return [...lines, ...others]
 }
 
-/** Notes an answer in place of an earlier one, and takes the note back if ECS does not take the answer. */
+/** Records an answer in place of an earlier one, and removes it again if ECS does not accept the answer. */
 async function noted(
   target: Target,
   revision: string,
@@ -128,6 +128,6 @@ function nothingWaits(found: Waiting[]): UserError {
   return new UserError(
     "No deployment waits for an approval.",
     `${runs.join(", ")}.`,
-    "See 'status' for what happens there. This needs the rights ecs:ListServiceDeployments, ecs:DescribeServiceDeployments and ecs:DescribeServiceRevisions.",
+    "See 'status' for what is happening. This needs the permissions ecs:ListServiceDeployments, ecs:DescribeServiceDeployments and ecs:DescribeServiceRevisions.",
   )
 }

@@ -29,7 +29,7 @@ import type { ComputedVersion } from "./version/compute.js"
 /** What provenance says of a build, as far as it is known before the push. */
 export type Circumstances = Omit<BuildFacts, "version" | "finished">
 
-/** Finds out what provenance says, before and beside the build: who builds, what, and from which base images. */
+/** Finds out what provenance will say, before and during the build: who builds what, from which base images. */
 export async function circumstancesOf(
   aws: Aws,
   settings: Settings,
@@ -50,7 +50,7 @@ export async function circumstancesOf(
       ...{ path, context: settings.context, dockerfile, target: runtimeTarget },
       ...{ platforms: namesIn(platform), buildArgs, compression },
     },
-    // Without the session's name, which is another one each time.
+    // Without the session's name, which is different each time.
     builder: arn.includes(":assumed-role/") ? arn.replace(/\/[^/]*$/, "") : arn,
     invocation: arn,
   }
@@ -77,12 +77,12 @@ async function basesAsMaterials({ files }: Context, settings: Settings): Promise
 export type Attested = { digest: string; version: string; circumstances: Circumstances }
 
 /**
- * Proves where an image came from: attaches its SBOM and its provenance to it in the registry, and if there is a key, the signature of
- * its digest, and both signed. What is attached already stays, so that it can be repeated.
+ * Proves where an image came from: attaches its SBOM and its provenance to it in the registry, and if there is a key, a signature of
+ * its digest and signed copies of both. Anything already attached stays, so this can be repeated.
  *
- * @param scans the SBOMs; if left out, they are made of the image in the registry
+ * @param scans the SBOMs; if left out, they are made from the image in the registry
  * @returns what was attached, in words
- * @throws UserError if something else is attached in the place of what the key signs
+ * @throws UserError if something that the key did not sign is attached already
  */
 export async function attest(
   aws: Aws,
@@ -124,7 +124,7 @@ export async function attest(
   return `attached ${what}, signed by ${key.arn}`
 }
 
-/** Attaches signed statements in the layout of `cosign attest`: to each image those about it. */
+/** Attaches signed statements in the layout of `cosign attest`: each to the image that it is about. */
 async function attachSigned(
   to: Access,
   uri: string,
@@ -171,7 +171,7 @@ async function haveSboms(from: Access, images: { digest: string }[]): Promise<bo
   return found.every(it => it !== undefined)
 }
 
-/** The SBOMs of an image that an earlier run has pushed: of what is in the registry, since another build may differ. */
+/** The SBOMs of an image that an earlier run pushed. They are made from the image in the registry, since another build may differ. */
 async function scanPushed(aws: Aws, settings: Settings, digest: string, version: string): Promise<Sbom[]> {
   const registry = await Registry.open(aws, settings.repository, settings.awsEndpoint)
   const images = await Promise.all(

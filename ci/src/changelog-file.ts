@@ -2,7 +2,7 @@ import { changeLine, grouped, type Kind, type Release } from "./changelog.js"
 import { comparePage, type Host, tagPage } from "./git/host.js"
 import { isNewer } from "./lib/semver.js"
 
-/** The kinds of changes of Keep a Changelog 1.1.0, in its order, as far as a commit's type says which one it is. */
+/** The kinds of changes of Keep a Changelog 1.1.0, in its order, as far as they follow from a commit's type. */
 const kinds: Kind[] = [
   ["Added", commit => commit.parsed.type === "feat" && commit.effect !== "major"],
   ["Changed", commit => commit.effect === "major" || commit.parsed.type === "perf"],
@@ -21,8 +21,8 @@ All notable changes to this project are in this file. Its format is that of
 export type Links = { host?: Host; tagPrefix: string }
 
 /**
- * Adds versions to a changelog in the form of Keep a Changelog 1.1.0: those that are newer than all it has, above them and below
- * its section Unreleased. What the file has stays as it is, also for a version that is among them. Pure.
+ * Adds versions to a changelog in the form of Keep a Changelog 1.1.0: those newer than all that it has, above the others and below
+ * the section Unreleased. Everything in the file stays as it is, even if one of the given versions is there already. Pure.
  *
  * @param text the file; "" if there is none yet
  * @param releases the newest first
@@ -72,7 +72,7 @@ function headings(lines: string[]): { version: string; at: number }[] {
   })
 }
 
-/** The link of the section Unreleased, which begins at the newest version. */
+/** The link of the section Unreleased, which starts at the newest version. */
 function unreleasedSince(line: string, newest: string, { host, tagPrefix }: Links): string {
   const isOurs = host !== undefined && /^\[unreleased\]:/i.test(line) && line.includes("...HEAD")
   return isOurs ? line.replace(/:\s.*$/, `: ${comparePage(host, `${tagPrefix}v${newest}`, "HEAD")}`) : line

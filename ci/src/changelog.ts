@@ -35,7 +35,7 @@ export type Release = {
  * section that it belongs to; what was reverted before it was released is listed in none.
  *
  * @param date the release's date, ISO 8601; its day is shown
- * @param host where commits and pull requests are linked to; there are no links if it is left out
+ * @param host the site for links to commits and pull requests; without it there are no links
  */
 export function changelog(version: string, date: string, commits: ClassifiedCommit[], host?: Host): string {
   const parts = grouped(commits, sections).map(
@@ -63,7 +63,7 @@ export function siteOf({ repository }: Checkout, settings: Settings): Host | und
   return hostOf(remoteUrl(remoteAddress(repository, settings)), settings)
 }
 
-/** The notes for HEAD's version: what it would release, or if it is already released, what that release changed. */
+/** The notes for HEAD's version: what a release would bring, or if it is released already, what that release changed. */
 export async function changelogOf(found: ComputedVersion, settings: Settings): Promise<string> {
   const { repository, head, decision, version } = found
   const host = siteOf(found, settings)
@@ -77,8 +77,8 @@ export async function changelogOf(found: ComputedVersion, settings: Settings): P
 }
 
 /**
- * The versions of HEAD's history after another one, the newest first, with what each of them brought. What HEAD would release is the
- * first of them.
+ * The versions in HEAD's history after a given one, newest first, with the changes in each. The first one is the version that HEAD would
+ * release.
  *
  * @param since a version, with or without its v; "" for all
  * @throws UserError if there is no such version in HEAD's history
@@ -114,8 +114,8 @@ function notReleased(since: string, released: { version: string }[]): UserError 
   const known = released.slice(0, 8).map(({ version }) => version)
   return new UserError(
     `HEAD's history has no version ${JSON.stringify(since.slice(0, 100))}.`,
-    known.length === 0 ? "It has no version tags." : `Its latest are: ${known.join(", ")}.`,
-    "Pass one of its versions with --since; `git fetch --tags` brings those of the remote.",
+    known.length === 0 ? "It has no version tags." : `The latest ones are: ${known.join(", ")}.`,
+    "Pass one of its versions with --since; `git fetch --tags` fetches those of the remote.",
   )
 }
 
@@ -123,7 +123,7 @@ function notReleased(since: string, released: { version: string }[]): UserError 
  * What changed between two commits of the history, in Markdown.
  *
  * @param since the earlier commit; the whole history if left out
- * @returns "" if the repository does not have them, or not one after the other: then nothing is known
+ * @returns "" if the repository does not have both commits, or if one does not come after the other
  */
 export async function changelogBetween(
   settings: Settings,
@@ -137,12 +137,12 @@ export async function changelogBetween(
   return changelog(version, found.date, classify(found.commits), siteOf(checkout, settings))
 }
 
-/** A commit as a line of a list: what it does, and its id. */
+/** A commit as a list item: what it does, and its ID. */
 export function changeLine({ sha, parsed, effect }: ClassifiedCommit, host?: Host): string {
   const scope = parsed.scope === undefined ? "" : `**${escapeMarkdown(parsed.scope)}:** `
   const note = effect === "major" && parsed.breakingNote ? `: ${escapeMarkdown(parsed.breakingNote)}` : ""
   const said = `${escapeMarkdown(parsed.description)}${note}`
-  // What begins a line of a list may not begin a heading, another list, or a fence.
+  // The text of a list item must not start a heading, another list, or a code fence.
   const what = linked(scope === "" ? said.replace(/^([#+~-]|\d+(?=[.)]))/, "\\$1") : said, host)
   const id = sha.slice(0, 7)
   return `- ${scope}${what} (${host ? `[${id}](${commitPage(host, sha)})` : id})`
@@ -155,7 +155,7 @@ function linked(text: string, host: Host | undefined): string {
     : text
 }
 
-/** A commit's words are text, not Markdown or HTML, and call nobody (the word joiner after @ is not seen); long ones are cut. */
+/** A commit's words as plain text, not Markdown or HTML; an @ notifies nobody (an invisible word joiner follows it); long words are cut. */
 function escapeMarkdown(text: string): string {
   const short = text.length > 200 ? `${text.slice(0, 199)}…` : text
   return short.replace(/[\\`*_[\]<>|]/g, "\\$&").replace(/@(?=\w)/g, "@\u2060")

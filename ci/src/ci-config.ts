@@ -8,7 +8,7 @@ const checksums = {
   arm64: "cd0df4885f2050082932b4abc5a6aad9a733f6aa4e7d8474740558517ffec4af",
 }
 
-/** The systems that files are made for, and where each looks for its file. */
+/** The supported systems, and the path of each one's file. */
 export const ciFiles = {
   github: ".github/workflows/release.yml",
   gitlab: ".gitlab-ci.yml",
@@ -17,20 +17,20 @@ export const ciFiles = {
 
 type System = keyof typeof ciFiles
 
-/** What a file is made for. */
+/** What the file depends on. */
 export type CiOptions = {
   /** The address to call the module by, with its version. */
   module: string
   /** The branch whose pushes are released; "" for main. */
   branch: string
-  /** Arguments that the release needs, since nothing in the repository says so: `--branch trunk`. */
+  /** Arguments that the release needs because nothing in the repository sets them, such as `--branch trunk`. */
   given: string[]
 }
 
 /**
  * The file that releases on a push, for a CI system.
  *
- * @throws UserError for another system, and for an address that would not be the same tomorrow
+ * @throws UserError for an unknown system, and for a module address that is not pinned to a version
  */
 export function ciConfig(system: string, options: CiOptions): Directory {
   const { path, text } = ciText(system, options)
@@ -42,17 +42,17 @@ export function ciText(system: string, { module, branch, given }: CiOptions): { 
   if (!(system in ciFiles)) {
     const known = Object.keys(ciFiles).join(", ")
     throw new UserError(
-      `--system does not take ${JSON.stringify(system.slice(0, 100))}.`,
+      `--system does not accept ${JSON.stringify(system.slice(0, 100))}.`,
       "",
-      `It takes ${known}.`,
+      `It must be one of ${known}.`,
     )
   }
-  // It becomes part of a script: an address has no spaces, quotes or other signs of a shell.
+  // It becomes part of a script: an address has no spaces, quotes or other shell characters.
   if (!/^[\w./:@+-]+$/.test(module) || !/^(\.|\.\/.*|.*@[\w./+-]+)$/.test(module)) {
     throw new UserError(
-      `--module does not take ${JSON.stringify(module.slice(0, 100))}.`,
-      "What it calls must not change by itself.",
-      "It takes a module's address with its version, such as github.com/OWNER/ecs-release/ci@v1.2.3",
+      `--module does not accept ${JSON.stringify(module.slice(0, 100))}.`,
+      "The code that the file runs must not change by itself.",
+      "It must be a module's address with its version, such as github.com/OWNER/ecs-release/ci@v1.2.3",
     )
   }
   const texts: Record<System, typeof github> = { github, gitlab, codebuild }
@@ -60,7 +60,7 @@ export function ciText(system: string, { module, branch, given }: CiOptions): { 
   return { path: ciFiles[system as System], text: texts[system as System](module, branch || "main", call) }
 }
 
-/** Installs the Dagger CLI, with its checksum checked; nothing is downloaded if it is there. */
+/** Installs the Dagger CLI after checking its checksum; downloads nothing if it is already installed. */
 const install = `dagger version 2>/dev/null | grep -qF "dagger v${daggerVersion} " || {
   case $(uname -m) in
     x86_64) ARCH=amd64 SHA256=${checksums.amd64} ;;
@@ -76,8 +76,8 @@ const install = `dagger version 2>/dev/null | grep -qF "dagger v${daggerVersion}
 dagger version`
 
 /**
- * A script that prints AWS credentials for $AWS_ROLE_ARN in the form of a credential_process, by the job's own identity (STS
- * AssumeRoleWithWebIdentity, which takes no AWS credentials). The module runs it again before they expire.
+ * A script that prints AWS credentials for $AWS_ROLE_ARN in the form of a credential_process, using the job's own identity (STS
+ * AssumeRoleWithWebIdentity, which needs no AWS credentials). The module runs it again before they expire.
  *
  * @param token commands that write the job's OIDC token to $work/token
  */
@@ -96,7 +96,7 @@ value() { sed -n "s:.*<$1>\\(.*\\)</$1>.*:\\1:p" "$work/answer"; }
 printf '{"Version":1,"AccessKeyId":"%s","SecretAccessKey":"%s","SessionToken":"%s","Expiration":"%s"}\\n' \\
   "$(value AccessKeyId)" "$(value SecretAccessKey)" "$(value SessionToken)" "$(value Expiration)"`
 
-/** A script's lines, deeper in a YAML file. */
+/** A script's lines, indented for a YAML file. */
 const indented = (text: string, depth: number) => text.replace(/^(?=.)/gm, " ".repeat(depth))
 
 /** Writes a script to a file, as a step of another script. */

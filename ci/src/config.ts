@@ -14,7 +14,7 @@ export type App = { name: string; settings: Settings; stages: Stage[] }
 
 /** The settings that are lists of text; all others in the file are text. */
 const lists: readonly string[] = ["buildArgs", "buildSecretId"] satisfies (keyof Settings)[]
-/** What the file cannot say: which app is meant, and who gets to see the token; a file comes with a pull request, too. */
+/** Settings that the file cannot contain: which app is meant, and who gets to see the token. A pull request can change the file. */
 const refused: readonly string[] = [
   "app",
   "stage",
@@ -24,18 +24,18 @@ const refused: readonly string[] = [
   "gitUsername",
 ] satisfies (keyof Settings)[]
 
-/** Values by key, with where each is in the file. */
+/** Values by key, with each one's place in the file. */
 type Block = Map<string, { value: string | string[]; at: string }>
 
-/** A stage in the file, and where it is. */
+/** A stage in the file, and its place there. */
 type StageBlock = { block: Block; after?: string; images?: Stage["images"]; at: string }
 
 /** Settings with stages, of the file or of one of its apps. */
 type Level = { block: Block; stages: Map<string, StageBlock> }
 
 /**
- * The apps of the repository: those of `ecs-release.yaml`, or the one that the arguments describe. A stage's value wins over an
- * argument, that over an app's, that over the file's own, and that over the default.
+ * The apps of the repository: those of `ecs-release.yaml`, or the one that the arguments describe. From strongest to weakest: a stage's
+ * value, an argument, an app's value, the file's own value, the default.
  *
  * @param defaults the settings of a call without arguments
  * @param only the one app that is wanted; "" for all
@@ -53,7 +53,7 @@ export async function appsOf(settings: Settings, defaults: Settings, only: strin
       const blocksOf = [ofFile, ofApp].flatMap(it => it?.block ?? [])
       const after = ofApp?.after ?? ofFile?.after
       const images = ofApp?.images ?? ofFile?.images ?? "copy"
-      // What a stage says of itself is true whatever an argument, such as the region of a whole CI system, says of all.
+      // A stage's own value wins over an argument that is about all stages, such as the region of a whole CI system.
       const of = Object.fromEntries(
         blocksOf.flatMap(block => [...block].map(([key, { value }]) => [key, value])),
       )
@@ -82,16 +82,16 @@ export async function appsOf(settings: Settings, defaults: Settings, only: strin
   return all.length > 0 ? all : [make("", none)]
 }
 
-/** The error for a call that takes one app, and has several. */
+/** The error for a call that works on one app if there are several. */
 export function severalApps(apps: (App | undefined)[]): UserError {
   return new UserError(
-    `This takes one app, and ${configFile} has ${apps.length}.`,
+    `This works on one app, but ${configFile} has ${apps.length}.`,
     `They are: ${apps.map(app => app?.name).join(", ")}.`,
     "Pass --app with one of them.",
   )
 }
 
-/** Does something for each app at once; gives each result with the app's name. The first error is the whole's. */
+/** Runs something for all apps in parallel; returns each result with the app's name, or throws the first error. */
 export function eachApp<T>(
   apps: App[],
   work: (app: App) => Promise<T>,
@@ -126,7 +126,7 @@ function assertApart(apps: App[]): void {
       throw new UserError(
         `The apps ${one.name} and ${other.name} have the same ${shared}: ${JSON.stringify(a[shared])}.`,
         "One would get the other's versions or images.",
-        `Give each its own ${shared} in ${configFile}, and do not pass it as an argument.`,
+        `Give each app its own ${shared} in ${configFile}, and do not pass it as an argument.`,
       )
     }
   }
@@ -136,7 +136,7 @@ async function read(source: Directory): Promise<string | undefined> {
   return (await source.exists(configFile)) ? source.file(configFile).contents() : undefined
 }
 
-/** The settings of a call, with the values of blocks where an argument says nothing; a later block wins. */
+/** The settings of a call: arguments first, then the values of the blocks; a later block wins. */
 function merged(settings: Settings, defaults: Settings, blocks: Block[]): Settings {
   const values = { ...settings } as Record<string, unknown>
   for (const [key, { value }] of blocks.flatMap(block => [...block])) {
@@ -171,7 +171,7 @@ export async function parse(
 
   const pairs = (node: unknown, what: string, at: string): [key: string, value: unknown, at: string][] => {
     if (node === null || (isScalar(node) && node.value === null)) return []
-    if (!isMap(node)) throw wrong(at, `${what} has to be keys with values`)
+    if (!isMap(node)) throw wrong(at, `${what} has to consist of keys with values`)
     return node.items.map(({ key, value }) => {
       const where = place(isScalar(key) ? key.range?.[0] : undefined)
       if (!isScalar(key) || typeof key.value !== "string")
@@ -198,21 +198,21 @@ export async function parse(
       block.set(key, { value: asText(key, node, position), at: position })
     }
     const values = Object.fromEntries([...block].map(([key, { value }]) => [key, value]))
-    // Services and their templates may be in different blocks; how many there are is checked when all are together.
+    // Services and their templates may be in different blocks; their numbers are compared once all blocks are merged.
     const service = partsOf(String(values.template ?? "-")).map((_, at) => `-${at}`)
     const bad = firstMistake({ ...defaults, service: service.join(), ...values } as Settings)
-    if (bad) throw wrong(block.get(bad.key)?.at ?? configFile, `${bad.key} takes ${bad.takes}`)
+    if (bad) throw wrong(block.get(bad.key)?.at ?? configFile, `${bad.key} must be ${bad.takes}`)
     try {
       parseArgs((values.buildArgs as string[] | undefined) ?? [])
     } catch {
-      throw wrong(block.get("buildArgs")?.at ?? configFile, "buildArgs takes KEY=VALUE, in a list")
+      throw wrong(block.get("buildArgs")?.at ?? configFile, "buildArgs must be a list of KEY=VALUE")
     }
     return block
   }
 
   const named = (kind: string, name: string, where: string) => {
     if (!/^[\w.-]+$/.test(name))
-      throw wrong(where, `${kind} name has letters, digits, hyphens, dots and underscores`)
+      throw wrong(where, `${kind} name may have letters, digits, hyphens, dots and underscores only`)
   }
   const stageOf = (name: string, node: unknown, at: string): StageBlock => {
     named("a stage's", name, at)
@@ -222,7 +222,7 @@ export async function parse(
       const text = asText(key, value, where) as string
       if (key === "after") stage.after = text
       else if (text === "copy" || text === "pull") stage.images = text
-      else throw wrong(where, "images takes copy or pull")
+      else throw wrong(where, "images must be copy or pull")
       return false
     })
     return { ...stage, block: blockOf(rest, ["after", "images"]) }

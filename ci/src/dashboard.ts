@@ -16,7 +16,7 @@ import { type Settings, servicesOf } from "./settings.js"
 import type { Stage } from "./stages.js"
 import { type ComputedVersion, computeVersion } from "./version/compute.js"
 
-/** Node.js, in the image in which Dagger itself runs TypeScript modules: an engine has it already. */
+/** The Node.js image in which Dagger itself runs TypeScript modules: an engine already has it. */
 const image = "node:24.13.1-alpine@sha256:4f696fbf39f383c1e486030ba6b289a5d9af541642fc78ab197e584a113b9c03"
 
 /** How many versions the page lists. */
@@ -29,8 +29,8 @@ export type Shown = App & { places: Pick<Stage, "name" | "settings">[] }
 type Bundler = { build(options: object): Promise<{ outputFiles: { text: string }[] }> }
 
 /**
- * A service with the page: a container with Node.js and one file. What git says is read now; AWS is asked by the page's server, with the
- * same credentials.
+ * A service with the page: a container with Node.js and a single file. Git is read now; the page's server calls AWS, with the same
+ * credentials.
  *
  * @param settings whose credentials they are
  * @param port the service's port
@@ -54,7 +54,7 @@ export async function dashboard(apps: Shown[], settings: Settings, port: number)
     .withExposedPort(port)
   for (const [name, variable] of Object.entries(variables)) {
     const secret = settings[name as keyof typeof variables] as Secret | undefined
-    // An unset variable of the caller is a secret that has no value.
+    // If the caller's variable is not set, the secret has no value.
     if (secret && (await plaintext(secret)) !== undefined) made = made.withSecretVariable(variable, secret)
   }
   const { awsEndpoint } = settings
@@ -67,7 +67,7 @@ export async function dashboard(apps: Shown[], settings: Settings, port: number)
   return made.asService({ args: ["node", container.program] })
 }
 
-/** The server and all that it needs, the AWS SDK too, as one file. */
+/** The server and everything that it needs, including the AWS SDK, as one file. */
 async function bundle(): Promise<string> {
   const { build } = (await import("esbuild" as string)) as Bundler
   const { outputFiles } = await build({
@@ -96,7 +96,7 @@ async function factsOf({ name, settings, places }: Shown): Promise<AppFacts> {
   return { name, outlook: next.trim(), ...git, places: found }
 }
 
-/** Where an app runs, and when the commits were made that the deployments there have brought so far. */
+/** Where an app runs, and the times of the commits that have been deployed there so far. */
 async function placeFacts(
   { name: stage, settings }: Shown["places"][number],
   history: Settings,
@@ -108,7 +108,7 @@ async function placeFacts(
   return { stage, region, account, roleArn, url, services }
 }
 
-/** A history that cannot be read is no reason to show nothing: the outlook says what is wrong. */
+/** If the history cannot be read, the rest is still shown, and the outlook says what is wrong. */
 async function whatGitSays(
   computing: Promise<ComputedVersion>,
   settings: Settings,
@@ -117,7 +117,7 @@ async function whatGitSays(
     const found = await computing
     const host = siteOf(found, settings)
     const known = new Set(found.head.merged.map(tag => tag.version))
-    // Those that are shown, and none of what came before.
+    // Only the versions that are shown.
     const before = found.head.merged.filter(tag => !isPrerelease(tag.version))[versions]
     const releases = await releasesSince(found, settings, before?.version ?? "")
     return {
@@ -156,7 +156,7 @@ async function timesOf(settings: Settings, history: Settings): Promise<ServiceFa
       [...times].map(([commit, list]) => [commit, list.map(time => time.getTime() / 1000)]),
     )
   } catch (error) {
-    // The page says what is wrong in the service's place.
+    // The page shows the error where the service would be.
     if (!(error instanceof UserError)) throw error
     return []
   }

@@ -31,7 +31,7 @@ import type { Checkpoint } from "./ecs/wait.js"
 export type DeployOptions = Release & {
   cluster: string
   service: string
-  /** Family of the task definition that all settings are taken from; the one that runs if left out. */
+  /** Family of the task definition to take all settings from; the running one if left out. */
   template?: string
   /** Lifecycle stage at which a person has to approve. */
   approval?: string
@@ -46,7 +46,7 @@ export type DeployRun = DeployOptions &
     timeoutSeconds?: number
     /** Keep following while ECS waits for a person. */
     waitForApproval?: boolean
-    /** Called for each pause that is followed through. */
+    /** Called for each pause, if the deployment is followed through it. */
     onPause?: (text: string) => void
     print?: (line: string) => void
   }
@@ -57,12 +57,12 @@ export type Action =
   | { kind: "unchanged" }
   /** A deployment is already bringing them, such as one that an interrupted run left. */
   | { kind: "follow"; deployment: Deployment }
-  /** The last deployment of them failed and ECS left it like that: start it again. */
+  /** Their last deployment failed and ECS left it like that: start it again. */
   | { kind: "again" }
-  /** Start a deployment, with a revision that is registered but not used if there is one. */
+  /** Start a deployment; if a matching revision is registered but unused, reuse it. */
   | { kind: "deploy"; reuse?: Registered }
 
-/** Everything known before anything is done. */
+/** Everything that is known before anything changes. */
 export type DeployPlan = {
   action: Action
   /** The changes to the task definition, as lines. */
@@ -105,12 +105,12 @@ export async function planDeploy(aws: Aws, options: DeployOptions): Promise<Depl
 }
 
 /**
- * Deploys an image to a service and follows that deployment to its end. Safe to repeat: what is running is left alone, what
- * is on its way is followed.
+ * Deploys an image to a service and follows that deployment to its end. Safe to repeat: an image that already runs is left alone,
+ * and a deployment in progress is followed.
  *
  * @returns `completed`, `unchanged`, or `paused` if ECS waits for a person
- * @throws DeployError whose message begins with `rolled back`, `superseded`, `timed out` or `failed`; UserError if it does
- *   not get as far as a deployment
+ * @throws DeployError whose message begins with `rolled back`, `superseded`, `timed out` or `failed`; UserError if no deployment
+ *   was started
  */
 export async function deploy(aws: Aws, options: DeployRun): Promise<DeployResult> {
   const { timeoutSeconds = 900, print = console.log, version, commit } = options
@@ -175,7 +175,7 @@ function describe(
   }
 }
 
-/** An interrupted run could not note that its deployment completed: do it now, before the next one begins. */
+/** An interrupted run could not record that its deployment completed: do it now, before the next one starts. */
 async function noteCompleted(
   target: Target,
   service: Service,

@@ -19,7 +19,7 @@ export type Version = {
 }
 
 /**
- * The versions in an ECR repository, the highest first.
+ * The versions in an ECR repository, highest first.
  *
  * @param repository its name
  * @param running digests of the images that the services run (see `status`), which mark those versions

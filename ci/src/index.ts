@@ -125,7 +125,7 @@ export class EcsRelease {
   app!: string
 
   constructor(
-    /** The repository, with its .git (the one that the call is made in if left out) */
+    /** The repository, with its .git (by default, the one that the call is made in) */
     source?: Directory,
     /** The git directory, for a linked work tree or a submodule, whose .git is a file */
     gitDir?: Directory,
@@ -133,17 +133,17 @@ export class EcsRelease {
     path = "",
     /** What comes before the v of a version tag, such as api/ for api/v1.2.3 */
     tagPrefix = "",
-    /** Branch to release from: only commits on this branch of the remote (its default branch if left out) */
+    /** Branch to release from: only commits on this branch of the remote can be released (by default, the remote's default branch) */
     branch = "",
-    /** HTTPS address of the remote to claim versions on (the source's origin if left out) */
+    /** HTTPS address of the remote to claim versions on (by default, the source's origin) */
     gitRemote = "",
     /** User name that goes with the token (oauth2 for GitLab, x-token-auth for Bitbucket) */
     gitUsername = "x-access-token",
     /** Token that may push tags to the remote; it is sent only to the remote's host, over HTTPS */
     gitToken?: Secret,
-    /** Service that stands in for the remote's host, such as tcp://127.0.0.1:9418, over plain HTTP */
+    /** Service to use instead of the remote's host, over plain HTTP, such as tcp://127.0.0.1:9418 */
     gitEndpoint?: Service,
-    /** Address of the API of the remote's host, for --publish, if it is not the usual one: https://HOST/api/v3 for GitHub, https://HOST/api/v4 for GitLab */
+    /** Address of the Git host's API, for --publish, if it is not the usual one: https://HOST/api/v3 for GitHub, https://HOST/api/v4 for GitLab */
     gitApi = "",
     /** Image to run git in: it needs git 2.30 or later, a POSIX shell, and BusyBox or GNU tools */
     gitImage = defaultGitImage,
@@ -161,23 +161,23 @@ export class EcsRelease {
     runtimeTarget = "runtime",
     /** Platform to build for, such as linux/arm64, or several for one image: linux/amd64,linux/arm64 */
     platform = "linux/amd64",
-    /** Compression of the image's layers: zstd (AWS Fargate starts such an image sooner) or gzip (as they were built, if left out) */
+    /** Compression of the image's layers: zstd (starts faster on AWS Fargate) or gzip (by default, layers stay as they were built) */
     compression = "",
-    /** Image of Syft, which makes the SBOM of what is pushed (none for no SBOM) */
+    /** Image of Syft, which makes the SBOM of each pushed image ("none" for no SBOM) */
     sbomImage = defaultSbomImage,
-    /** Key that signs what is pushed, as cosign names it: awskms:///alias/NAME; or the ARN of the AWS Signer profile that ECR signs with (not signed, if left out) */
+    /** Key that signs pushed images, as cosign names it: awskms:///alias/NAME; or the ARN of the AWS Signer profile that ECR signs with (by default, images are not signed) */
     signingKey = "",
-    /** Build arguments, KEY=VALUE each, in .env as '["KEY=VALUE"]'; VERSION is always passed */
+    /** Build arguments, each KEY=VALUE (in .env as '["KEY=VALUE"]'); VERSION is always passed */
     buildArgs: string[] = [],
-    /** Secrets for RUN --mount=type=secret: env://NPM_TOKEN has the id NPM_TOKEN, file://dir/npmrc the id npmrc; in .env from Dagger 0.20.4 */
+    /** Secrets for RUN --mount=type=secret: env://NPM_TOKEN gets the ID NPM_TOKEN, file://dir/npmrc the ID npmrc (allowed in .env since Dagger 0.20.4) */
     buildSecret: Secret[] = [],
-    /** Ids of those secrets in the same order, for those from elsewhere, such as cmd:// and op:// */
+    /** IDs of the build secrets, in the same order; required for other sources, such as cmd:// and op:// */
     buildSecretId: string[] = [],
     /** Socket of an SSH agent for RUN --mount=type=ssh, such as $SSH_AUTH_SOCK */
     ssh?: Socket,
-    /** Stage of ecs-release.yaml that the call is about; a release goes to the first one if left out */
+    /** Stage of ecs-release.yaml to work on (by default, a release goes to the first one) */
     stage = "",
-    /** Number of the AWS account; credentials of any other account are refused (any account, if left out) */
+    /** AWS account ID; credentials of any other account are refused (by default, any account is accepted) */
     account = "",
     /** AWS region, such as $AWS_REGION */
     region = "",
@@ -185,35 +185,35 @@ export class EcsRelease {
     repository = "",
     /** Name of the Amazon ECS cluster */
     cluster = "",
-    /** Name of the Amazon ECS service, or of several that are released together: web,worker */
+    /** Name of the Amazon ECS service, or of several to release together: web,worker */
     service = "",
-    /** Name of the container in the task definition, or of several: web,worker (may be left out if there is only one) */
+    /** Name of the container in the task definition, or of several: web,worker (not needed if there is only one) */
     container = "",
-    /** Family of the task definition to take all other settings from, one per service (the running one if left out) */
+    /** Family of the task definition to take all other settings from, one per service (by default, the running one) */
     template = "",
-    /** Lifecycle stage at which ECS waits until a person approves a deployment, such as POST_SCALE_UP (the service's own hooks, if left out) */
+    /** Lifecycle stage at which ECS waits until a person approves a deployment, such as POST_SCALE_UP (by default, the service's own hooks decide) */
     approval = "",
-    /** Where people reach the service (its tag ecs-release:url if left out) */
+    /** URL at which people reach the service (by default, its tag ecs-release:url) */
     url = "",
-    /** Amazon SNS topics and Amazon EventBridge event buses to notify when a deployment starts, pauses or ends: their ARNs, with commas */
+    /** ARNs, separated by commas, of Amazon SNS topics and Amazon EventBridge event buses to notify when a deployment starts, pauses or ends */
     notify = "",
-    /** URL of a webhook to notify as well: Slack's, or any that accepts JSON, such as env://RELEASE_WEBHOOK */
+    /** URL of a webhook to notify as well, such as env://RELEASE_WEBHOOK: Slack's, or any that accepts JSON */
     webhook?: Secret,
     /** Secret that signs the webhook's requests (Standard Webhooks) */
     webhookSecret?: Secret,
     /** AWS credentials as JSON, such as "cmd://aws configure export-credentials"; read again before they expire */
     awsCredentials?: Secret,
-    /** AWS access key id, if there are no awsCredentials */
+    /** AWS access key ID, if awsCredentials is not set */
     awsAccessKeyId?: Secret,
     /** AWS secret access key */
     awsSecretAccessKey?: Secret,
     /** AWS session token, for temporary credentials */
     awsSessionToken?: Secret,
-    /** ARN of a role to assume with these credentials, which does all the rest */
+    /** ARN of a role to assume with these credentials; everything else is done as that role */
     roleArn = "",
-    /** Service that stands in for AWS, such as tcp://127.0.0.1:4566 */
+    /** Service to use instead of AWS, such as tcp://127.0.0.1:4566 */
     awsEndpoint?: Service,
-    /** The app of ecs-release.yaml that the call is about (all of them, or the only one, if left out) */
+    /** App of ecs-release.yaml to work on (by default, all of them, or the only one) */
     app = "",
   ) {
     Object.assign(this, {
@@ -266,8 +266,8 @@ export class EcsRelease {
   }
 
   /**
-   * The apps that the call is about, each with its settings: arguments, then ecs-release.yaml, then defaults. If there are stages, they
-   * are those of the one that is named, or of the first one.
+   * The apps that the call is about, each with its settings: arguments, then ecs-release.yaml, then defaults. If there are stages, the
+   * settings are those of the named stage, or of the first one.
    */
   private async apps(
     ws: Workspace | undefined,
@@ -285,7 +285,7 @@ export class EcsRelease {
     return found.map(([, app]) => app)
   }
 
-  /** The settings of the one app that the call is about; `--stage` has to be passed to change what runs in one of several. */
+  /** The settings of the one app that the call is about. With several stages, a call that changes what runs must pass `--stage`. */
   private async one(
     ws: Workspace | undefined,
     options: CallOptions & { changes?: boolean; releases?: boolean } = {},
@@ -298,12 +298,12 @@ export class EcsRelease {
     throw severalApps([first, ...others])
   }
 
-  /** The app and the stage that a call names. */
+  /** The app and the stage that the call names. */
   private names(): { app?: string; stage?: string } {
     return { app: this.app || undefined, stage: this.stage || undefined }
   }
 
-  /** Where an app runs: in the stage that is named, or in all of them. */
+  /** Where an app runs: the named stage, or all stages. */
   private places(settings: Settings, stages: Stage[]): Pick<Stage, "name" | "settings">[] {
     return this.stage === "" && stages.length > 0 ? stages : [{ name: this.stage, settings }]
   }
@@ -311,15 +311,15 @@ export class EcsRelease {
   /**
    * Prints the version of HEAD
    *
-   * It is the one that releasing HEAD would make, or the current one if there is nothing to release.
+   * This is the version that a release of HEAD would get, or the current version if there is nothing to release.
    *
-   * Rules: the base is the highest vX.Y.Z tag merged into HEAD; Conventional Commits since then raise it (breaking major,
-   * feat minor, fix, perf and revert patch; below 1.0.0 breaking raises minor); the first release is 0.1.0; a Release-As
-   * footer sets it.
+   * Rules: the base is the highest vX.Y.Z tag merged into HEAD. Conventional Commits since then raise it: a breaking change
+   * raises major (minor below 1.0.0), feat minor, and fix, perf and revert patch. The first release is 0.1.0. A Release-As
+   * footer sets the version.
    *
    * Example: dagger call version
    *
-   * @returns X.Y.Z alone; with several apps in ecs-release.yaml a line for each, its name before the version
+   * @returns just X.Y.Z; with several apps in ecs-release.yaml, one line per app: its name and its version
    */
   @func({ cache: "never" })
   async version(ws?: Workspace): Promise<string> {
@@ -339,7 +339,7 @@ export class EcsRelease {
    *
    * Example: dagger call plan --table
    *
-   * @param table Print a readable table instead of JSON: the same as --format text
+   * @param table Print a readable table instead of JSON (same as --format text)
    * @param format text or json
    */
   @func({ cache: "never" })
@@ -359,12 +359,12 @@ export class EcsRelease {
   /**
    * Writes the release notes for HEAD's version in Markdown
    *
-   * They come from the same commits as the version number. On GitHub, GitLab and Bitbucket, commits and pull requests are links.
+   * They come from the same commits as the version number. For GitHub, GitLab and Bitbucket, commits and pull requests are links.
    *
    * Example: dagger call changelog > notes.md
    * Example: dagger call changelog --since 1.2.0
    *
-   * @param since Version of HEAD's history: the notes of all versions after it, the newest first (HEAD's alone if left out)
+   * @param since Print the notes of all versions after this one, newest first; it must be in HEAD's history (by default, only HEAD's notes)
    */
   @func({ cache: "never" })
   async changelog(since = "", ws?: Workspace): Promise<string> {
@@ -379,15 +379,15 @@ export class EcsRelease {
   }
 
   /**
-   * Returns the changelog file with the versions that it lacks
+   * Returns the changelog file with missing versions added
    *
-   * In the form of Keep a Changelog 1.1.0, with links to what changed. New are the versions after the newest one in the file, and the one
-   * that HEAD would release; what the file has stays as it is. A file that does not exist is begun.
+   * The format is Keep a Changelog 1.1.0, with links to the changes. It adds the versions after the newest one in the file, and the one
+   * that HEAD would release; everything else in the file stays as it is. If there is no file yet, it starts one.
    *
    * Example: dagger call changelog-file --update CHANGELOG.md export --path CHANGELOG.md
    *
    * @param update Path of the file in the repository
-   * @param since Version of HEAD's history after which versions are added (all that are newer than those in the file if left out)
+   * @param since Add the versions after this one; it must be in HEAD's history (by default, those newer than the ones in the file)
    */
   @func({ cache: "never" })
   async changelogFile(update = "CHANGELOG.md", since = "", ws?: Workspace): Promise<File> {
@@ -406,8 +406,8 @@ export class EcsRelease {
   /**
    * Runs the app's tests
    *
-   * It builds the stage of the Dockerfile that runs them, and fails, with their output, if they do. No version rule stops it: it
-   * runs on any commit, even on a branch that is behind or in a clone without tags.
+   * It builds the Dockerfile stage that runs the tests. If they fail, it fails and shows their output. Version rules do not apply: it
+   * works on any commit, even on a branch that is behind or in a clone without tags.
    *
    * Example: dagger call test
    */
@@ -428,7 +428,7 @@ export class EcsRelease {
   /**
    * Returns the test reports, such as JUnit XML
    *
-   * It works even if the tests fail: the stage that keeps the reports must not fail with them.
+   * It works even if the tests fail, as long as the stage that keeps the reports does not fail with them.
    *
    * Example: dagger call test-report export --path reports
    */
@@ -445,10 +445,10 @@ export class EcsRelease {
   /**
    * Builds the image of HEAD
    *
-   * Its version shows its commit and that no release made it: 0.0.0-g1a2b3c4d5e6f, in APP_VERSION and in OCI labels, with
-   * .changed at the end if there are uncommitted changes, which are built too. No version rule stops it.
+   * Its version names the commit and shows that it is not a release: 0.0.0-g1a2b3c4d5e6f, in APP_VERSION and in OCI labels.
+   * Uncommitted changes are built too; the version then ends with .changed. Version rules do not apply.
    *
-   * By itself it prints the container's id. Chain what you want from it: terminal, export, as-tarball, publish, or with-exec.
+   * By itself it prints the container's ID. Chain another function to use it: terminal, export, as-tarball, publish, or with-exec.
    *
    * Example: dagger call build terminal
    * Example: dagger call build export --path image.tar
@@ -465,8 +465,8 @@ export class EcsRelease {
   /**
    * Tests, builds and pushes HEAD's image to Amazon ECR
    *
-   * It claims the version first, with a tag on the remote, and pushes the image under the version and the commit's id. What is
-   * already there is left as it is. Like release, it takes only a commit on the remote's release branch (--branch).
+   * It claims the version first, with a tag on the remote, then pushes the image under the version and the commit ID. Anything
+   * that is already there is left as it is. Like release, it accepts only commits on the remote's release branch (--branch).
    *
    * Example: dagger call push
    *
@@ -492,22 +492,23 @@ export class EcsRelease {
   /**
    * Deploys an image from Amazon ECR and follows it to the end
    *
-   * Safe to repeat: what is running is left alone, what is on its way is followed. Without --image it never replaces a newer
-   * version. If HEAD is not a release and has nothing to release, it deploys what is running with its current settings.
+   * Safe to repeat: an image that already runs is left alone, and a deployment in progress is followed. Without --image it never
+   * replaces a newer version. If HEAD is not a release and has nothing to release, it deploys the running version again with the
+   * current settings.
    *
-   * The first word of what it prints is completed, unchanged, or paused if ECS waits for an approval; an error's first words are
-   * rolled back, superseded, timed out or failed.
+   * The result begins with completed, unchanged, or paused (ECS waits for an approval). An error begins with rolled back,
+   * superseded, timed out or failed.
    *
    * Example: dagger call deploy
    * Example: dagger call deploy --image 1.2.3 --timeout 600
    * Example: dagger call --signing-key awskms:///alias/release deploy --require signature,provenance
    *
-   * @param image Version, full commit id or digest of the image (HEAD's own if left out)
-   * @param timeout Seconds to follow the deployment, from 1 to 86400; ECS goes on after them
+   * @param image Version, full commit ID or digest of the image (by default, HEAD's image)
+   * @param timeout Seconds to follow the deployment, from 1 to 86400; after that, ECS continues on its own
    * @param format text or json
    * @param waitForApproval Keep following while ECS waits for an approval; that time does not count
-   * @param require Checks that the image must pass, with commas: signature (made by --signing-key), provenance (signed by it, and
-   *   naming this repository and its release branch)
+   * @param require Checks that the image must pass, separated by commas: signature (made by --signing-key), provenance (signed by it,
+   *   and naming this repository and its release branch)
    * @returns how it ended
    */
   @func({ cache: "never" })
@@ -553,27 +554,27 @@ export class EcsRelease {
   }
 
   /**
-   * Takes HEAD to a running service
+   * Releases HEAD: from a commit to a running service
    *
-   * The steps are version, test and build, claim, push, deploy. Each is safe to repeat, so a release that died is resumed by
-   * running it again, or by the next release. Only a commit on the remote's release branch (--branch) is released, and
-   * an older version never replaces a newer one.
+   * The steps are version, test and build, claim, push, deploy. Each is safe to repeat: if a release dies, run it again, or the
+   * next release finishes it. Only commits on the remote's release branch (--branch) are released, and an older version never
+   * replaces a newer one.
    *
    * Example: dagger call release
    * Example: dagger call release --severity HIGH --migrate "python3 manage.py migrate"
    * Example: dagger call release --publish
    *
-   * @param timeout Seconds to follow the deployment, from 1 to 86400; ECS goes on after them
-   * @param severity Refuse an image whose ECR scan has a finding at or above this, such as HIGH, or that has no scan (no check if
-   *   left out)
+   * @param timeout Seconds to follow the deployment, from 1 to 86400; after that, ECS continues on its own
+   * @param severity Refuse an image that has no ECR scan, or whose scan has a finding at or above this severity, such as HIGH
+   *   (by default, scans are not checked)
    * @param migrate Command to run in the image's sh before the deployment, once per version; if it fails, nothing is deployed
    * @param format text or json
    * @param waitForApproval Keep following while ECS waits for an approval; that time does not count. Otherwise the release ends with
-   *   the word paused, and running it again after the approval follows the deployment to its end
-   * @param stage Stage of ecs-release.yaml to release to (the first one if left out)
-   * @param smoke Command to run in the image's sh once the new version is deployed, or gets test traffic; $SMOKE_URL is where it
-   *   answers (the service's url, or its tag ecs-release:test-url). If it fails, the deployment is rolled back
-   * @param publish Make the release on GitHub or GitLab, with its notes, and set the commit's status and the deployment's state there
+   *   the word paused; run it again after the approval to follow the deployment to its end
+   * @param stage Stage of ecs-release.yaml to release to (by default, the first one)
+   * @param smoke Command to run in the image's sh once the new version is deployed, or gets test traffic; $SMOKE_URL is its
+   *   address (the service's URL, or its tag ecs-release:test-url). If the command fails, the deployment is rolled back
+   * @param publish Create the release on GitHub or GitLab, with its notes, and set the commit status and the deployment state there
    * @returns a readable summary, even if there is nothing to release
    */
   @func({ cache: "never" })
@@ -599,7 +600,7 @@ export class EcsRelease {
     }
     if (migrate !== "") {
       throw new UserError(
-        "--migrate takes one app: each would run the command in its own image.",
+        "--migrate works with one app at a time: each app would run the command in its own image.",
         "",
         "Release that app with --app and --migrate first, then the others.",
       )
@@ -612,12 +613,12 @@ export class EcsRelease {
   /**
    * Goes back to the previous version, or to a named one
    *
-   * It deploys that version's image from ECR, builds nothing and makes no version. It stops a deployment in progress.
+   * It deploys that version's image from ECR. It builds nothing and makes no new version. If a deployment is in progress, it stops it.
    *
    * Example: dagger call rollback
    * Example: dagger call rollback --to 1.2.2
    *
-   * @param to Version, full commit id or digest to go to (the previous version if left out)
+   * @param to Version, full commit ID or digest to go back to (by default, the previous version)
    * @param timeout Seconds to follow the deployment, from 1 to 86400
    */
   @func({ cache: "never" })
@@ -638,27 +639,27 @@ export class EcsRelease {
   }
 
   /**
-   * Deploys to a stage the image that completed in the stage before it
+   * Promotes an image to a stage, from the stage before it
    *
-   * It deploys the same image by digest, and builds nothing. That it completed in the stage before is what ECS's record says. It shows
-   * which versions are skipped and what changed between the two stages, and refuses what was rolled back or rejected there, and what
-   * is older than what runs.
+   * It deploys the same image, by digest, and builds nothing. The image must have completed in the stage before, according to ECS's
+   * record. It shows which versions are skipped and what changed between the two stages. It refuses an image that was rolled back or
+   * rejected there, or that is older than what runs in the target stage.
    *
-   * Stages are in ecs-release.yaml, each with the one that it comes after. If they have different registries, the image is copied as it
-   * is, or pulled from there (images: pull).
+   * Stages are defined in ecs-release.yaml; each names the stage that it comes after. If the stages have different registries, the image
+   * is copied unchanged, or pulled from the other registry (images: pull).
    *
    * Example: dagger call promote --to production
    * Example: dagger call promote --to production --version 1.2.2 --wait-for-approval
    *
    * @param to Stage to promote to
-   * @param version Version to promote (what runs in the stage before if left out)
-   * @param timeout Seconds to follow the deployment, from 1 to 86400; ECS goes on after them
+   * @param version Version to promote (by default, the one that runs in the stage before)
+   * @param timeout Seconds to follow the deployment, from 1 to 86400; after that, ECS continues on its own
    * @param format text or json
    * @param waitForApproval Keep following while ECS waits for an approval; that time does not count
-   * @param smoke Command to run in the image's sh once the version is deployed, or gets test traffic; $SMOKE_URL is where it
-   *   answers (the service's url, or its tag ecs-release:test-url). If it fails, the deployment is rolled back
-   * @param require Checks that the image must pass, with commas: signature (made by --signing-key), provenance (signed by it, and
-   *   naming this repository and its release branch)
+   * @param smoke Command to run in the image's sh once the version is deployed, or gets test traffic; $SMOKE_URL is its
+   *   address (the service's URL, or its tag ecs-release:test-url). If the command fails, the deployment is rolled back
+   * @param require Checks that the image must pass, separated by commas: signature (made by --signing-key), provenance (signed by it,
+   *   and naming this repository and its release branch)
    * @returns how it ended
    */
   @func({ cache: "never" })
@@ -711,16 +712,16 @@ export class EcsRelease {
   }
 
   /**
-   * Lets a deployment that waits for an approval go on
+   * Approves a deployment that waits for an approval
    *
-   * ECS waits at a lifecycle hook of type PAUSE (see --approval). Who approved it is noted on the task definition, by the identity
-   * behind the credentials. It does not follow the deployment: release or deploy does, and status shows it.
+   * ECS waits at a lifecycle hook of type PAUSE (see --approval). The AWS identity of the approver is recorded on the task definition.
+   * This function does not follow the deployment: release and deploy do, and status shows it.
    *
    * Example: dagger call approve
    * Example: dagger call approve --version 1.2.3
    *
-   * @param version The version that is approved; if another one waits, nothing is done (whatever waits if left out)
-   * @returns a line for each service whose deployment goes on
+   * @param version Version to approve; if another one is waiting, nothing is done (by default, whichever is waiting)
+   * @returns a line for each service whose deployment continues
    */
   @func({ cache: "never" })
   async approve(version = "", ws?: Workspace): Promise<string> {
@@ -728,16 +729,16 @@ export class EcsRelease {
   }
 
   /**
-   * Has ECS roll back a deployment that waits for an approval
+   * Rejects a deployment that waits for an approval: ECS rolls it back
    *
-   * The run that follows it ends with the words rolled back, and says who rejected it and why. A later release does not bring the
-   * version back by itself.
+   * The run that follows the deployment ends with the words rolled back, and says who rejected it and why. A later release does not
+   * bring the version back by itself.
    *
    * Example: dagger call reject --why "the checkout page is broken"
    *
-   * @param why What is wrong, for those who read how the deployment ended
-   * @param version The version that is rejected; if another one waits, nothing is done (whatever waits if left out)
-   * @returns a line for each service whose deployment goes back
+   * @param why Why it is rejected; shown in the deployment's result
+   * @param version Version to reject; if another one is waiting, nothing is done (by default, whichever is waiting)
+   * @returns a line for each service whose deployment is rolled back
    */
   @func({ cache: "never" })
   async reject(why: string, version = "", ws?: Workspace): Promise<string> {
@@ -784,16 +785,16 @@ export class EcsRelease {
   }
 
   /**
-   * Prints the SBOM of an image: which packages are installed in it
+   * Prints the SBOM of an image: the packages that are installed in it
    *
-   * SPDX 2.3 in JSON, as it was attached to the image when it was pushed. With --signing-key it is the one that the key signed, and none
-   * that was changed since.
+   * It is SPDX 2.3 in JSON, as attached to the image when it was pushed. With --signing-key, only an SBOM that the key has signed is
+   * printed, and only if nobody has changed it since.
    *
    * Example: dagger call sbom > sbom.spdx.json
    * Example: dagger call sbom --image 1.2.3
    *
-   * @param image Version, full commit id or digest of the image (HEAD's own if left out)
-   * @param platform Platform of an image that is for several (the first of --platform if left out)
+   * @param image Version, full commit ID or digest of the image (by default, HEAD's image)
+   * @param platform Which platform of a multi-platform image (by default, the first one in --platform)
    */
   @func({ cache: "never" })
   async sbom(image = "", platform = "", ws?: Workspace): Promise<string> {
@@ -806,7 +807,7 @@ export class EcsRelease {
   /**
    * Lists the versions in Amazon ECR
    *
-   * Each with its commit, date and size, and which one is running.
+   * It shows the commit, date and size of each, and which one is running.
    *
    * Example: dagger call history
    *
@@ -825,11 +826,11 @@ export class EcsRelease {
   }
 
   /**
-   * Serves a page that shows what runs, and how it got there
+   * Serves a web page that shows what is running and how it got there
    *
-   * What runs in each stage, the deployments of the last weeks with their outcomes and causes, DORA's four metrics, the versions with what
-   * they changed, and what a release of HEAD would do. It follows a deployment while it runs. It changes nothing, and keeps nothing: all
-   * of it comes from ECS and git. It listens where `up` does, and asks for no password.
+   * The page shows what runs in each stage, the deployments of the last four weeks with their outcomes and causes, the four DORA metrics,
+   * the changes in each version, and what a release of HEAD would do. It follows deployments live. It changes and stores nothing:
+   * everything comes from ECS and git. It listens where `up` does, and has no password.
    *
    * Example: dagger call dashboard up
    * Example: dagger call dashboard up --ports 9000:8080
@@ -840,7 +841,7 @@ export class EcsRelease {
   @up()
   async dashboard(port = 8080, ws?: Workspace): Promise<Service> {
     if (!(Number.isInteger(port) && port >= 1 && port <= 65_535)) {
-      throw new UserError(`--port does not take ${port}.`, "", "It takes a port, from 1 to 65535.")
+      throw new UserError(`--port does not accept ${port}.`, "", "It must be a port, from 1 to 65535.")
     }
     const apps = await this.apps(ws)
     const [first] = apps
@@ -850,16 +851,16 @@ export class EcsRelease {
   }
 
   /**
-   * Counts how software is delivered: DORA's four metrics
+   * Measures software delivery with the four DORA metrics
    *
-   * Deployment frequency, lead time for changes, change failure rate, time to restore, for each service, from ECS's record of
-   * deployments, which goes back 90 days, and the commits' times in git. Text and JSON say how each is counted.
+   * Deployment frequency, lead time for changes, change failure rate and time to restore, for each service. They come from ECS's record
+   * of deployments, which goes back 90 days, and from the commit times in git. Text and JSON explain how each is counted.
    *
    * Example: dagger call metrics
    * Example: dagger call metrics --since 7d --format json
    *
-   * @param since Beginning of the window: so long ago, such as 7d, or a time, such as 2026-01-31
-   * @param until End of the window (now if left out)
+   * @param since Start of the window: how long ago, such as 7d, or a time, such as 2026-01-31
+   * @param until End of the window (by default, now)
    * @param format text, json, or emf: CloudWatch's embedded metric format, a line for each service
    */
   @func({ cache: "never" })
@@ -886,14 +887,14 @@ export class EcsRelease {
   /**
    * Runs a one-off task, such as a migration
    *
-   * It has the service's network, volumes and roles. Its log is printed, and its exit code decides. The command replaces the
+   * It uses the service's network, volumes and roles, prints the task's log, and fails if the command does. The command replaces the
    * image's entry point and command.
    *
    * Example: dagger call run --command python3,hello_world.py,--version
    *
    * @param command Command to run, as a list of arguments
-   * @param image Version, full commit id or digest of the image (HEAD's own if left out)
-   * @param timeout Seconds that the task may take, from 1 to 86400; then it is stopped
+   * @param image Version, full commit ID or digest of the image (by default, HEAD's image)
+   * @param timeout Seconds that the task may take, from 1 to 86400; after that it is stopped
    */
   @func({ cache: "never" })
   async run(command: string[], image = "", timeout = 900, ws?: Workspace): Promise<string> {
@@ -905,14 +906,14 @@ export class EcsRelease {
   }
 
   /**
-   * Looks at everything that a deployment needs, before one is made
+   * Checks everything that a deployment needs, before there is one
    *
    * Credentials, registry, service, containers, platform, target groups and ports, roles (whether they exist, ECS may assume them, and
    * you may pass them), secrets and parameters, log groups, subnets and security groups, quota, rollback, hooks. It changes nothing
    * and reads no secret's value.
    *
-   * Each is ok, wrong (what, why, what to do), or cannot tell, with the right that is missing. As text it fails if something is wrong
-   * that a deployment would fail on; as JSON it only says so. A release looks at the same before it claims a version.
+   * Each check is ok, wrong (what, why, what to do), or cannot tell, with the permission that is missing. With --format text the call fails
+   * if a deployment would fail; with json it only reports it. A release runs the same checks before it claims a version.
    *
    * Example: dagger call verify
    *
@@ -930,7 +931,7 @@ export class EcsRelease {
       throw new UserError(
         "A deployment would fail.",
         output.trimEnd(),
-        "Correct what is wrong, then look again.",
+        "Correct what is wrong, then run 'verify' again.",
       )
     }
     return output
@@ -940,12 +941,12 @@ export class EcsRelease {
    * Restarts the service
    *
    * It replaces the tasks with new ones of the same task definition, so that they read secrets and parameters again, and follows that
-   * to the end.
+   * deployment until it ends.
    *
    * Example: dagger call restart
    *
-   * @param timeout Seconds to follow the deployment, from 1 to 86400; ECS goes on after them
-   * @returns how it ended, with the words that deploy has
+   * @param timeout Seconds to follow the deployment, from 1 to 86400; after that, ECS continues on its own
+   * @returns how it ended, in the same words as deploy
    */
   @func({ cache: "never" })
   async restart(timeout = 900, ws?: Workspace): Promise<string> {
@@ -960,12 +961,12 @@ export class EcsRelease {
   /**
    * Sets how many tasks the service runs
    *
-   * It waits until so many run. If the service has Application Auto Scaling, that may change the number again.
+   * It waits until that many are running. If the service uses Application Auto Scaling, that may change the number again.
    *
    * Example: dagger call scale --to 2
    *
    * @param to Number of tasks, from 0 to 5000
-   * @param timeout Seconds to wait for them, from 1 to 86400; ECS goes on after them
+   * @param timeout Seconds to wait for them, from 1 to 86400; after that, ECS continues on its own
    */
   @func({ cache: "never" })
   async scale(to: number, timeout = 900, ws?: Workspace): Promise<string> {
@@ -980,14 +981,14 @@ export class EcsRelease {
   /**
    * Prints what the service's containers write to CloudWatch Logs
    *
-   * From all its tasks, the oldest line first: time, task, container, text.
+   * Lines of all its tasks, oldest first: time, task, container, text.
    *
    * Example: dagger call logs
    * Example: dagger call logs --since 2h
    * Example: dagger call --progress plain logs --follow
    *
-   * @param since So long ago, such as 10m, 2h or 1d, or a time, such as 2026-01-31T12:00:00Z
-   * @param follow Go on with what comes, as progress, until you interrupt it or the timeout is reached
+   * @param since How far back to start, such as 10m, 2h or 1d, or a time, such as 2026-01-31T12:00:00Z
+   * @param follow Keep printing new lines, as progress, until you interrupt it or the timeout is reached
    * @param timeout Seconds to follow, from 1 to 86400
    */
   @func({ cache: "never" })
@@ -1003,13 +1004,13 @@ export class EcsRelease {
   }
 
   /**
-   * Shows what the repository still lacks before a release
+   * Shows what the repository still needs before its first release
    *
-   * It looks at git, the Dockerfile, the settings, AWS, and what starts a release on a push. It changes nothing.
+   * It checks git, the Dockerfile, the settings, AWS, and whether something starts a release on a push. It changes nothing.
    *
    * Example: dagger call init
    *
-   * @returns a line for each thing, with what to do about what is missing
+   * @returns a line for each check, with what to do if something is missing
    */
   @func({ cache: "never" })
   async init(ws?: Workspace): Promise<string> {
@@ -1017,10 +1018,10 @@ export class EcsRelease {
   }
 
   /**
-   * Returns the file that releases on every push, for a CI system
+   * Returns the CI file that releases on every push
    *
    * For GitHub Actions, GitLab CI or AWS CodeBuild. AWS trusts the job's own identity (OpenID Connect) or the build's role: no AWS key
-   * is stored. Export it into the repository, and read its first lines. It releases pushes to main, or to --branch.
+   * is stored. Export it to the repository, and read its first lines. It releases pushes to main, or to --branch.
    *
    * Example: dagger call ci-config --system github --module github.com/OWNER/ecs-release/ci@v1.2.3 export --path .
    *
@@ -1031,7 +1032,7 @@ export class EcsRelease {
   async ciConfig(system: string, module: string, ws?: Workspace): Promise<Directory> {
     const apps = await this.apps(ws)
     const branch = apps[0]?.settings.branch ?? ""
-    // What the repository's own file says need not be said again.
+    // Settings in the repository's own file need no argument here.
     const region = apps.every(({ settings }) => settings.region !== "") ? [] : ['--region "$AWS_REGION"']
     const given = [...(this.branch === "" ? [] : [`--branch ${this.branch}`]), ...region]
     return ciConfig(system, { module, branch, given })

@@ -14,10 +14,10 @@ import { plaintext } from "./lib/secret.js"
 import { preflight } from "./preflight.js"
 import { envKey, required, type Settings, servicesOf, sourceOf } from "./settings.js"
 
-/** One thing that a release needs: what is there, or the error that says what is missing. */
+/** The result for one thing that a release needs: what was found, or the error that says what is missing. */
 type Finding = { found: string } | { missing: UserError }
 
-/** Looks at one thing. */
+/** Checks one thing. */
 async function look(work: () => Promise<string>): Promise<Finding> {
   try {
     return { found: await work() }
@@ -32,10 +32,10 @@ function missing(what: string, remedy: string): UserError {
 }
 
 /**
- * Finds out what a repository still lacks before its first release, and changes nothing: git, the Dockerfile's stages, settings,
- * AWS, and what starts a release on a push.
+ * Finds out what a repository still needs before its first release, and changes nothing: git, the Dockerfile's stages, settings,
+ * AWS, and whether something starts a release on a push.
  *
- * @returns a line for each thing, with what to do where something is missing
+ * @returns a line for each check, with what to do if something is missing
  */
 export async function init(apps: App[]): Promise<string> {
   const lines: string[] = []
@@ -75,8 +75,8 @@ async function git(settings: Settings): Promise<string> {
 async function token({ gitToken }: Settings): Promise<string> {
   if ((await plaintext(gitToken)) !== undefined) return "git token: set"
   throw missing(
-    "There is no token to push version tags with.",
-    `Set ${envKey("--git-token")}=env://GITHUB_TOKEN in .env, and the variable where releases run`,
+    "There is no token for pushing version tags.",
+    `Set ${envKey("--git-token")}=env://GITHUB_TOKEN in .env, and set that variable wherever releases run`,
   )
 }
 
@@ -84,7 +84,7 @@ async function stages(settings: Settings): Promise<string> {
   const { context, dockerfile, testTarget, reportTarget, runtimeTarget } = settings
   const folder = sourceOf(settings).directory(context)
   if (!(await folder.exists(dockerfile))) {
-    throw missing(`There is no ${dockerfile} in ${context}.`, "Write one, or set --context and --dockerfile")
+    throw missing(`There is no ${dockerfile} in ${context}.`, "Add one, or set --context and --dockerfile")
   }
   const text = await folder.file(dockerfile).contents()
   const frontend = frontendOf(text)
@@ -100,7 +100,7 @@ async function stages(settings: Settings): Promise<string> {
     if (stage === "" || there.includes(stage.toLowerCase())) continue
     throw missing(
       `${dockerfile} has no stage "${stage}".`,
-      `Name one that it has with ${flag} (${there.join(", ") || "it has none"}), or set ${envKey(flag)}= to go without`,
+      `Set ${flag} to a stage that it has (${there.join(", ") || "it has none"}), or set ${envKey(flag)}= to do without`,
     )
   }
   const reports = there.includes(reportTarget.toLowerCase()) ? "" : ", no reports"
@@ -160,7 +160,7 @@ function resources(aws: Aws, settings: Settings): Promise<Finding[]> {
       const target = await openService(aws, where)
       const service = await explained(errorContext(target), () => describeService(target))
       if (rollsBack(service))
-        return `ECS: ${where.cluster}/${where.service} is deployable, and rolls back by itself`
+        return `ECS: ${where.cluster}/${where.service} can be deployed, and rolls back by itself`
       throw missing(
         `${where.cluster}/${where.service} does not roll back a deployment that fails.`,
         `aws ecs update-service --cluster ${where.cluster} --service ${where.service} --deployment-configuration 'deploymentCircuitBreaker={enable=true,rollback=true}'`,

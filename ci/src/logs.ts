@@ -11,17 +11,17 @@ import type { ServiceRef } from "./settings.js"
 export type LogsOptions = {
   /** The time of the earliest line. */
   since: Date
-  /** How many seconds to go on reading what comes; 0 to end with what is there. */
+  /** How many seconds to keep reading new lines; 0 to stop after the existing ones. */
   followSeconds: number
-  /** Takes each line. */
+  /** Called with each line. */
   print: (line: string) => void
 }
 
 /** How often to look for new lines, in seconds. */
 const interval = 2
-/** Pages may be empty, so that a week of a busy group can have very many. */
+/** Pages may be empty, so a week of a busy group can have very many of them. */
 const manyPages = 1_000_000
-/** How far back a look goes: CloudWatch Logs may show a line after later ones. Milliseconds. */
+/** How far back each read goes: CloudWatch Logs may show a line after later ones. Milliseconds. */
 const overlap = 20_000
 
 /**
@@ -36,9 +36,9 @@ export async function readLogs(aws: Aws, where: ServiceRef, options: LogsOptions
     const groups = logGroupsOf(definition.containerDefinitions ?? [])
     if (groups.length === 0) {
       throw new UserError(
-        `${where.cluster}/${where.service} sends no log to CloudWatch Logs.`,
-        "None of its containers has the log driver awslogs with a stream prefix.",
-        "Read the log where the task definition sends it.",
+        `${where.cluster}/${where.service} sends no logs to CloudWatch Logs.`,
+        "None of its containers uses the log driver awslogs with a stream prefix.",
+        "The task definition says where its logs go: read them there.",
       )
     }
     const known = new Set<string>()
@@ -65,7 +65,7 @@ export async function readLogs(aws: Aws, where: ServiceRef, options: LogsOptions
 
 type Entry = { key: string; time: number; lines: string[] }
 
-/** What is in a group since a time; undefined if AWS did not answer and the next look will ask again. */
+/** The lines in a group since a time; undefined if AWS did not answer, and the next read will try again. */
 async function read(aws: Aws, group: LogGroup, from: number, again: boolean): Promise<Entry[] | undefined> {
   const client = await logsClient(aws, group)
   const input = { logGroupName: group.name, startTime: from, logStreamNamePrefix: group.prefix }
@@ -84,7 +84,7 @@ async function read(aws: Aws, group: LogGroup, from: number, again: boolean): Pr
     if (container === undefined) return []
     const key = eventId ?? `${logStreamName} ${timestamp} ${message}`
     const at = new Date(timestamp).toISOString()
-    // Each line has the beginning: none can be taken for another task's.
+    // Each line starts with time, task and container, so that none can be mistaken for another task's.
     const lines = message
       .trimEnd()
       .split(/\r\n|[\r\n]/)

@@ -13,9 +13,9 @@ import { counted, type Metrics, measure, type Window } from "./metrics/measure.j
 import type { ServiceRef, Settings } from "./settings.js"
 
 /**
- * Reads a window from what a person typed. ECS keeps 90 days, so it begins no earlier.
+ * Reads a window from what a person typed. ECS keeps 90 days, so it cannot start earlier.
  *
- * @throws UserError if one of them is no time, or the window has no end after its beginning
+ * @throws UserError if either is not a time, or if the window does not end after its start
  */
 export function parseWindow(since: string, until: string, now = new Date()): Window {
   const end = until === "" ? now : parseTime(until, "--until", now)
@@ -51,7 +51,7 @@ export async function recordOf(aws: Aws, where: ServiceRef, window: Window): Pro
   return explained(errorContext(target), () => pastDeployments(target, { ...window, ...where }))
 }
 
-/** When the commits were made that each service's deployments brought, as far as this clone has them. */
+/** The times of the commits in each service's deployments, as far as this clone has those commits. */
 export async function commitTimes(
   settings: Settings,
   services: PastDeployment[][],
@@ -64,7 +64,7 @@ export async function commitTimes(
   return Promise.all(
     commits.map(async list => {
       const times = await readTimes(repository.history.run, list, settings.path)
-      // The first one that is known has the whole history before it, which it did not bring.
+      // The first known deployment is left out: it would count the whole history before it.
       const [first] = list.filter(commit => times.has(commit))
       const found = new Map(times)
       if (first !== undefined) found.delete(first)
@@ -79,7 +79,7 @@ export function metricsTable(all: (Metrics & { stage?: string })[]): string {
   const parts = all.map(it => {
     const { deploymentFrequency, leadTime, changeFailureRate, timeToRestore } = it
     const name = it.stage === undefined ? it.service : `${it.stage}: ${it.service}`
-    const open = timeToRestore.open > 0 ? `; ${timeToRestore.open} not yet` : ""
+    const open = timeToRestore.open > 0 ? `; ${timeToRestore.open} not restored yet` : ""
     const rows = [
       [
         "deployment frequency",
@@ -106,8 +106,8 @@ export function metricsTable(all: (Metrics & { stage?: string })[]): string {
 }
 
 /**
- * The numbers as log events that CloudWatch makes metrics of (CloudWatch user guide, "Specification: Embedded metric format"): a JSON
- * object per line. What cannot be counted is left out.
+ * The numbers as log events that CloudWatch turns into metrics (CloudWatch user guide, "Specification: Embedded metric format"): a JSON
+ * object per line. Numbers that cannot be counted are left out.
  */
 export function metricsEmf(all: (Metrics & { stage?: string })[]): string {
   const lines = all.map(it => {

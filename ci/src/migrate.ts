@@ -6,17 +6,17 @@ import { errorContext, openService, shortName } from "./ecs/service.js"
 import { migratedTag } from "./ecs/task-definition.js"
 import { type RunOptions, runTask } from "./run.js"
 
-/** How many revisions back to look for the note of a migration; each takes a call. */
+/** How many revisions to search for the record of a migration; each takes a call. */
 const lookBack = 30
 
 /**
- * Runs a migration once per version: it is noted on the revision that is about to be deployed, where a repeated release finds
- * it. If the version is already running or on its way, it was migrated before that and nothing is run.
+ * Runs a migration once per version: it is recorded on the revision that is about to be deployed, where a repeated release finds
+ * it. If the version is already running or being deployed, its migration has already run, and nothing is run now.
  *
  * If another run's task is already doing it, that task is followed.
  *
  * @param command a line for the image's `sh`
- * @throws UserError if the command does not exit 0: then nothing is noted, and the next release runs it again
+ * @throws UserError if the command does not exit with 0: then nothing is recorded, and the next release runs it again
  */
 export async function migrateOnce(
   aws: Aws,
@@ -44,7 +44,7 @@ export async function migrateOnce(
   })
 }
 
-/** What ECS knows the migration's tasks by (`startedBy`: letters, digits, hyphens, underscores and slashes, 128 at most). */
+/** The name that identifies the migration's tasks in ECS (`startedBy`: letters, digits, hyphens, underscores and slashes, 128 at most). */
 function nameOf({ service, version }: { service: string; version: string }): string {
   return `ecs-release/migrate/${shortName(service)}/${version}`.replace(/[^\w/-]/g, "-").slice(0, 128)
 }

@@ -46,8 +46,8 @@ export type Plan = {
 }
 
 /**
- * Plans a release and changes nothing. The history alone decides the version; the registry and the service are asked if
- * there are credentials for it.
+ * Plans a release and changes nothing. Only the history decides the version; the registry and the service are read if
+ * there are credentials for that.
  */
 export async function plan(settings: Settings): Promise<Plan> {
   const found = await computeVersion(settings, { branch: true })
@@ -191,12 +191,12 @@ async function lastSeconds(aws: Aws, where: ServiceRef): Promise<number> {
   return ((last?.finishedAt?.getTime() ?? 0) - (last?.createdAt?.getTime() ?? 0)) / 1000
 }
 
-/** @param took seconds of the last deployment, which most of a release waits for; 0 if that is not known */
+/** @param took seconds that the last deployment took, which is most of a release's time; 0 if that is not known */
 function steps({ version, head }: ComputedVersion, settings: Settings, built: boolean, took = 0): string[] {
   const { tagPrefix, repository, cluster, service, testTarget, runtimeTarget, dockerfile } = settings
   const build = `build ${dockerfile} (stage ${runtimeTarget || "last"})`
   const before = [
-    testTarget === "" ? build : `test (stage ${testTarget}) and, beside it, ${build}`,
+    testTarget === "" ? build : `test (stage ${testTarget}) and, in parallel, ${build}`,
     `claim ${version}: push the tag ${tagPrefix}v${version} to the remote`,
     `push ${version} and ${head.sha} to the repository ${repository}`,
   ]
@@ -204,7 +204,7 @@ function steps({ version, head }: ComputedVersion, settings: Settings, built: bo
   return [...(built ? [] : before), `deploy ${version} to ${cluster}/${service} by digest${last}`]
 }
 
-/** What a release of HEAD would do, in one line; a version that cannot be computed is not a reason to fail. */
+/** What a release of HEAD would do, in one line. If the version cannot be computed, the line says so; it does not throw. */
 export async function outlook(
   settings: Settings,
   computing: Promise<ComputedVersion> = computeVersion(settings),

@@ -19,12 +19,12 @@ import { UserError } from "./lib/errors.js"
 import { namesIn } from "./lib/list.js"
 import { type ServiceRef, type Settings, servicesOf } from "./settings.js"
 
-/** What a service runs, and what a release should know about it before it begins. */
+/** What a service runs, and what a release should know about it before it starts. */
 export type Preflight = {
   /** `cluster/service`. */
   name: string
   account: string
-  /** The version that is running or on its way, according to the task definition. */
+  /** The version that is running or being deployed, according to the task definition. */
   version?: string
   /** The same, if this pipeline released it. */
   released?: string
@@ -38,9 +38,9 @@ export type Preflight = {
 }
 
 /**
- * Looks at the service before a release: what would otherwise fail later fails here.
+ * Checks the service before a release: what would otherwise fail later fails here.
  *
- * @param version the version that is to be released; all else is asked before it is known
+ * @param version the version to be released; everything else is read before it is known
  * @throws UserError for unknown credentials, if there is no service to deploy to, no such template or container, and if the image is
  *   built for another platform than the tasks run on
  */
@@ -82,7 +82,7 @@ export async function preflight(
 }
 
 /**
- * Looks at every service that is released.
+ * Reads every service that is being released.
  *
  * @throws UserError as {@link preflight}, and for a container that none of them has
  */

@@ -42,9 +42,9 @@ export type Place = { stage: Stage; aws: Aws }
 export type PromoteOptions = {
   /** The version to promote; what runs in the stage before if left out. */
   version?: string
-  /** What the image has to have. */
+  /** The checks that the image has to pass. */
   require: Requirement[]
-  /** What the caller has passed as arguments of what is trusted. */
+  /** The arguments by which the caller says what is trusted. */
   given?: Pick<Settings, "signingKey" | "branch">
   /** A shell command that checks the new version once it is deployed; "" for none. */
   smoke: string
@@ -62,7 +62,7 @@ type Proven = { image: string; digest: string; version: string; commit?: string 
 export type Promoted = Proven & {
   /** The version that the stage had before. */
   before?: string
-  /** Versions between that one and the new one, which the stage never gets by itself. */
+  /** Versions between that one and the new one, which the stage skips. */
   skipped: string[]
   /** What changed between the two, in Markdown; "" if the history does not show it. */
   changelog: string
@@ -70,8 +70,8 @@ export type Promoted = Proven & {
 }
 
 /**
- * Deploys to a stage the image that completed in the stage before it, by digest; it builds nothing. That it completed there is ECS's
- * own record, or the notes that this pipeline left on the task definition.
+ * Promotes the image that completed in the previous stage to a stage, by digest; it builds nothing. ECS's own record, or the tags that
+ * this pipeline left on the task definition, show that it completed there.
  *
  * @throws UserError if it did not complete there, was rolled back there or here, or if the stage has a newer version; DeployError as
  *   `deploy` does
@@ -124,7 +124,7 @@ export async function promote(from: Place, to: Place, options: PromoteOptions): 
   return { ...proven, image, before, skipped, changelog, ends }
 }
 
-/** Another deployment of this pipeline that is in progress, such as one that was just approved, is not replaced unasked. */
+/** Another deployment of this pipeline in progress, such as one that was just approved, is only replaced if the caller asks for it. */
 async function refuseBusy({ stage, aws }: Place, version: string): Promise<void> {
   for (const where of servicesOf(stage.settings)) {
     const target = await openService(aws, where)
@@ -134,7 +134,7 @@ async function refuseBusy({ stage, aws }: Place, version: string): Promise<void>
     const current = readRevision(await describeRevision(target, revisionOf(service)), where.container)
     if (current.version === version) continue
     throw new UserError(
-      `${stage.name} is still deploying ${current.version ?? "something else"}, and ${version} would take its place.`,
+      `${stage.name} is still deploying ${current.version ?? "something else"}, and ${version} would replace it.`,
       busy.rolloutStateReason,
       `Follow that one: promote --to ${stage.name} --version ${current.version}. Or replace it: --version ${version}`,
     )
@@ -160,7 +160,7 @@ async function changesSince(
   }
 }
 
-/** What completed in a stage: the version that is named, or the one that runs there. */
+/** The image that completed in a stage: the named version's, or the one that runs there. */
 async function provenIn({ stage, aws }: Place, wanted: string | undefined): Promise<Proven> {
   const found = await Promise.all(
     servicesOf(stage.settings).map(where => completedOn(aws, stage.name, where, wanted)),
@@ -178,10 +178,10 @@ async function provenIn({ stage, aws }: Place, wanted: string | undefined): Prom
   )
 }
 
-/** The registry has to know the digest by that version too: else somebody else deployed it under its name. */
+/** The registry has to have the digest under that version too: otherwise somebody else deployed it under that version's name. */
 async function assertReleased({ stage, aws }: Place, { image, digest, version }: Proven): Promise<void> {
   const repository = repositoryOf(stage.settings)
-  if (parseImage(image).repository !== repository) return // It is in the registry of an earlier stage, which was asked then.
+  if (parseImage(image).repository !== repository) return // It is in an earlier stage's registry, and was checked there.
   await explained({ ...aws, repository }, async () => {
     const found = await (await Registry.open(aws, repository)).find(version)
     if (found?.digest === digest) return
@@ -249,8 +249,8 @@ function proven({ image = "", version, commit }: Revision, stage: string): Prove
   const { digest } = parseImage(image)
   if (digest !== undefined && version !== undefined) return { image, digest, version, commit }
   throw new UserError(
-    `What runs in ${stage} is not a release of this pipeline: ${image || "it has no image"}.`,
-    digest === undefined ? "Its image is not pinned by digest." : "It has no version.",
+    `The image that runs in ${stage} is not a release of this pipeline: ${image || "there is none"}.`,
+    digest === undefined ? "It is not pinned by digest." : "It has no version.",
     `Release there first: dagger call release --stage ${stage}`,
   )
 }
@@ -269,7 +269,7 @@ function repositoryOf(settings: Settings): string {
   return required(settings.repository, "ECR repository", "--repository")
 }
 
-/** The image as the stage gets it: it is in its registry already, is copied there, or stays where it is. */
+/** The image for the stage: it is already in the stage's registry, is copied there, or stays where it is. */
 async function imageFor(
   from: Place,
   to: Place,
@@ -278,7 +278,7 @@ async function imageFor(
 ) {
   if (to.stage.images === "pull") return image
   const repository = repositoryOf(to.stage.settings)
-  // Where it really is: a stage that pulls has it in the registry of an earlier one.
+  // Find where it really is: if a stage pulls its images, they are in an earlier stage's registry.
   const { repository: source, region = from.aws.region } = parseImage(image)
   return explained({ ...to.aws, repository }, async () => {
     const registry = await Registry.open(to.aws, repository)
@@ -291,7 +291,7 @@ async function imageFor(
       return copyImage(origin, target, digest, tag)
     }
     const taken = await registry.take(copy, { digest, version, commit })
-    // Again even if the image was there: it may have been signed since, or a run may have died before.
+    // Do this even if the image was there: it may have been signed since, or an earlier run may have died.
     await copyAttached(origin, target, digest)
     return taken.reference
   })

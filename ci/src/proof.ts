@@ -16,9 +16,9 @@ import type { ComputedVersion } from "./version/compute.js"
  * Refuses an image that lacks what is required of it: a signature by the key, or provenance that the key has signed and that names this
  * repository, its release branch, this app, and the version and commit that are to be deployed.
  *
- * @param aws who deploys, which opens the key
- * @param there who may read the image's registry
- * @param given what the caller has passed as arguments: a file of the repository does not overrule it here
+ * @param aws the credentials of the deployment, which also open the key
+ * @param there the credentials that may read the image's registry
+ * @param given the caller's arguments: a file in the repository cannot override them here
  * @throws UserError with what is missing or differs
  */
 export async function requireProof(
@@ -48,7 +48,7 @@ export async function requireProof(
   await requireProvenance(from, asked, publicKey, expected)
 }
 
-/** What is trusted is said by the caller, if the caller says anything. */
+/** If the caller says what is trusted, the file must not say anything else. */
 function refuseOverruled(settings: Settings, given: Pick<Settings, "signingKey" | "branch">): void {
   for (const [key, flag] of [
     ["signingKey", "--signing-key"],
@@ -56,9 +56,9 @@ function refuseOverruled(settings: Settings, given: Pick<Settings, "signingKey" 
   ] as const) {
     if (given[key] === "" || given[key] === settings[key]) continue
     throw new UserError(
-      `ecs-release.yaml has another ${key} than ${flag}: ${settings[key] || "none"}.`,
-      "With --require it has to be clear what is trusted.",
-      `Take it out of the file, or leave out ${flag}.`,
+      `The ${key} in ecs-release.yaml differs from ${flag}: it is ${settings[key] || "empty"}.`,
+      "With --require, it must be clear what is trusted.",
+      `Remove it from the file, or leave out ${flag}.`,
     )
   }
 }
@@ -73,14 +73,14 @@ async function originOf(settings: Settings): Promise<{ repository: string; ref: 
 function needsKms(profile: string): UserError {
   return new UserError(
     "--require provenance needs a key in AWS KMS.",
-    `ECR signs images with ${profile}, but not their attestations.`,
-    "Pass --signing-key awskms:///alias/NAME, or --require signature alone.",
+    `With ${profile}, ECR signs images, but not their attestations.`,
+    "Pass --signing-key awskms:///alias/NAME, or only --require signature.",
   )
 }
 
 /**
- * Makes sure that an image that was there already is one that the key has signed, from this commit: anybody who may push could have put it
- * there.
+ * Makes sure that the key has signed an image that was there already, and that it is from this commit: anybody who may push could have put
+ * it there.
  */
 export async function checkProof(
   to: Access,
@@ -101,14 +101,14 @@ export async function checkProof(
   } catch (error) {
     if (!(error instanceof UserError)) throw error
     throw new UserError(
-      `The image of ${version} was in the registry already, and --signing-key has not signed it.`,
+      `The image of ${version} was already in the registry, and is not signed by --signing-key.`,
       `${error.message.split("\n→")[0]}\nIt was pushed without a key, or not by this pipeline.`,
       'Release under a new number: git commit --allow-empty -m "fix: release again". Or release without --signing-key.',
     )
   }
 }
 
-/** Refuses an image that was there already, unless the key has signed it. */
+/** Refuses an image that was already there, unless the key has signed it. */
 export async function assertProved(
   aws: Aws,
   settings: Settings,

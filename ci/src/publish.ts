@@ -30,7 +30,7 @@ export async function publishingHost(
     throw new UserError(
       `--publish does not know the host of ${url ?? "this repository"}.`,
       "It makes releases on GitHub and GitLab.",
-      "If it is one of them under a name of its own, pass its API: --git-api https://HOST/api/v3 for GitHub Enterprise Server, https://HOST/api/v4 for GitLab.",
+      "If it is one of these under another name, pass its API: --git-api https://HOST/api/v3 for GitHub Enterprise Server, https://HOST/api/v4 for GitLab.",
     )
   }
   const token = await plaintext(settings.gitToken)
@@ -57,14 +57,14 @@ export async function publishingHost(
   return host.kind === "github" ? github(base, host.path, token) : gitlab(base, host.path, token, gitUsername)
 }
 
-/** Shows how a deployment goes on the commit, and among the repository's deployments. */
+/** Shows the state of a deployment as the commit's status, and in the repository's list of deployments. */
 export function hostListener(host: PublishingHost, settings: Settings, found: ComputedVersion): Listener {
   let branch: Promise<string> | undefined
   const branchOf = () => {
     branch ??= remoteAndBranch(found.repository, settings, found.remote).then(({ ref }) =>
       ref.replace("refs/heads/", ""),
     )
-    // What failed may work the next time.
+    // It may work the next time.
     branch.catch(() => (branch = undefined))
     return branch
   }
@@ -87,7 +87,7 @@ export function hostListener(host: PublishingHost, settings: Settings, found: Co
   }
 }
 
-/** Under which name a state is shown: each app's and each stage's has its own, so that none hides another. */
+/** The name under which a state is shown: each app and each stage has its own, so that none hides another. */
 function contextOf({ app, stage }: Announcement): string {
   return ["ecs-release", app, stage].filter(Boolean).join("/")
 }
@@ -97,10 +97,10 @@ function environmentOf({ app, stage, services }: Announcement): string {
 }
 
 /**
- * Makes the release of a version that runs, with its notes, unless it is there already: whoever edited it keeps what they wrote.
+ * Creates the release of a version that runs, with its notes. An existing release is left alone, so that nobody's edits are lost.
  *
  * @returns what was done, in words, and whether it was made now
- * @throws UserError if the host refuses: the version is deployed, and only its release is missing
+ * @throws UserError if the host refuses: the version is deployed, only its release is missing
  */
 export async function publishRelease(
   host: PublishingHost,
@@ -121,9 +121,9 @@ export async function publishRelease(
   } catch (error) {
     if (!(error instanceof UserError)) throw error
     throw new UserError(
-      `${version} is deployed, but its release on ${host.name} could not be made.`,
+      `${version} is deployed, but its release on ${host.name} could not be created.`,
       error.message,
-      "Run the same command again: it makes what is missing.",
+      "Run the same command again: it creates what is missing.",
     )
   }
 }

@@ -15,14 +15,14 @@ import { required, type Settings } from "./settings.js"
 import { type Check, countOf, refuseWrong, writeCheck } from "./verify/check.js"
 import { type ComputedVersion, nothingToDo, recomputeVersion } from "./version/compute.js"
 
-/** A commit's image in the registry, its version as it was claimed, and what is still being attached to it. */
+/** A commit's image in the registry, its claimed version, and a promise for what is still being attached to it. */
 export type Pushed = { image: Image; found: ComputedVersion; attaching: Promise<void> }
 
 /**
- * Makes sure that the commit's image is in the registry: tests and builds it, claims its version, pushes it, unless all that
- * is done already.
+ * Makes sure that the commit's image is in the registry: tests and builds it, claims its version and pushes it, unless that
+ * is already done.
  *
- * @param options.check looks at what a deployment needs, beside test and build, if a version is to be claimed
+ * @param options.check checks what a deployment needs, in parallel with test and build, if a version has to be claimed
  * @param options.isLive the services run this version: there is nothing left to attach to its image
  * @returns the image, and the commit's version as it was claimed; or what is left to do if another run was quicker
  */
@@ -54,7 +54,7 @@ export async function pushRelease(
     if (!remote) throw noRemote(tagOf(settings, found), found.unasked ?? "")
     const key = await openSigningKey(aws, settings)
     const checks = check?.()
-    // What it finds is looked at once test and build are over.
+    // Its result is read once test and build are done.
     checks?.catch(() => {})
     let scans: Scans | undefined
     const mayPush = refuseWithoutRight(
@@ -69,7 +69,7 @@ export async function pushRelease(
       steps.run("build", async () => {
         const images = await buildImages(context, settings, found, version)
         await Promise.all(images.map(image => image.sync()))
-        // Under way from here on, beside what is left of the tests, the claim and the push.
+        // This runs in parallel with the rest of the tests, the claim and the push.
         scans = scanImages(images, settings, registry.uri, version)
       }),
       loadScanner(settings),
@@ -97,7 +97,7 @@ export async function pushRelease(
       }),
     )
     print(`${number} and ${sha} are ${image.digest}`)
-    // Signed images have theirs already. What another run has pushed at the same time is another build, which that run attests.
+    // Signed images already have it. If another run pushed at the same time, the image is that run's build, and that run attests it.
     const attaching =
       key || image.digest !== own
         ? Promise.resolve()
@@ -109,7 +109,7 @@ export async function pushRelease(
 }
 
 /**
- * An earlier run has pushed the image. With a key, it has signed it before; without one, it may have died before it attached anything.
+ * An earlier run pushed the image. With a key, it signed the image before that; without one, it may have died before it attached anything.
  */
 async function attestFound(
   run: {
@@ -134,12 +134,12 @@ async function attestFound(
       print(await attest(aws, settings, { digest, version, circumstances }, undefined))
     })
   } catch (error) {
-    // The image was good enough to be pushed: what it lacks is no reason not to go on.
+    // The image was good enough to be pushed: go on even if its SBOM or provenance is missing.
     print(`warning: SBOM and provenance could not be attached: ${(error as Error).message.split("\n", 1)[0]}`)
   }
 }
 
-/** Prints what was looked at, and refuses to go on if a deployment would fail. */
+/** Prints the result of the checks, and refuses to go on if a deployment would fail. */
 function refuse(checks: Check[], print: (line: string) => void): void {
   print(`verified: ${countOf(checks)}`)
   const found = checks.filter(({ result }) => result !== "ok")
@@ -147,7 +147,7 @@ function refuse(checks: Check[], print: (line: string) => void): void {
   refuseWrong(checks)
 }
 
-/** Claims the version; if another commit was quicker, the next one. */
+/** Claims the version, or the next one if another commit was faster. */
 async function claimVersion(
   settings: Settings,
   found: ComputedVersion,
@@ -169,7 +169,7 @@ async function claimVersion(
   throw new UserError(
     `No version could be claimed: the last of a hundred, ${now.version}, went to another commit too.`,
     "",
-    "Look at the remote's version tags: git ls-remote --tags",
+    "Check the remote's version tags: git ls-remote --tags",
   )
 }
 
@@ -177,7 +177,7 @@ function tagOf({ tagPrefix }: Settings, { version }: ComputedVersion): string {
   return `${tagPrefix}v${version}`
 }
 
-/** The error for a version that a run claimed and did not push. */
+/** The error for a version that a run claimed but did not push. */
 export function neverPushed(
   { tagPrefix, repository }: Settings,
   version: string,

@@ -7,10 +7,10 @@ import { type Released, type ReleaseOptions, release } from "./release.js"
 export type AppReleased = { app: string } & Released
 
 /**
- * Releases each app that changed, all at once; those that did not are left as they are.
+ * Releases every app that changed, in parallel; the others are left as they are.
  *
  * @returns how each ended, in the file's order
- * @throws UserError that says of each app how it ended, if one failed; the others are released all the same
+ * @throws UserError that says for each app how it ended, if one failed; the others are still released
  */
 export async function releaseApps(
   apps: (App & { stage?: string })[],
@@ -39,7 +39,7 @@ export async function releaseApps(
   throw new UserError(
     `${failed.length} of ${apps.length} apps failed: ${failed.map(({ app }) => app).join(", ")}.`,
     [table(rows), "", ...whole].join("\n"),
-    `Correct it and release again: what is done stays done. One app alone: --app ${failed[0]?.app}`,
+    `Fix it and release again: the other apps are done. To release one app only: --app ${failed[0]?.app}`,
   )
 }
 

@@ -6,15 +6,15 @@ import { type ComputedVersion, nothingToRelease, superseded } from "./version/co
 /** What a release does with a commit. */
 type Intention = "superseded" | "rolled back" | "nothing" | "finish" | "release"
 
-/** Services that are released together are one: what stops one stops all. */
+/** Services that are released together count as one: what stops one stops all. */
 function mostUrgent(intentions: Intention[]): Intention {
   const order = ["superseded", "rolled back", "release", "finish"] as const
   return order.find(it => intentions.includes(it)) ?? "nothing"
 }
 
 /**
- * Decides what a release does with a commit, from what one service runs. A version that was claimed but never reached the
- * service is finished, whatever commits came after it. Pure.
+ * Decides what a release does with a commit, depending on what one service runs. If a version was claimed but never reached the
+ * service, the release finishes it, whatever commits came after it. Pure.
  */
 function decideFor(found: ComputedVersion, live: Preflight): Intention {
   const { version, decision } = found
@@ -29,7 +29,7 @@ export function isLive({ version }: ComputedVersion, lives: Preflight[]): boolea
   return version !== "" && lives.every(live => live.version === version && live.completed)
 }
 
-/** What a release that deploys nothing says. */
+/** The text of a release that deploys nothing. */
 export function deploysNothing(found: ComputedVersion, lives: Preflight[]): string | undefined {
   const { version, decision } = found
   const each = lives.map(live => decideFor(found, live))

@@ -39,13 +39,13 @@ export type ReleaseOptions = {
   timeoutSeconds: number
   /** Keep following while ECS waits for a person. */
   waitForApproval?: boolean
-  /** The lowest severity of a scan's finding that stops the release; "" asks for no scan. */
+  /** The lowest severity of a scan finding that stops the release; "" to check no scan. */
   severity: string
   /** A shell command that checks the new version once it is deployed; "" for none. */
   smoke: string
   /** A shell command to run once from the new image before it is deployed; "" for none. */
   migrate: string
-  /** Make the release on the site that hosts the repository, and show there how it goes. */
+  /** Create the release on the site that hosts the repository, and show its progress there. */
   publish: boolean
   /** The app's and the stage's name, if they have one. */
   app?: string
@@ -65,11 +65,11 @@ export type Released = {
   version: string
   /** Whether the services run that version now. */
   isLive: boolean
-  /** What runs now; left out if nothing was deployed and none was looked for. */
+  /** What runs now; left out if nothing was deployed and nothing was looked up. */
   deployed?: ReleaseFacts
 }
 
-/** What a release brought, or found there already. */
+/** What a release deployed, or found already running. */
 export type ReleaseFacts = {
   commit?: string
   image: Image
@@ -78,7 +78,7 @@ export type ReleaseFacts = {
   account: string
   /** Seconds that each step took. */
   seconds: { [step: string]: number }
-  /** The steps that followed each other, and so decided how long it took. */
+  /** The steps on the critical path, which decided how long it took. */
   criticalPath: string[]
 }
 
@@ -87,14 +87,14 @@ function nothingDeployed({ version }: ComputedVersion, text: string, isLive = fa
   return { outcome: text.startsWith("superseded") ? "superseded" : "nothing", text, version, isLive }
 }
 
-/** A release under way. What AWS answers is awaited once the version is known to need it. */
+/** A release in progress. AWS's answers are awaited only if the version turns out to need them. */
 type Run = {
   settings: Settings
   steps: StepTimer
   options: ReleaseOptions
   announcer: Announcer
   looking: Promise<LiveServices>
-  /** The commit's version, as it was last computed. */
+  /** The commit's version, as last computed. */
   found: ComputedVersion
 }
 
@@ -107,8 +107,8 @@ async function look(settings: Settings, version: string | Promise<string>): Prom
 }
 
 /**
- * Takes a commit to a running service: version, test and build, claim, push, deploy. Each step is safe to repeat: what an
- * interrupted run has done is found again and not done twice. Those who are to know are told beside it.
+ * Takes a commit to a running service: version, test and build, claim, push, deploy. Each step is safe to repeat: work that an
+ * interrupted run has done is found and not repeated. Notifications are sent in the background.
  *
  * @param settings as `validate` lets them through
  * @returns how it ended, even if there is nothing to release, or HEAD is older than what is released
@@ -125,7 +125,7 @@ export async function release(settings: Settings, options: ReleaseOptions): Prom
   )
   if (!host || !released.isLive) return released
   const { line, isNew } = await publishRelease(host, settings, found, released.version)
-  // An earlier run began it, and did not see its end.
+  // An earlier run started it and did not see its end.
   if (isNew && !announcer.begun) await announcer.catchUp("completed", firstPart(released.text))
   return { ...released, text: `${released.text.trimEnd()}\n${line}\n` }
 }
@@ -144,7 +144,7 @@ async function releaseCommit(
   const computing = steps.run("version", () => computeVersion(settings, { release: true }))
   const version = computing.then(found => found.version)
   const looking = look(settings, version)
-  // They are awaited where they are needed, which may be never.
+  // They are awaited when they are needed, which may be never.
   for (const promise of [version, looking]) promise.catch(() => {})
   const found = await computing
   const refused = offBranch(found, settings)
@@ -165,7 +165,7 @@ async function releaseCommit(
   }
 }
 
-/** What is told of a version on its way. */
+/** The subject of the notifications about a version. */
 function subject({ settings, options }: Run, version: string, commit: string): Subject {
   const { app, stage } = options
   return subjectOf(settings, { action: "release", app, stage, version, commit })
@@ -206,7 +206,7 @@ async function releaseHead(run: Run): Promise<Released> {
   }
 }
 
-/** Waits for what is attached beside the deployment: if that fails, the deployment has happened all the same. */
+/** Waits for the SBOM and provenance to be attached: if that fails, the deployment has still happened. */
 async function attached(attaching: Promise<void>, print: (line: string) => void): Promise<void> {
   try {
     await attaching
@@ -216,7 +216,7 @@ async function attached(attaching: Promise<void>, print: (line: string) => void)
   }
 }
 
-/** Ends a release that brings nothing new: the service runs the version, or gets it now if it was claimed and never got there. */
+/** Ends a release that brings nothing new: the service runs the version already, or gets it now if it was claimed but never deployed. */
 async function settle(run: Run): Promise<Released> {
   const { settings, steps, options, looking, announcer, found } = run
   const { version, decision } = found
@@ -227,7 +227,7 @@ async function settle(run: Run): Promise<Released> {
   announcer.expect(subject(run, version, commit))
   const nothing = deploysNothing(found, lives)
   if (nothing) return nothingDeployed(found, nothing, isLive(found, lives))
-  // The image is that of the commit that claimed the version, not whatever has its number as a tag.
+  // Use the image of the commit that claimed the version, not whatever image is tagged with its number.
   announcer.start()
   const image = await explained({ ...aws, repository }, async () => {
     const registry = await Registry.open(aws, repository)
@@ -259,7 +259,7 @@ async function bring(
   const { settings, steps, options, announcer, found } = run
   const { repository } = settings
   const { severity, migrate, smoke: command, timeoutSeconds, waitForApproval, print } = options
-  // Asked again after everything that takes time: was a newer version released, or this one rolled back?
+  // Check again after everything that takes time: was a newer version released, or this one rolled back?
   const stillWanted = async () => {
     const now = await recomputeVersion(found, settings, false)
     if (now.decision.supersededBy !== null)
@@ -283,7 +283,7 @@ async function bring(
     beforeUpdate: async () => {
       asked ??= stillWanted()
       await asked
-      // Of what only gets new settings, nothing was told before.
+      // If the release only brings new settings, no start was announced before.
       announcer.start()
     },
     onPause: announcer.pause.bind(announcer),

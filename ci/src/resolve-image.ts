@@ -10,8 +10,8 @@ import { type ComputedVersion, computeVersion } from "./version/compute.js"
 /**
  * Finds the image that a person names, or HEAD's.
  *
- * @param wanted a version, a commit's full id, a digest, or "" for HEAD's own image. If HEAD is not a release, and there is nothing
- *   in it to release, that is what the service runs: so new settings can go live without a new version.
+ * @param wanted a version, a full commit ID, a digest, or "" for HEAD's own image. If HEAD is not a release and has nothing to
+ *   release, "" means the image that the service runs, so that new settings can go live without a new version.
  * @throws UserError if the registry does not have it
  */
 export async function resolveImage(

@@ -16,8 +16,8 @@ import { UserError } from "./lib/errors.js"
 import type { ServiceRef } from "./settings.js"
 
 /**
- * Replaces a service's tasks by new ones of the same task definition, so that they read secrets and parameters anew, and follows that
- * (ECS UpdateService, forceNewDeployment).
+ * Replaces a service's tasks with new ones of the same task definition, so that they read secrets and parameters again, and follows
+ * that deployment (ECS UpdateService, forceNewDeployment).
  *
  * @throws UserError if a deployment is in progress; DeployError as `deploy`
  */
@@ -31,7 +31,7 @@ export async function restart(aws: Aws, where: ServiceRef, watch: Watch): Promis
       throw new UserError(
         `${where.cluster}/${where.service} is not restarted: deployment ${busy.id} is in progress.`,
         busy.rolloutStateReason,
-        "Wait for it ('status' shows it), then restart: tasks that have started already keep the values that they read. Or stop it with 'rollback'.",
+        "Wait for it ('status' shows it), then restart: tasks that have already started keep the old values. Or stop it with 'rollback'.",
       )
     }
     const current = await describeRevision(target, revisionOf(service))

@@ -42,13 +42,13 @@ export type RollbackOptions = {
   to?: string
   timeoutSeconds?: number
   print?: (line: string) => void
-  /** Called once it is known which version it goes back to, before anything is changed. */
+  /** Called once the version to go back to is known, before anything is changed. */
   begin?: (version: string) => void
 }
 
 /**
- * The previous version: of the versions whose newest revision is older than the current one, was not rolled back and did not
- * fail, the newest that is known to have completed a deployment, else the newest. Pure.
+ * The previous version. Candidates are the versions whose newest revision is older than the current one, was not rolled back and did
+ * not fail. Of these, it is the newest that is known to have completed a deployment, or else simply the newest. Pure.
  *
  * @param revisions the family's revisions, the newest first
  */
@@ -61,7 +61,7 @@ export function choosePrevious(
     ({ number, version }) =>
       number < current.number && semver.valid(version) !== null && version !== current.version,
   )
-  // A version's newest revision says what became of it.
+  // Only a version's newest revision says how it ended.
   const newest = older.filter((it, at) => older.findIndex(({ version }) => version === it.version) === at)
   const candidates = newest.filter(
     ({ arn, rolledBack }) => rolledBack === undefined && (succeeded.has(arn) || !failed.has(arn)),
@@ -145,7 +145,7 @@ async function stopDeployment(
       since,
       serviceDeployment: record,
       timeoutSeconds,
-      waitForApproval: true, // Where it waited before it was stopped says nothing.
+      waitForApproval: true, // It was stopped, so a pause before that does not matter.
       print,
     })
     if (ending.word === "completed") return undefined // It finished before it could be stopped: go back from it.
@@ -172,7 +172,7 @@ async function previous(
   const found = choosePrevious(current, revisions, record)
   if (found?.version !== undefined) {
     const { image, version, commit } = found
-    // In a stage that pulls its images, they are in another stage's repository.
+    // If a stage pulls its images, they are in another stage's repository.
     const own = image !== undefined && parseImage(image).repository === options.repository
     if (own || !image?.includes("@")) return imageNamed(target.aws, options, version)
     return { image, version, commit }
@@ -185,9 +185,9 @@ async function previous(
 }
 
 /**
- * Does something that rolls a version back. That is noted before, so that an interrupted rollback leaves the note too; if it does
- * not get to a deployment, or the deployment fails and the version stays, the note is removed. Going to a newer version rolls
- * nothing back.
+ * Does something that rolls a version back. This is recorded beforehand, so that even an interrupted rollback leaves the record; if no
+ * deployment is started, or if it fails and the version stays, the record is removed. Going to a newer version does not count as a
+ * rollback.
  */
 async function marked<T>(
   target: Target,

@@ -32,7 +32,7 @@ const logPages = 100
  * the task has ended: the service's family is left as it is.
  *
  * @param options.image by digest
- * @returns if the command exited 0
+ * @returns if the command exited with 0
  * @throws UserError that begins with `failed` if it did not, or with `timed out` (the task is stopped then)
  */
 export async function runTask(aws: Aws, options: RunOptions): Promise<RunOutcome> {
@@ -63,7 +63,7 @@ export async function runTask(aws: Aws, options: RunOptions): Promise<RunOutcome
   })
 }
 
-/** Follows a task that another run started, to its end. */
+/** Follows a task that another run has started, to its end. */
 async function followTask(
   target: Target,
   task: Task,
@@ -89,8 +89,8 @@ async function startedBy({ client, cluster }: Target, name: string): Promise<Tas
 }
 
 /**
- * A request that starts one task, however many runs make it at once: ECS takes a client token once, and names the task that has
- * it to everyone else (RunTask, "Idempotency").
+ * A request that starts one task, however many runs send it at once: ECS accepts a client token once, and tells everyone else which
+ * task has it (RunTask, "Idempotency").
  *
  * @param tries the tasks that were started under the name before and failed
  */
@@ -101,7 +101,7 @@ async function onlyOnce(request: RunTaskRequest, name: string, tries: string[]):
   return { ...request, startedBy: name, clientToken }
 }
 
-/** The service's tags, without AWS's own, which nobody can set. */
+/** The service's tags, without AWS's own, which cannot be set. */
 async function serviceTags({ client, cluster, service }: Target): Promise<Tag[]> {
   const answer = await client.describeServices({ cluster, services: [service], include: ["TAGS"] })
   return (answer.services?.[0]?.tags ?? []).filter(({ key }) => !key?.startsWith("aws:"))
@@ -117,7 +117,7 @@ async function deregister({ client }: Target, revision: string, print: (line: st
 }
 
 async function start({ client, cluster, service }: Target, request: RunTaskRequest): Promise<Task> {
-  // The token makes a repeated request, such as the SDK's own retry, start no second task.
+  // Thanks to the token, a repeated request, such as the SDK's own retry, does not start a second task.
   const answer = await client
     .runTask({ clientToken: randomUUID(), ...request })
     .catch(error => theirs(error) ?? Promise.reject(error))
@@ -159,7 +159,7 @@ async function wait(
       last = now?.lastStatus ?? ""
       await printLog()
       if (now?.lastStatus === "STOPPED") {
-        // CloudWatch shows a log's last lines a moment after the task's end.
+        // CloudWatch shows the last lines of a log a moment after the task has ended.
         await new Promise(resolve => setTimeout(resolve, interval * 1000))
         await printLog()
         return now
@@ -244,7 +244,7 @@ export function conclude(task: Task, container: string, command: string[]): RunO
   throw new UserError(
     `failed: ${what}: ${command.join(" ")} (task ${id})`,
     [task.stoppedReason, reason].filter(Boolean).join("; "),
-    "Fix it and run again; nothing was deployed by this step.",
+    "Fix it and run again; this step deployed nothing.",
   )
 }
 

@@ -14,8 +14,8 @@ import type { Settings } from "./settings.js"
 /**
  * The SBOM that was attached to an image when it was pushed.
  *
- * @param platform which image of an index; "" for the first of the settings'
- * @throws UserError if there is none, or with a key, if the key has not signed it
+ * @param platform which image of an index; "" for the first platform in the settings
+ * @throws UserError if there is no SBOM, or, with a key, if the key has not signed it
  */
 export async function readSbom(
   aws: Aws,

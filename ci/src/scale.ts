@@ -24,10 +24,10 @@ export type ScaleOptions = {
 }
 
 /**
- * Sets how many tasks a service should run, and waits until so many run (ECS UpdateService, desiredCount). It makes no deployment.
+ * Sets how many tasks a service should run, and waits until they do (ECS UpdateService, desiredCount). It makes no deployment.
  *
- * @returns the end in words
- * @throws UserError if they do not run after `timeoutSeconds`, with the causes of tasks that stopped
+ * @returns the result as text
+ * @throws UserError if they do not run within `timeoutSeconds`, with the causes of stopped tasks
  */
 export async function scale(
   aws: Aws,
@@ -57,8 +57,8 @@ export async function scale(
       if (counts && counts.desired !== to) {
         throw new UserError(
           `${cluster}/${name} is set to ${tasksText(counts.desired)} by something else.`,
-          "Application Auto Scaling does that, or another person.",
-          "Change its bounds, or look at who else scales the service.",
+          "Application Auto Scaling or another person did that.",
+          "Change the scaling limits, or find out who else scales the service.",
         )
       }
       if (counts && counts.running === to && counts.pending === 0) {
@@ -75,7 +75,7 @@ export async function scale(
   })
 }
 
-/** What the service has; tasks of a deployment that is being replaced count as pending: they go. */
+/** The service's task counts; tasks of a deployment that is being replaced count as pending, because they will stop. */
 async function countsOf(
   target: Target,
 ): Promise<{ desired: number; running: number; pending: number } | undefined> {
@@ -99,7 +99,7 @@ async function tooLate(target: Target, to: number, text: string, since: Date): P
   return new UserError(
     `timed out: ${target.cluster}/${target.service} does not run ${tasksText(to)}: ${text}.`,
     details.join("\n"),
-    `${causes[0]?.hint ?? "ECS goes on trying."} See 'status'; run it again to wait longer (--timeout).`,
+    `${causes[0]?.hint ?? "ECS keeps trying."} See 'status'; run the command again to wait longer (--timeout).`,
   )
 }
 

@@ -8,7 +8,7 @@ import { UserError } from "./lib/errors.js"
 import { type RollbackOptions, rollback } from "./rollback.js"
 import type { ServiceRef } from "./settings.js"
 
-/** Where the version to go back to is found. */
+/** Where to find the image of the version to go back to. */
 type Registry = Pick<RollbackOptions, "repository" | "tagPrefix">
 
 /** How one service's part of a deployment ended: well, or with an error. */
@@ -21,11 +21,11 @@ type End = {
 }
 
 /**
- * Deploys one image to several services at once, and follows all of them to their ends. They stay a set: if one fails or is rolled
- * back, those that have the version go back to the one before. With one service this is `deploy`.
+ * Deploys one image to several services at once, and follows all of them to the end. They stay together: if one fails or is rolled
+ * back, those that have the new version go back to the previous one. With one service, this is `deploy`.
  *
  * @returns one result per service, in the same order
- * @throws as `deploy`; for a set a DeployError that says of each service how it ended
+ * @throws as `deploy`; for several services, a DeployError that says for each of them how it ended
  */
 export async function deploySet(
   aws: Aws,
@@ -33,7 +33,7 @@ export async function deploySet(
   { repository, tagPrefix }: Registry,
 ): Promise<DeployResult[]> {
   if (runs.length === 1) return [await deploy(aws, runs[0] as DeployRun)]
-  // What can be refused is refused before any service changes.
+  // Refuse everything that can be refused before any service changes.
   const plans = await Promise.all(runs.map(run => planDeploy(aws, run)))
   const ends = await Promise.all(
     runs.map(async (run, at): Promise<End> => {
@@ -55,10 +55,10 @@ export async function deploySet(
   throw await undone(aws, ends, failed, { repository, tagPrefix })
 }
 
-/** Takes the services that have the version back, and says how each ended. */
+/** Moves the services that have the new version back to the previous one, and says how each ended. */
 async function undone(aws: Aws, ends: End[], failed: End[], registry: Registry): Promise<DeployError> {
   const words = failed.map(({ error }) => (error instanceof DeployError ? error.word : "unknown"))
-  // What timed out, or is out of sight, may still complete, and what is newer stays: a person has to look.
+  // A deployment that timed out or could not be followed may still complete, and a newer one stays: a person has to check.
   const isOver = words.every(word => word === "rolled back" || word === "failed")
   const reached = ends.filter(({ result }) => result !== undefined)
   const version = ends[0]?.run.version ?? ""
@@ -72,7 +72,7 @@ async function undone(aws: Aws, ends: End[], failed: End[], registry: Registry):
   const word = (["rolled back", "failed", "timed out", "superseded"] as const).find(it => words.includes(it))
   return new DeployError(
     word ?? "failed",
-    `: ${version} did not get to all of ${ends.map(({ run }) => run.service).join(", ")}`,
+    `: ${version} did not reach all of ${ends.map(({ run }) => run.service).join(", ")}`,
     [...lines, ...others].join("\n"),
     isOver
       ? "Fix it and release again."
@@ -80,7 +80,7 @@ async function undone(aws: Aws, ends: End[], failed: End[], registry: Registry):
   )
 }
 
-/** Takes one service back to a version, unless it runs something else by now. Says how that ended. */
+/** Moves one service back to a version, unless it runs something else by now. Says how that ended. */
 async function goBack(
   aws: Aws,
   { run, result }: End,
@@ -90,8 +90,8 @@ async function goBack(
   const { cluster, service, container, someContainers, timeoutSeconds } = run
   try {
     const { arn, version } = await currentRevision(aws, run)
-    if (arn !== result?.revision) return `${service}: runs ${version ?? arn} by now, and stays`
-    if (to === undefined) return `${service}: runs ${run.version}: no version before it is known`
+    if (arn !== result?.revision) return `${service}: runs ${version ?? arn} by now, left as it is`
+    if (to === undefined) return `${service}: runs ${run.version}: its previous version is not known`
     const where = { cluster, service, container, someContainers, timeoutSeconds }
     const back = await rollback(aws, { ...where, ...registry, to, print: prefixed(run) })
     if (back.word === "paused")
@@ -106,7 +106,7 @@ async function goBack(
  * Goes back to the previous version, or to a named one, on several services: on the first, then on the others, to the same version.
  *
  * @returns one result per service, in the same order
- * @throws as `rollback`, and UserError if the services run different versions and none is named; what one service was taken to stays
+ * @throws as `rollback`, and UserError if the services run different versions and none is named; services that went back stay there
  */
 export async function rollbackSet(
   aws: Aws,
@@ -119,9 +119,9 @@ export async function rollbackSet(
     const versions = all.map(({ service }, at) => `${service} ${now[at]?.version ?? "an unknown version"}`)
     if (new Set(now.map(({ version }) => version)).size > 1) {
       throw new UserError(
-        "The services run different versions, so there is no one version before.",
+        "The services run different versions, so there is no single previous version.",
         `They run: ${versions.join(", ")}.`,
-        "Name the version that all should have: rollback --to X.Y.Z",
+        "Name the version that all of them should run: rollback --to X.Y.Z",
       )
     }
   }
@@ -134,7 +134,7 @@ export async function rollbackSet(
  * Does something to several services at once, and waits for all of them.
  *
  * @returns one result per service, in the same order
- * @throws UserError that says of each how it ended, if one failed
+ * @throws UserError that says for each how it ended, if one failed
  */
 export async function onEach<W extends { service: string }, T>(
   all: W[],
@@ -151,7 +151,7 @@ export async function onEach<W extends { service: string }, T>(
   )
   if (failed.length === 0) return ends.flatMap(end => (end.status === "fulfilled" ? [end.value] : []))
   const what = `${failed.length} of ${all.length} services failed`
-  const remedy = "The others are done. 'status' shows all of them."
+  const remedy = "The other services are done. 'status' shows all of them."
   const first = ends.find(end => end.status === "rejected")?.reason
   if (first instanceof DeployError) throw new DeployError(first.word, `: ${what}`, failed.join("\n"), remedy)
   throw new UserError(`${what}.`, failed.join("\n"), remedy)

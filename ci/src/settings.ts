@@ -40,19 +40,19 @@ export function camelCase(flag: string): string {
 export function sourceOf({ source }: Settings): Directory {
   if (source) return source
   throw new UserError(
-    "There is no repository to look at.",
+    "There is no repository to work on.",
     "The caller passed none, and the engine passed no Workspace.",
-    "Pass --source . (from another module: source, and ws to the function).",
+    "Pass --source . (from another module: source to the constructor, and ws to the function).",
   )
 }
 
-/** A service to deploy to, and what of its task definition is released. */
+/** A service to deploy to, and which parts of its task definition are released. */
 export type ServiceRef = {
   cluster: string
   service: string
   /** Names of the containers, with commas; undefined for the only one. */
   container?: string
-  /** Whether it is enough if one of them is there. */
+  /** Whether it is enough if the task definition has one of them. */
   someContainers: boolean
   /** Where the settings of a deployment come from; undefined for the task definition that runs. */
   template?: string

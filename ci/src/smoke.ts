@@ -25,10 +25,10 @@ const stage = "POST_TEST_TRAFFIC_SHIFT"
 const outputLines = 30
 
 /**
- * Deploys as `deploySet` does, and checks the new version by a command that runs as a one-off task of its image. If traffic is shifted
- * (blue/green, canary, linear), that is while only test traffic gets to it, else once it serves. If it fails, the services go back.
+ * Deploys as `deploySet` does, and checks the new version with a command that runs as a one-off task of its image: if traffic is shifted
+ * (blue/green, canary, linear), while it only gets test traffic, otherwise once it is serving. If the check fails, the services go back.
  *
- * That it passed is noted on the task definition, so that a run that died in between is finished by the next one.
+ * A pass is recorded on the task definition, so that if a run dies in between, the next one can finish it.
  *
  * @throws DeployError with the command's output: `rolled back` if it failed, and `failed` if there is nothing to go back to
  */
@@ -68,7 +68,7 @@ export async function deployChecked(aws: Aws, runs: DeployRun[], smoke: Smoke): 
   throw await goneBack(aws, runs, smoke, failure ?? "")
 }
 
-/** Runs the command. Gives its output if it fails. */
+/** Runs the command. Returns its output if it fails. */
 async function run(
   aws: Aws,
   run: DeployRun,

@@ -2,21 +2,21 @@ import { UserError } from "./lib/errors.js"
 import { table } from "./lib/table.js"
 import type { Settings } from "./settings.js"
 
-/** A stage of an app, such as staging or production: where its images run one after another. */
+/** A stage of an app, such as staging or production. Images go from one stage to the next. */
 export type Stage = {
   name: string
   /** The stage that an image has to complete in first. */
   after?: string
-  /** How the stage gets an image from another registry: it copies it to its own, or ECS pulls it from there. */
+  /** How the stage gets an image from another registry: by a copy in its own registry, or pulled by ECS from there. */
   images: "copy" | "pull"
   settings: Settings
 }
 
 /**
- * Checks how stages follow each other: what one comes after exists, none comes after itself, and no two are one service.
+ * Checks the order of the stages: each one's predecessor exists, none comes after itself, and no two are the same service.
  *
- * @param at says where a stage is in the file
- * @returns them, each after the one that it comes after
+ * @param at returns a stage's place in the file
+ * @returns the stages, each after its predecessor
  * @throws UserError for the first mistake
  */
 export function ordered(stages: Stage[], at: (name: string) => string): Stage[] {
@@ -72,14 +72,14 @@ export function stageNamed(stages: Stage[], name: string): Stage {
   )
 }
 
-/** The stage that a release goes to if none is named: the only one that comes after none; undefined if there is not one. */
+/** The stage that a release goes to if none is named: the only one without a predecessor; undefined unless there is exactly one. */
 export function firstStage(stages: Stage[]): Stage | undefined {
   const first = stages.filter(({ after }) => after === undefined)
   return first.length === 1 ? first[0] : undefined
 }
 
 /**
- * Checks that a release may go to a stage: what comes after another stage gets what completed there.
+ * Checks that a release may go to a stage: a stage that comes after another only gets images that completed there.
  *
  * @param name the stage that is named, "" for none
  * @throws UserError if it may not, or if it is not clear which stage is meant
@@ -89,7 +89,7 @@ export function assertFirst(stages: Stage[], name: string): void {
   if (stages.length === 0 || (stage && stage.after === undefined)) return
   if (stage) {
     throw new UserError(
-      `${stage.name} comes after ${stage.after}: it gets what completed there, not a release of its own.`,
+      `${stage.name} comes after ${stage.after}: it only gets versions that completed there, not its own releases.`,
       "",
       `Promote it: dagger call promote --to ${stage.name}`,
     )
@@ -98,7 +98,7 @@ export function assertFirst(stages: Stage[], name: string): void {
   throw new UserError(
     `${first.map(({ name }) => name).join(" and ")} come after no other stage.`,
     "",
-    "Say which one is meant: --stage, or say in ecs-release.yaml what each comes after.",
+    "Pass --stage to say which one you mean, or say in ecs-release.yaml what each comes after.",
   )
 }
 
@@ -126,13 +126,13 @@ export function stageFacts({ name, after, settings }: Stage) {
 /** The error for a call that changes what runs, and does not say where. */
 export function unclear(stages: Stage[]): UserError {
   return new UserError(
-    "It is not clear which stage is meant.",
+    "It is not clear which stage you mean.",
     `ecs-release.yaml has: ${stages.map(({ name }) => name).join(", ")}.`,
     "Pass --stage with one of them, before the function's name.",
   )
 }
 
-/** How the stages follow each other, as a person reads it: a line each, indented under the one that it comes after. Pure. */
+/** The order of the stages as a picture: a line each, indented under the one that it comes after. Pure. */
 export function picture(stages: Stage[]): string {
   const depth = (stage: Stage): number => {
     const before = stages.find(({ name }) => name === stage.after)

@@ -8,36 +8,36 @@ import { UserError } from "./lib/errors.js"
 import { namesIn, partsOf } from "./lib/list.js"
 import { flagOf, type Settings } from "./settings.js"
 
-/** What a single call takes besides the settings. */
+/** The arguments of a single call, besides the settings. */
 export type CallOptions = { timeout?: number; severity?: string; to?: number }
 
 /**
- * Checks everything that a person typed, before anything is done with it: a typo must not use up a version.
+ * Checks everything that a person typed before anything uses it: a typo must not cost a version.
  *
- * @throws UserError for the first argument that can't be right, with what it takes
+ * @throws UserError for the first argument that can't be right, with what it has to be
  */
 export function validate(settings: Settings, { timeout, severity = "", to }: CallOptions = {}): void {
   const mistake = firstMistake(settings)
   if (mistake) {
     const { flag, value, takes } = mistake
     throw new UserError(
-      `${flag} does not take ${JSON.stringify(value.slice(0, 100))}.`,
+      `${flag} does not accept ${JSON.stringify(value.slice(0, 100))}.`,
       "",
-      `It takes ${takes}.`,
+      `It must be ${takes}.`,
     )
   }
   parseArgs(settings.buildArgs)
   if (severity !== "") parseSeverity(severity)
   if (timeout !== undefined && !(Number.isInteger(timeout) && timeout >= 1 && timeout <= 86_400)) {
-    throw new UserError(`--timeout does not take ${timeout}.`, "", "It takes whole seconds, from 1 to 86400.")
+    throw new UserError(`--timeout does not accept ${timeout}.`, "", "It must be whole seconds, 1 to 86400.")
   }
   if (to !== undefined && !(Number.isInteger(to) && to >= 0 && to <= 5000)) {
     // Service quotas, "Tasks per service"
-    throw new UserError(`--to does not take ${to}.`, "", "It takes a number of tasks, from 0 to 5000.")
+    throw new UserError(`--to does not accept ${to}.`, "", "It must be a number of tasks, from 0 to 5000.")
   }
 }
 
-/** The first setting that can't be right: its flag, its key in files, its value, and what it takes. */
+/** The first setting that can't be right: its flag, its key in files, its value, and what it has to be. */
 export function firstMistake(settings: Settings) {
   for (const [key, isFine, takes] of rules) {
     const value = settings[key]
@@ -48,7 +48,7 @@ export function firstMistake(settings: Settings) {
   return undefined
 }
 
-/** An ordinary deployment does not reach the first one, so that nobody would be asked (ECS API reference, DeploymentLifecycleHook). */
+/** Without the first stage: an ordinary deployment does not reach it, so nobody would be asked (ECS API reference, DeploymentLifecycleHook). */
 const approvalStages = pauseStages.filter(stage => stage !== "RECONCILE_SERVICE")
 
 /** A setting, whether a value of it can be right, and what it takes. */
@@ -58,7 +58,7 @@ type TextSetting = { [K in keyof Settings]-?: Settings[K] extends string ? K : n
 
 const matches = (pattern: RegExp) => (value: string) => pattern.test(value)
 
-/** A list with commas, of which each part is fine. */
+/** A comma-separated list in which each part is valid. */
 const each = (isFine: (value: string) => boolean) => (value: string) =>
   value.split(",").every(part => isFine(part.trim()))
 
@@ -78,7 +78,7 @@ const rules: Rule[] = [
   [
     "platform",
     each(matches(/^(linux|windows)\/[a-z0-9]+(\/v[0-9]+)?$/)),
-    "an operating system and an architecture, such as linux/arm64, or several with commas",
+    "an operating system and an architecture, such as linux/arm64, or several, separated by commas",
   ],
   [
     "signingKey",
@@ -110,7 +110,7 @@ const rules: Rule[] = [
     value => each(ecsName)(value) && namesIn(value).length === partsOf(value).length,
     `${ecsTakes}; several with commas, each once`,
   ],
-  ["container", each(ecsName), `${ecsTakes}; several with commas`],
+  ["container", each(ecsName), `${ecsTakes}; or several, separated by commas`],
   [
     "template",
     (value, { service }) =>
@@ -124,9 +124,9 @@ const rules: Rule[] = [
 /** The error for a path that leads out of the repository. */
 export function notInside(flag: string, path: string): UserError {
   return new UserError(
-    `${flag} does not take ${JSON.stringify(path.slice(0, 100))}.`,
+    `${flag} does not accept ${JSON.stringify(path.slice(0, 100))}.`,
     "",
-    "It takes a path inside the repository, such as docs/CHANGELOG.md.",
+    "It must be a path inside the repository, such as docs/CHANGELOG.md.",
   )
 }
 
@@ -135,7 +135,7 @@ export function isInside(path: string): boolean {
   return !path.startsWith("/") && !path.split("/").includes("..")
 }
 
-/** Whether git takes this as the name of a branch or a tag (git-check-ref-format(1)). */
+/** Whether git accepts this as the name of a branch or a tag (git-check-ref-format(1)). */
 export function isRefName(name: string): boolean {
   return (
     name !== "@" &&

@@ -20,10 +20,10 @@ import {
 } from "./verify/service.js"
 
 /**
- * Looks at everything that a deployment needs and that can be seen before it: nothing is changed, and no secret's value is read.
+ * Checks everything that a deployment needs, as far as it can be checked in advance. It changes nothing, and reads no secret's value.
  *
  * @returns one check per thing, in order
- * @throws UserError if AWS cannot be asked at all
+ * @throws UserError if AWS cannot be called at all
  */
 export async function verify(aws: Aws, settings: Settings): Promise<Check[]> {
   const caller = await identityOf(aws)

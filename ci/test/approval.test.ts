@@ -178,10 +178,10 @@ describe("an answer", () => {
     )
   })
 
-  it("about another version than the one that waits does nothing", async () => {
+  it("about a version other than the one that waits does nothing", async () => {
     waiting()
     const error = await rejection(say({ version: "1.0.9" }))
-    expect(error.message).toMatch(/^prod\/web waits with 1\.1\.0, not with 1\.0\.9\./)
+    expect(error.message).toMatch(/^prod\/web waits for an approval of 1\.1\.0, not of 1\.0\.9\./)
     expect(ecs.commandCalls(ContinueServiceDeploymentCommand)).toEqual([])
     expect(ecs.commandCalls(TagResourceCommand)).toEqual([])
   })

@@ -51,7 +51,7 @@ describe("links to the host", () => {
     expect(notes).toContain("- a (1111111)\n")
   })
 
-  test("pull requests are links, and a commit's words none of their own", () => {
+  test("pull requests are links, and a commit's own text contains none", () => {
     const notes = changelog("1.0.0", "2026-01-31", commits("fix: [x](javascript:alert(1)) (#12)"), host)
     expect(notes).toContain(
       "- \\[x\\](javascript:alert(1)) ([#12](https://github.com/team/web/pull/12)) ([1111111](",
@@ -75,7 +75,7 @@ describe("the changelog file", () => {
   ]
   const links = { host, tagPrefix: "" }
 
-  test("is begun in the form of Keep a Changelog", () => {
+  test("starts in the form of Keep a Changelog", () => {
     const text = updateChangelog("", releases, links)
     expect(text).toMatch(/^# Changelog\n\n/)
     expect(text.slice(text.indexOf("## "))).toBe(`## [1.1.0] - 2026-02-01
@@ -168,7 +168,7 @@ describe("odd commits and files", () => {
     expect(text).not.toContain("### Fixed")
   })
 
-  test("a version in fenced code is none", () => {
+  test("a version in fenced code does not count", () => {
     const before = "# Changes\n\n```\n## [9.0.0]\n```\n\n## [1.0.0]\n"
     expect(updateChangelog(before, of("feat: x"), links)).toMatch(
       /```\n\n## \[2\.0\.0\][\s\S]*## \[1\.0\.0\]/,
@@ -184,7 +184,7 @@ describe("odd commits and files", () => {
     },
   )
 
-  test("nobody is called", () => {
+  test("an @name notifies nobody", () => {
     expect(changelog("1.0.0", "2026-01-31", commits("feat: thanks @team"), host)).not.toContain("@team")
   })
 })

@@ -99,7 +99,7 @@ describe("GitHub Actions", () => {
     expect(read("asked")).toContain("audience=sts.amazonaws.com")
   })
 
-  it("fails where it signs in, with AWS's own words, if the role does not trust it", () => {
+  it("fails when it signs in, with AWS's own words, if the role does not trust it", () => {
     tool(
       "curl",
       `case "$*" in *audience*) body='{"value":"x"}' ;; *) body='<Message>Not authorized to perform sts:AssumeRoleWithWebIdentity</Message>' ;; esac
@@ -110,7 +110,7 @@ while test $# -gt 0; do test "$1" = -o && out=$2; shift; done; printf '%s' "$bod
     expect(() => read("calls")).toThrow()
   })
 
-  it("tests a pull request, with no right but to read", () => {
+  it("tests a pull request, with read permission only", () => {
     expect([workflow.permissions, workflow.jobs.test.permissions]).toEqual([{}, { contents: "read" }])
     run(["bash", "-e", "-c"], steps("test"), {})
     expect(read("calls")).toBe(`-m ${module} call test\n`)
@@ -192,9 +192,9 @@ it("this repository's own buildspec has the same CLI", () => {
 })
 
 it.each([
-  ["jenkins", module, /--system does not take "jenkins".*\n→ It takes github, gitlab, codebuild/s],
-  ["github", "github.com/team/ecs-release/ci", /--module does not take.*with its version/s],
-  ["github", 'x@v1" && evil', /--module does not take/],
+  ["jenkins", module, /--system does not accept "jenkins".*\n→ It must be one of github, gitlab, codebuild/s],
+  ["github", "github.com/team/ecs-release/ci", /--module does not accept.*with its version/s],
+  ["github", 'x@v1" && evil', /--module does not accept/],
 ])("%s with %s is refused", (system, address, message) => {
   expect(() => ciText(system, { ...options, module: address })).toThrow(message)
 })

@@ -89,10 +89,10 @@ describe("ecs-release.yaml", () => {
   it.each([
     ["gitRemote: https://evil.example/x", /:1:1: unknown key "gitRemote"/],
     ["gitImage: evil.example/git", /:1:1: unknown key "gitImage"/],
-    ["platform: []", /:1:11: platform takes an operating system/],
+    ["platform: []", /:1:11: platform must be an operating system/],
     ["apps: {1.10: {}}", /:1:8: a key has to be text; put it in quotes/],
-    ["buildArgs: [FOO]", /:1:12: buildArgs takes KEY=VALUE/],
-    ["service: [web, web]", /:1:10: service takes .*each once/],
+    ["buildArgs: [FOO]", /:1:12: buildArgs must be a list of KEY=VALUE/],
+    ["service: [web, web]", /:1:10: service must be .*each once/],
     ["cluster: prod\nclustre: x\n", /^ecs-release\.yaml:2:1: unknown key "clustre"\.\n→ /],
     ["tag-prefix: api/", /:1:1: unknown key "tag-prefix"; did you mean tagPrefix\?/],
     ["apps:\n  api:\n    TagPrefix: api/", /:3:5: unknown key "TagPrefix"; did you mean tagPrefix\?/],
@@ -103,11 +103,11 @@ describe("ecs-release.yaml", () => {
     ["cluster: 7", /:1:10: cluster has to be text; put it in quotes/],
     ["cluster: {a: b}", /:1:1: cluster has to be text/],
     ["buildArgs: A=1", /:1:12: buildArgs has to be a list of text/],
-    ["apps:\n  api:\n    platform: arm64", /:3:15: platform takes an operating system/],
-    ["apps:\n  - api", /:2:3|:1:1: apps has to be keys with values/],
-    ["apps:\n  a b: {}", /:2:3: an app's name has letters/],
+    ["apps:\n  api:\n    platform: arm64", /:3:15: platform must be an operating system/],
+    ["apps:\n  - api", /:2:3|:1:1: apps has to consist of keys with values/],
+    ["apps:\n  a b: {}", /:2:3: an app's name may have letters/],
     ["cluster: a\ncluster: b", /:2:1: .*unique/],
-    ["just text", /:1:1: the file has to be keys with values/],
+    ["just text", /:1:1: the file has to consist of keys with values/],
   ])("refuses %j, with line and column", async (text, message) => {
     expect(await error(text)).toMatch(message)
   })

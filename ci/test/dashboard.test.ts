@@ -104,7 +104,7 @@ const fresh = async <T>(shown: State, use: (address: string) => Promise<T>): Pro
 }
 
 describe("the server", () => {
-  test("answers GET alone, with a policy that allows nothing from elsewhere and no inline script", async () => {
+  test("answers only GET, with a policy that allows nothing from other sites and no inline script", async () => {
     const answer = await fetch(address)
     expect(answer.status).toBe(200)
     expect(answer.headers.get("content-security-policy")).toMatch(/^default-src 'none'; script-src 'self'; /)
@@ -130,7 +130,7 @@ describe("the server", () => {
       expect(await asked(host), host).toBe(200)
   })
 
-  test("what cannot be read shows as that, and nothing of the error reaches the page", async () => {
+  test("a failed read is shown as one, and the error itself does not reach the page", async () => {
     const failing = serverOf(() => Promise.reject(new Error("secret-of-aws")))
     await new Promise<void>(resolve => failing.listen(0, "127.0.0.1", resolve))
     const text = await (await fetch(`http://127.0.0.1:${(failing.address() as AddressInfo).port}`)).text()
@@ -140,7 +140,7 @@ describe("the server", () => {
     failing.close()
   })
 
-  test("what takes long is shown as it was, and nobody waits for it but for the first time", async () => {
+  test("a slow read shows the previous state, and only the first request waits for it", async () => {
     let give: (shown: State) => void = () => {}
     const slow = serverOf(() => new Promise<State>(resolve => (give = resolve)))
     await new Promise<void>(resolve => slow.listen(0, "127.0.0.1", resolve))
@@ -153,7 +153,7 @@ describe("the server", () => {
     slow.close()
   })
 
-  test("however many ask, AWS is asked once", async () => {
+  test("however many browsers ask, AWS is called once", async () => {
     let reads = 0
     const counting = serverOf(async () => {
       reads += 1
@@ -241,7 +241,7 @@ describe("in a browser", { timeout: 120_000 }, () => {
     await close()
   })
 
-  test("what HEAD is and what runs is said, if they are one", async () => {
+  test("the page says so if HEAD is the version that runs", async () => {
     const same = stateOf([service("staging", { version: "1.2.0" }), service("production")])
     await fresh(same, async at => {
       const { page, close } = await opened(at)

@@ -90,11 +90,11 @@ describe("a deployment that completes", () => {
       .rejects(failure("AccessDeniedException", "not authorized to perform: ecs:ListTasks"))
     await expect(settle(run())).resolves.toMatchObject({ word: "completed" })
     expect(lines.join("\n")).toContain(
-      "cannot tell why tasks stopped: not authorized to perform: ecs:ListTasks",
+      "could not find out why tasks stopped: not authorized to perform: ecs:ListTasks",
     )
   })
 
-  it("asks AWS for nothing but notes once it is seen", async () => {
+  it("only writes tags once it has been seen to complete", async () => {
     play(world(script))
     await settle(run())
     const names = ecs.calls().map(call => call.args[0].constructor.name)
@@ -119,7 +119,7 @@ describe("a deployment that completes", () => {
     expect(waiting.filter(it => it === "DescribeServicesCommand").length).toBeLessThan(300 / 15 + 1)
   })
 
-  it("is not fooled by a look from before the update", async () => {
+  it("is not fooled by a poll from before the update", async () => {
     play(world([[0, service([old])], ...script.slice(1)], { answer: service([bringing({}), oldActive]) }))
     await expect(settle(run())).resolves.toMatchObject({ word: "completed" })
   })

@@ -44,7 +44,7 @@ it("says that there are none", async () => {
   expect((await history(aws, { repository: "web" })).text).toBe("no versions in web")
 })
 
-it("says that there is no such repository", async () => {
+it("says that the repository does not exist", async () => {
   ecr.on(DescribeImagesCommand).rejects(failure("RepositoryNotFoundException", "gone"))
   await expect(history(aws, { repository: "web" })).rejects.toThrow(
     /^There is no ECR repository "web" in eu-north-1/,

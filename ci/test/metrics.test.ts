@@ -66,7 +66,7 @@ describe("failures and what it took to restore the service", () => {
     expect(found.timeToRestore).toEqual({ seconds: 360, restored: 1, open: 0 })
   })
 
-  test("somebody went back: the version that was left failed, and going back is no new version", () => {
+  test("somebody went back: the newer version counts as failed, and going back is not a new version", () => {
     const found = of(
       deployed("1.0.0", "completed", 0, 2),
       deployed("1.1.0", "completed", 10, 12),
@@ -100,7 +100,7 @@ describe("failures and what it took to restore the service", () => {
   })
 })
 
-test("lead time is the median over all commits that came live", () => {
+test("lead time is the median over all commits that went live", () => {
   const times = new Map([
     ["commit-1.0.0", [minutes(0), minutes(5)]],
     ["commit-1.1.0", [minutes(20)]],
@@ -174,7 +174,7 @@ describe("the window", () => {
     expect(parseWindow("400d", "", now).since).toEqual(new Date("2025-12-31T00:00:00Z"))
     expect(() => parseWindow("2025-01-01", "2025-02-01", now)).toThrow(/is empty[\s\S]*90 days/)
     expect(() => parseWindow("1d", "2d", now)).toThrow(/is empty/)
-    expect(() => parseWindow("1d", "x", now)).toThrow(/^--until does not take "x"/)
+    expect(() => parseWindow("1d", "x", now)).toThrow(/^--until does not accept "x"/)
   })
 })
 
@@ -214,7 +214,7 @@ test("ECS's record is read page by page, and each revision once", async () => {
   expect(ecs.commandCalls(DescribeTaskDefinitionCommand)).toHaveLength(2)
 })
 
-describe("when the commits were made that a deployment brought", () => {
+describe("the times of the commits in a deployment", () => {
   const folder = mkdtempSync(join(tmpdir(), "metrics-"))
   afterAll(() => rmSync(folder, { recursive: true }))
 

@@ -78,7 +78,7 @@ describe("scale", () => {
     })
   const run = (to: number) => scale(aws, target, { ...watch, to })
 
-  it("waits until so many tasks run", async () => {
+  it("waits until that many tasks run", async () => {
     play({
       before: service([old]),
       updated: [
@@ -119,7 +119,7 @@ describe("scale", () => {
     expect((await rejection(run(3))).message).toMatch(/^prod\/web is a daemon/)
   })
 
-  it("changes nothing if they run already", async () => {
+  it("changes nothing if that many run already", async () => {
     play({ before: service([old]), definitions: definitions() })
     expect(await settle(run(2))).toMatch(/^unchanged: prod\/web runs 2 tasks/)
     expect(ecs.commandCalls(UpdateServiceCommand)).toEqual([])
@@ -171,7 +171,7 @@ describe("logs", () => {
     })
   })
 
-  it("go on with what comes, each line once, through a moment without an answer", async () => {
+  it("keep printing new lines, each once, even if AWS does not answer for a moment", async () => {
     play({ before: service([old]), definitions: definitions() })
     logs
       .on(FilterLogEventsCommand)
@@ -181,7 +181,7 @@ describe("logs", () => {
     expect((await read(10)).map(line => line.split("  ")[1])).toEqual(["one", "late", "five"])
   })
 
-  it("are none before there is a group; elsewhere they are an error", async () => {
+  it("are empty before the group exists; logs that go elsewhere are an error", async () => {
     play({ before: service([old]), definitions: definitions() })
     logs.on(FilterLogEventsCommand).rejects(failure("ResourceNotFoundException", "no group"))
     expect(await read()).toEqual([])
@@ -199,7 +199,7 @@ describe("logs", () => {
     expect(
       (await rejection(readLogs(aws, target, { since: at(0), followSeconds: 0, print: watch.print })))
         .message,
-    ).toMatch(/^prod\/web sends no log to CloudWatch Logs\./)
+    ).toMatch(/^prod\/web sends no logs to CloudWatch Logs\./)
   })
 
   it("of several containers are found by their own names", () => {
@@ -231,7 +231,7 @@ describe("logs", () => {
   })
 
   it.each(["", "yesterday", "10", "-5m", "5 m", "2025-99-99"])("since %j is refused", text => {
-    expect(() => parseTime(text, "--since")).toThrow(/^--since does not take/)
+    expect(() => parseTime(text, "--since")).toThrow(/^--since does not accept/)
   })
 })
 

@@ -34,7 +34,7 @@ describe("whether a version was rolled back", () => {
     ],
   })
 
-  it("goes by the note on its newest revision", async () => {
+  it("depends on the tag on its newest revision", async () => {
     play(world([note("rolled-back")]))
     expect(await ask("1.1.0")).toMatchObject({
       revision: revision(2),
@@ -42,13 +42,13 @@ describe("whether a version was rolled back", () => {
     })
   })
 
-  it("goes by ECS's list if the run that should have noted it was killed", async () => {
+  it("depends on ECS's list if the run that should have set the tag was killed", async () => {
     const failed = deployment("bad", 2, { status: "ACTIVE", rolloutState: "FAILED" })
     play(world([], service([deployment("now", 1, {}), failed])))
     expect((await ask("1.1.0"))?.why).toBe("ECS rolled 1.1.0 back when its deployment failed")
   })
 
-  it("goes by ECS's record", async () => {
+  it("depends on ECS's record", async () => {
     play(world([]))
     ecs.on(ListServiceDeploymentsCommand).resolves({
       serviceDeployments: [{ status: "ROLLBACK_SUCCESSFUL", targetServiceRevisionArn: "r2" }],
@@ -59,7 +59,7 @@ describe("whether a version was rolled back", () => {
     expect((await ask("1.1.0"))?.why).toContain("ECS rolled 1.1.0 back")
   })
 
-  it("goes by the newest of ECS's records of it", async () => {
+  it("depends on the newest of ECS's records of it", async () => {
     play(world([]))
     ecs.on(ListServiceDeploymentsCommand).resolves({
       serviceDeployments: [

@@ -138,7 +138,7 @@ describe("the task's definition", () => {
     expect(ecs.commandCalls(DeregisterTaskDefinitionCommand)).toHaveLength(1)
   })
 
-  it("that cannot be deregistered fails nothing", async () => {
+  it("that cannot be deregistered is not a failure", async () => {
     world([ended(0)])
     ecs.on(DeregisterTaskDefinitionCommand).rejects(failure("AccessDeniedException", "not allowed"))
     await expect(settle(runTask(aws, options))).resolves.toMatchObject({ exitCode: 0 })
@@ -152,7 +152,7 @@ describe("the task's definition", () => {
     containerDefinitions,
   })
 
-  it("keeps the other containers, and drops what only a server has", () => {
+  it("keeps the other containers, and drops settings that are only for servers", () => {
     const router = { name: "router", essential: false, firelensConfiguration: { type: "fluentbit" as const } }
     const proxy = { name: "proxy", dependsOn: [{ containerName: "app", condition: "HEALTHY" as const }] }
     const app: ContainerDefinition = {

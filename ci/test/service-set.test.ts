@@ -161,7 +161,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-it("gets to all services, and says so of each", async () => {
+it("reaches all services, and says so for each", async () => {
   account({ web: ["1.2.0"], worker: ["1.2.0"] }, (_, started) => completes(started))
   const ends = await settle(deployBoth())
   expect(ends.map(({ word }) => word)).toEqual(["completed", "completed"])
@@ -177,7 +177,7 @@ it("goes back on the others if one is rolled back", async () => {
   )
   const error = await rejection(deployBoth())
   expect(error.message).toMatch(
-    /^rolled back: 1\.3\.0 did not get to all of web, worker\nworker: rolled back: 1\.3\.0/,
+    /^rolled back: 1\.3\.0 did not reach all of web, worker\nworker: rolled back: 1\.3\.0/,
   )
   expect(error.message).toContain("web: went back to 1.2.0")
   expect(running()).toEqual({ web: "1.2.0", worker: "1.2.0" })
@@ -215,12 +215,12 @@ it("leaves what is newer by then", async () => {
     services.web = [primary("web", revision("web", "1.4.0"))]
   })
   const error = await rejection(deployBoth())
-  expect(error.message).toContain("web: runs 1.4.0 by now, and stays")
+  expect(error.message).toContain("web: runs 1.4.0 by now, left as it is")
   expect(running()).toEqual({ web: "1.4.0", worker: "1.2.0" })
   expect(rolledBack("web")).toEqual([])
 })
 
-it("takes nothing back if it lost sight of one, which may complete", async () => {
+it("rolls nothing back if one could not be followed and may still complete", async () => {
   account({ web: ["1.2.0"], worker: ["1.2.0"] }, (_, started) => completes(started, 30))
   const describe = (name: string) =>
     service(services[name]?.map(it => ({ ...it })) ?? [], { serviceName: name })
@@ -239,11 +239,11 @@ it("takes nothing back if it lost sight of one, which may complete", async () =>
 it("is an error if a newer version took over on one service alone", async () => {
   account({ web: ["1.4.0"], worker: ["1.2.0"] }, (_, started) => completes(started))
   const error = await rejection(deployBoth({ keepNewer: true }))
-  expect(error.message).toMatch(/did not get to all of web, worker[\s\S]*worker: runs 1\.3\.0/)
+  expect(error.message).toMatch(/did not reach all of web, worker[\s\S]*worker: runs 1\.3\.0/)
   expect(running()).toEqual({ web: "1.4.0", worker: "1.3.0" })
 })
 
-it("rollback takes both to one version, and asks for it if they are apart", async () => {
+it("rollback moves both to one version, and asks for it if they run different ones", async () => {
   const back = (name: string, extra: object = {}) => ({
     cluster: "prod",
     service: name,

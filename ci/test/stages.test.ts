@@ -58,7 +58,7 @@ describe("stages", () => {
     expect(firstStage(found)?.name).toBe("test")
     expect(() => assertFirst(found, "")).not.toThrow()
     expect(() => assertFirst(found, "production")).toThrow(
-      /^production comes after staging: it gets what completed there/,
+      /^production comes after staging: it only gets versions that completed there/,
     )
     expect(stageBefore(found, stageNamed(found, "production")).name).toBe("staging")
     expect(stageFacts(stageNamed(found, "preview"))).toEqual({
@@ -129,18 +129,18 @@ apps:
       "service: web\nstages:\n  a: {cluster: x}\n  b: {cluster: x, after: a}\n",
       /:4:3: a and b are the same service/,
     ],
-    ["stages:\n  a: {images: move}\n", /^ecs-release\.yaml:2:7: images takes copy or pull/],
+    ["stages:\n  a: {images: move}\n", /^ecs-release\.yaml:2:7: images must be copy or pull/],
     ["stages:\n  a: {aproval: x}\n", /:2:7: unknown key "aproval"/],
-    ["stages:\n  a: {approval: SOMETIME}\n", /approval takes one of PRE_SCALE_UP, POST_SCALE_UP, /],
+    ["stages:\n  a: {approval: SOMETIME}\n", /approval must be one of PRE_SCALE_UP, POST_SCALE_UP, /],
     ["stages:\n  a: {account: 123}\n", /account has to be text; put it in quotes/],
-    ["stages:\n  'a b': {}\n", /a stage's name has letters, digits/],
+    ["stages:\n  'a b': {}\n", /a stage's name may have letters, digits/],
     ["stage: a\n", /unknown key "stage"/],
     ["after: a\n", /unknown key "after"/],
   ])("with a mistake say where: %s", async (text, message) => {
     expect(await error(text)).toMatch(message)
   })
 
-  it("are asked for by name if several could be the first, and if one is not there", async () => {
+  it("have to be named if several could be the first; an unknown name is refused", async () => {
     const two = await stages("service: web\nstages:\n  a: {cluster: x}\n  b: {cluster: y}\n")
     expect(firstStage(two)).toBeUndefined()
     expect(() => assertFirst(two, "")).toThrow(/^a and b come after no other stage\./)

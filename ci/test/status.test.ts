@@ -72,7 +72,7 @@ it("distinguishes a failed deployment that was rolled back from one in progress"
   expect(found.text).toContain("deployment ecs-svc/now is not done: rolling back")
 })
 
-it("goes by ECS's record if there is one", async () => {
+it("uses ECS's record if there is one", async () => {
   play(world())
   ecs.on(ListServiceDeploymentsCommand).resolves({
     serviceDeployments: [

@@ -54,7 +54,7 @@ test.each([
   expect(call).toThrow(/→ /)
 })
 
-test("names of branches are those that git takes", () => {
+test("branch names are those that git accepts", () => {
   const git = (name: string) => {
     try {
       execFileSync("git", ["check-ref-format", `refs/heads/${name}`], { stdio: "ignore" })

@@ -44,7 +44,7 @@ describe("zstd", () => {
     expect(assertCompression(old, "")).toBeUndefined()
   })
 
-  it("is taken by today's Fargate, and on instances it depends on them", () => {
+  it("is accepted on current Fargate; on instances it depends on them", () => {
     expect(assertCompression({ launchType: "FARGATE", platformVersion: "1.4.0" }, "zstd")).toBeUndefined()
     expect(assertCompression({ launchType: "FARGATE" }, "zstd")).toBeUndefined()
     expect(assertCompression({ platformVersion: "LATEST" }, "zstd")).toBeUndefined()
@@ -74,7 +74,7 @@ describe("checks", () => {
     expect(countOf(checks.slice(0, 1))).toBe("1 ok")
   })
 
-  it("stop a release only if a deployment would fail on them", () => {
+  it("stop a release only if a deployment would fail because of them", () => {
     expect(() => refuseWrong(checks)).not.toThrow()
     const broken: Check = { name: "task role", result: "wrong", text: "There is no role x.", blocks: true }
     expect(() => refuseWrong([...checks, broken])).toThrow(

@@ -1,4 +1,4 @@
-/** What the CDK's command line runs (cdk.json). */
+/** The entry point for the CDK's command line (cdk.json). */
 import { App, Validations } from "aws-cdk-lib"
 import { AwsSolutionsChecks } from "cdk-nag"
 import { config } from "../config.js"

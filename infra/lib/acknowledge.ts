@@ -7,7 +7,7 @@ export function acknowledge(construct: IConstruct, rule: string, reason: string)
   Validations.of(construct).acknowledge({ id: `AwsSolutions-${rule}`, reason })
 }
 
-/** The same for the wildcards in permissions, with the permissions' own reasons. */
+/** The same for wildcards in permissions, with the reasons given there. */
 export function acknowledgeWildcards(construct: IConstruct, permissions: Permission[]): void {
   const reasons = new Map<string, string[]>()
   for (const { resources, because } of permissions) {

@@ -7,7 +7,7 @@ import { Construct } from "constructs"
 import type { Config } from "../config.js"
 import type { Balancer } from "./balancer.js"
 
-/** What ECS watches during a deployment: any of them in alarm rolls the deployment back. */
+/** The alarms that ECS watches during a deployment: if any of them goes off, the deployment is rolled back. */
 export class Alarms extends Construct {
   readonly all: Alarm[] = []
 

@@ -111,7 +111,7 @@ export class Balancer extends Construct {
       deregistrationDelay: Duration.seconds(deployment.drainSeconds),
       healthCheck: {
         path: container.healthPath,
-        // The shortest that there is, and how AWS would have it. A new task is in service after the first answer.
+        // The shortest possible interval, as AWS recommends. A new task is in service after its first good answer.
         interval: Duration.seconds(5),
         timeout: Duration.seconds(4),
         healthyThresholdCount: 2,
@@ -123,7 +123,7 @@ export class Balancer extends Construct {
   private certificate({ certificateArn, domain }: Config["access"]) {
     if (certificateArn !== undefined)
       return Certificate.fromCertificateArn(this, "Certificate", certificateArn)
-    if (domain === undefined) throw new Error("HTTPS needs a certificate or a domain") // `secure` has checked.
+    if (domain === undefined) throw new Error("HTTPS needs a certificate or a domain") // `secure` has checked this.
     const validation = CertificateValidation.fromDns(this.zone(domain))
     return new Certificate(this, "Certificate", { domainName: domain.name, validation })
   }

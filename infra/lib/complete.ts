@@ -14,7 +14,7 @@ const pauseStages = [
   "POST_PRODUCTION_TRAFFIC_SHIFT",
 ]
 
-/** What config.ts lacks before it can be deployed, a sentence each. */
+/** What config.ts still needs before it can be deployed, one sentence each. */
 export function missing({ source, network, access, tasks, container, deployment, build }: Config): string[] {
   const checks: [boolean, string][] = [
     [
@@ -47,7 +47,7 @@ export function missing({ source, network, access, tasks, container, deployment,
   return checks.filter(([right]) => !right).map(([, sentence]) => sentence)
 }
 
-/** What an engine takes. */
+/** The rules for an engine. */
 function engineChecks(
   { version, cacheGiB }: NonNullable<Config["build"]["engine"]>,
   { fleet, dockerServer }: Config["build"],
@@ -60,7 +60,7 @@ function engineChecks(
     ],
     [
       fleet === undefined && dockerServer === undefined,
-      "build.engine: without build.fleet and build.dockerServer, which keep a cache of their own",
+      "build.engine: not together with build.fleet or build.dockerServer, which have their own cache",
     ],
     [/^\d+\.\d+\.\d+$/.test(version), "build.engine.version: a version of Dagger without v, such as 0.21.8"],
     [cacheGiB >= 50, "build.engine.cacheGiB: at least 50; the instance's system needs 30"],

@@ -10,8 +10,8 @@ import { Construct } from "constructs"
 import type { Config } from "../config.js"
 
 /**
- * For stages in several accounts: a role that releases to this one, for those who are named, and the right to pull or copy images from
- * its repository, for the accounts that are named.
+ * For stages in several accounts: a role that releases to this account, for the named principals, and permission to pull or copy images
+ * from its repository, for the named accounts.
  */
 export class CrossAccount extends Construct {
   /** The role to pass as `roleArn`; undefined if nobody is named. */

@@ -1,7 +1,7 @@
 import type { Config } from "../config.js"
 import { synthesize, type Template } from "./synth.js"
 
-/** Types that the AWS emulator's CloudFormation refuses, and what that leaves untested by a deployment to it. */
+/** Types that the AWS emulator's CloudFormation refuses, and what is not tested because of that. */
 export const unknownToEmulator: Record<string, string> = {
   "AWS::ApplicationAutoScaling::ScalableTarget": "the number of tasks stays the same",
   "AWS::ApplicationAutoScaling::ScalingPolicy": "nothing scales",
@@ -15,7 +15,7 @@ export function emulatorTemplate(config: Config): { template: Template; leftOut:
 /**
  * Leaves the resources of some types out of a template.
  *
- * @throws Error if one that stays needs one that goes: then leaving it out would change more than it says
+ * @throws Error if a resource that stays needs one that is left out: then leaving it out would change more than expected
  */
 export function without(template: Template, types: string[]): { template: Template; leftOut: string[] } {
   const entries = Object.entries(template.Resources)

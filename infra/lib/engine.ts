@@ -38,20 +38,20 @@ import { roleOf } from "./roles.js"
 import { trust, trustIfNamed } from "./trust.js"
 
 /**
- * Where the engine listens. Whoever reaches it may do anything in it, as it knows no users: the security group lets the releasing builds
- * in. What those build reaches it as well, by the bridge of the engine's own containers.
+ * The port that the engine listens on. Anybody who reaches it can do anything in it, because it has no users: the security group only lets
+ * the releasing builds in. The code that they build reaches it as well, over the bridge of the engine's own containers.
  */
 const port = 1234
 
 /**
- * A Dagger engine that stays: one ECS service on one EC2 instance in the private subnets. Its cache is on the instance's volume, so it
- * outlives builds, restarts and upgrades of the engine, but not the instance. Only the releasing project's builds reach it.
+ * A Dagger engine that keeps running: one ECS service on one EC2 instance in the private subnets. Its cache is on the instance's volume, so
+ * it outlives builds, restarts and upgrades of the engine, but not the instance. Only the releasing project's builds reach it.
  *
- * It is EC2 and not Fargate since the engine runs containers, for which it has to be privileged. There is one task at a time, as
+ * It runs on EC2, not Fargate, because the engine runs containers and has to be privileged for that. There is one task at a time, because
  * two engines cannot share a cache: an upgrade stops the old one first.
  */
 export class Engine extends Construct {
-  /** What a build gives the Dagger CLI as `_EXPERIMENTAL_DAGGER_RUNNER_HOST`. */
+  /** The value of `_EXPERIMENTAL_DAGGER_RUNNER_HOST` for the Dagger CLI in a build. */
   readonly address: string
   /** The builds' own group, which the engine lets in. */
   readonly clients: SecurityGroup
@@ -78,9 +78,9 @@ export class Engine extends Construct {
     acknowledge(
       cluster,
       "ECS4",
-      "One task, whose health ECS watches: its metrics would cost more than they say.",
+      "One task, whose health ECS watches: its metrics would cost more than they are worth.",
     )
-    // It registers the instance. The service names no provider, so that neither has to wait for the other to be made or deleted.
+    // It registers the instance. The service names no provider, so that neither has to wait for the other to be created or deleted.
     const provider = new AsgCapacityProvider(this, "Capacity", {
       autoScalingGroup: this.instance(name, engine, vpc, vpcSubnets),
       enableManagedScaling: false,
@@ -96,7 +96,7 @@ export class Engine extends Construct {
       desiredCount: 1,
       minHealthyPercent: 0,
       maxHealthyPercent: 100,
-      // An engine that does not start takes the version before it back.
+      // If a new engine does not start, ECS goes back to the version before it.
       circuitBreaker: { enable: true, rollback: true },
       vpcSubnets,
       securityGroups: [group],
@@ -120,7 +120,7 @@ export class Engine extends Construct {
     })
     const userData = UserData.forLinux()
     userData.addCommands(
-      // No container gets at the instance's credentials.
+      // Keeps containers away from the instance's credentials.
       "echo ECS_AWSVPC_BLOCK_IMDS=true >> /etc/ecs/ecs.config",
       "mkdir -p /etc/dagger /var/lib/dagger",
       `echo '${JSON.stringify({ gc: { maxUsedSpace: "80%" }, security: { insecureRootCapabilities: false } })}' > /etc/dagger/engine.json`,
@@ -150,7 +150,7 @@ export class Engine extends Construct {
       launchTemplate,
       minCapacity: 1,
       maxCapacity: 1,
-      // Another type, volume or image of the instance takes effect: the old one goes first.
+      // A new instance type, volume or image replaces the instance: the old one goes first.
       updatePolicy: UpdatePolicy.rollingUpdate({ minInstancesInService: 0, maxBatchSize: 1 }),
     })
     acknowledge(instances, "AS3", "One instance, which is replaced if it fails: builds that need it say so.")
@@ -178,7 +178,7 @@ export class Engine extends Construct {
       command: ["--addr", `tcp://0.0.0.0:${port}`],
       privileged: true,
       memoryReservationMiB: 1024,
-      // What Dagger's Helm chart asks, and as patient as ECS can be: a busy engine answers late, and with it go the builds on it.
+      // The check of Dagger's Helm chart, as patient as ECS allows: a busy engine answers late, and if it is stopped, its builds are lost.
       healthCheck: {
         command: ["CMD", "dagger", "core", "version"],
         interval: Duration.seconds(30),
@@ -201,7 +201,7 @@ export class Engine extends Construct {
       { sourceVolume: "cache", containerPath: "/var/lib/dagger", readOnly: false },
       { sourceVolume: "settings", containerPath: "/etc/dagger/engine.json", readOnly: true },
     )
-    acknowledge(task, "ECS2", "Nothing in it is secret: the engine is given no variables.")
+    acknowledge(task, "ECS2", "Nothing in it is secret: the engine gets no variables.")
     return task
   }
 }

@@ -8,8 +8,8 @@ const issuer = "token.actions.githubusercontent.com"
 const audience = "sts.amazonaws.com"
 
 /**
- * The role that a release in GitHub Actions has. It trusts the workflows that run on one branch of one repository, whatever starts them,
- * and no others: a pull request's have another subject. So whoever may change `.github/` on that branch may release. No key is stored.
+ * The role of a release in GitHub Actions. It trusts the workflows that run on one branch of one repository, whatever starts them, and no
+ * others: those of a pull request have a different subject. So anyone who may change `.github/` on that branch may release. No key is stored.
  */
 export class GithubActions extends Construct {
   readonly role: Role

@@ -11,9 +11,9 @@ import {
 export type Verdict = { ok: boolean; says: string }
 
 /**
- * Makes sure that the newest revision of the family is what runs, because that is what an update of the stack's service
- * moves it to (lib/service.ts). After a rollback it is not: the revision that was left is newer. Then what runs is
- * registered once more, image, settings and tags, as the newest. The service itself is left alone.
+ * Makes sure that the newest revision of the family is the running one, because an update of the stack moves the service
+ * to the newest (lib/service.ts). After a rollback it is not: the revision that was rolled back is newer. Then the running
+ * revision is registered again as the newest, with its image, settings and tags. The service itself is left alone.
  *
  * @param name of the cluster, the service and the family
  */
@@ -23,7 +23,7 @@ export async function keepRunning(client: ECSClient, name: string): Promise<Verd
   if (service.deployments?.some(({ rolloutState }) => rolloutState === "IN_PROGRESS")) {
     return {
       ok: false,
-      says: `A deployment of ${name} is under way. Run this again when it has ended (dagger call status).`,
+      says: `A deployment of ${name} is in progress. Run this again when it has ended (dagger call status).`,
     }
   }
   const running = await describe(client, service.taskDefinition ?? name)

@@ -22,7 +22,7 @@ export function namesOf(stack: Stack, config: Config) {
     /** The key's alias, and the signing profile. AWS Signer takes no hyphens. */
     signingKey: `alias/${name}-release`,
     signingProfile: `${name.replaceAll("-", "_")}_release`,
-    /** The topic, or the event bus, that releases are told on. */
+    /** The topic, or the event bus, for the notifications of releases. */
     releases: `${name}-releases`,
     logGroup: `/ecs/${name}`,
     buildLogGroup: `/codebuild/${name}`,
@@ -35,10 +35,10 @@ export function namesOf(stack: Stack, config: Config) {
       serviceRevisions: ecs(`service-revision/${name}/${name}/*`),
       tasks: ecs(`task/${name}/*`),
       revisions: ecs(`task-definition/${name}:*`),
-      /** Of the family that the pipeline gives a one-off task. */
+      /** Revisions of the family that the pipeline uses for one-off tasks. */
       taskRevisions: ecs(`task-definition/${name}-task:*`),
       taskRole: arn({ service: "iam", region: "", resource: `role/${name}-task` }),
-      /** The roles that release: the build's, and one for a laptop that is named like it. */
+      /** The roles that release: the build's, and one with a similar name for a laptop. */
       pipelineRoles: arn({ service: "iam", region: "", resource: `role/${name}-*` }),
       executionRole: arn({ service: "iam", region: "", resource: `role/${name}-execution` }),
       keys: arn({ service: "kms", resource: "key/*" }),

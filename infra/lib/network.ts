@@ -13,7 +13,7 @@ import type { Config } from "../config.js"
 import { acknowledge } from "./acknowledge.js"
 import { trust } from "./trust.js"
 
-/** A VPC two zones wide, and the two security groups: the world reaches the balancer, the balancer reaches the tasks. */
+/** A VPC in two zones, and the two security groups: the world reaches the balancer, the balancer reaches the tasks. */
 export class Network extends Construct {
   readonly vpc: Vpc
   readonly balancerGroup: ISecurityGroup
@@ -70,13 +70,13 @@ export class Network extends Construct {
         },
       ],
     })
-    acknowledge(balancer, "EC23", "The service's front door: access.allowedCidrs says for whom it is open.")
+    acknowledge(balancer, "EC23", "The service's front door: access.allowedCidrs says who may reach it.")
     const fixed = { mutable: false }
     this.balancerGroup = SecurityGroup.fromSecurityGroupId(this, "Balancer", balancer.attrGroupId, fixed)
     this.taskGroup = SecurityGroup.fromSecurityGroupId(this, "Tasks", tasks.attrGroupId, fixed)
   }
 
-  /** Narrows the trust of the flow log's role in place: another role would mean another flow log. */
+  /** Narrows the trust policy of the flow log's role in place: a new role would mean a new flow log. */
   private trustFlowLog() {
     const role = this.vpc.node.findChild("all").node.findChild("IAMRole").node.defaultChild as CfnRole
     const source = { service: "ec2", resource: "vpc-flow-log/*" }
@@ -86,7 +86,7 @@ export class Network extends Construct {
   }
 }
 
-/** Whether the service is reached by HTTPS. */
+/** Whether the service uses HTTPS. */
 export function secure({ access }: Config): boolean {
   return access.certificateArn !== undefined || access.domain !== undefined
 }

@@ -13,7 +13,7 @@ export type Permission = {
 }
 
 /**
- * What a release does. A test compares the statements that are `neededBy: "call"` with the calls in ci/src, both ways.
+ * The permissions of a release. A test compares the statements that are `neededBy: "call"` with the calls in ci/src, both ways.
  * `sts:GetCallerIdentity` is not among them: AWS lets everyone call it.
  */
 export function releasePermissions({ arns }: Names): Permission[] {
@@ -77,7 +77,7 @@ export function releasePermissions({ arns }: Names): Permission[] {
       ],
       resources: [arns.service, arns.serviceDeployments, arns.serviceRevisions],
       neededBy: "call",
-      because: "Follows this service's deployments, and stops one; their ids are made by ECS.",
+      because: "Follows this service's deployments, and stops one; ECS chooses their ids.",
     },
     {
       sid: "ReadTaskDefinitions",
@@ -116,7 +116,7 @@ export function releasePermissions({ arns }: Names): Permission[] {
       conditions: inCluster,
       neededBy: "call",
       because:
-        "Finds the tasks of a failed deployment; a Fargate task has no resource here, so the cluster is the limit.",
+        "Finds the tasks of a failed deployment; for Fargate tasks there is no resource to name here, so the cluster is the limit.",
     },
     {
       sid: "Tasks",
@@ -124,7 +124,7 @@ export function releasePermissions({ arns }: Names): Permission[] {
       resources: [arns.tasks],
       conditions: inCluster,
       neededBy: "call",
-      because: "Why tasks stopped, and an end to a migration that takes too long; ECS makes the tasks' ids.",
+      because: "Reads why tasks stopped; stops a migration that takes too long; ECS chooses their ids.",
     },
     {
       sid: "RunTask",
@@ -147,7 +147,7 @@ export function releasePermissions({ arns }: Names): Permission[] {
       actions: ["logs:GetLogEvents"],
       resources: [arns.logStreams],
       neededBy: "call",
-      because: "The last lines of a task that failed; each task has its own stream.",
+      because: "Reads the last log lines of a failed task; each task has its own stream.",
     },
     {
       sid: "ServiceLogs",
@@ -155,14 +155,14 @@ export function releasePermissions({ arns }: Names): Permission[] {
       resources: [arns.logGroup, `${arns.logGroup}:*`],
       neededBy: "call",
       because:
-        "Reads what the service's tasks write, from this log group only, whose ARN is written with and without the end for its streams.",
+        "Reads the logs of the service's tasks, from this log group only; its ARN is needed with and without the suffix for streams.",
     },
   ]
 }
 
 /**
- * What it takes to approve a deployment that waits, or to reject it: not part of a release, so that whoever releases need not be who
- * approves. `status` and `release` need what {@link releasePermissions} has.
+ * The permissions to approve or reject a deployment that waits. They are not part of a release, so that those who release need not be
+ * those who approve. `status` and `release` need {@link releasePermissions}.
  */
 export function approvalPermissions({ arns }: Names): Permission[] {
   return [
@@ -171,7 +171,7 @@ export function approvalPermissions({ arns }: Names): Permission[] {
       actions: ["ecs:ContinueServiceDeployment"],
       resources: [arns.service, arns.serviceDeployments],
       neededBy: "call",
-      because: "Lets a deployment of this service go on, or rolls it back; their ids are made by ECS.",
+      because: "Lets a deployment of this service continue, or rolls it back; ECS chooses their ids.",
     },
     {
       sid: "SeeWhatWaits",
@@ -183,7 +183,7 @@ export function approvalPermissions({ arns }: Names): Permission[] {
       ],
       resources: [arns.service, arns.serviceDeployments, arns.serviceRevisions],
       neededBy: "call",
-      because: "Finds the deployment that waits, and what it brings; their ids are made by ECS.",
+      because: "Finds the deployment that waits, and its revision; ECS chooses their ids.",
     },
     {
       sid: "ReadTaskDefinitions",
@@ -197,14 +197,14 @@ export function approvalPermissions({ arns }: Names): Permission[] {
       actions: ["ecs:TagResource", "ecs:UntagResource"],
       resources: [arns.revisions],
       neededBy: "call",
-      because: "Notes on the revision who approved or rejected it; ECS numbers them.",
+      because: "Records on the revision who approved or rejected it; ECS numbers the revisions.",
     },
   ]
 }
 
 /**
- * What `verify` reads before a release: whether the things exist that a deployment needs. It reads no secret's value. Without one of
- * these it says that it cannot tell.
+ * The permissions of `verify`, which checks before a release whether everything that a deployment needs exists. It reads no secret's
+ * value. If one of these is missing, it says that it cannot tell.
  */
 export function verifyPermissions({ arns }: Names): Permission[] {
   return [
@@ -214,7 +214,7 @@ export function verifyPermissions({ arns }: Names): Permission[] {
       resources: [arns.taskRole, arns.executionRole, arns.pipelineRoles],
       neededBy: "call",
       because:
-        "Whether ECS may assume a task's roles, and whether the role of the build, whose name CloudFormation ends, may pass them.",
+        "Checks whether ECS may assume a task's roles, and whether the build's role may pass them; CloudFormation adds a suffix to its name.",
     },
     {
       sid: "Existence",
@@ -227,7 +227,7 @@ export function verifyPermissions({ arns }: Names): Permission[] {
       ],
       resources: ["*"],
       neededBy: "call",
-      because: "Whether what the service names exists, and the quota; AWS takes no resource here.",
+      because: "Checks that what the service names exists, and the quota; AWS takes no resource here.",
     },
     {
       sid: "ByTheApplication",
@@ -235,14 +235,14 @@ export function verifyPermissions({ arns }: Names): Permission[] {
       resources: ["*"],
       neededBy: "call",
       because:
-        "Whether the log groups, secrets and hooks' functions exist that a task definition or the service names, which the stack does not know; values are not read.",
+        "Checks that the log groups, secrets and hook functions exist that a task definition or the service names, which the stack does not know; reads no values.",
     },
   ]
 }
 
 /**
- * What it takes to sign images, and to require signatures: with a key in KMS, or with ECR's managed signing (ECR user guide, "Managed
- * signing": who pushes signs).
+ * The permissions to sign images, and to require signatures: with a key in KMS, or with ECR's managed signing (ECR user guide, "Managed
+ * signing": ECR signs with the permissions of whoever pushes).
  */
 export function signingPermissions({ arns, signingKey }: Names, how: "KMS" | "ECR"): Permission[] {
   if (how === "KMS") {
@@ -253,7 +253,7 @@ export function signingPermissions({ arns, signingKey }: Names, how: "KMS" | "EC
         resources: [arns.keys],
         conditions: { "ForAnyValue:StringEquals": { "kms:ResourceAliases": signingKey } },
         neededBy: "call",
-        because: "Signs images, and checks signatures, with the key of this alias; KMS makes its id.",
+        because: "Signs images, and checks signatures, with the key behind this alias; KMS chooses its id.",
       },
     ]
   }
@@ -263,7 +263,7 @@ export function signingPermissions({ arns, signingKey }: Names, how: "KMS" | "EC
       actions: ["signer:SignPayload"],
       resources: [arns.signingProfile],
       neededBy: "ECR",
-      because: "ECR signs an image with the rights of who pushes it.",
+      because: "ECR signs an image with the permissions of whoever pushes it.",
     },
     {
       sid: "SigningStatus",
@@ -275,9 +275,9 @@ export function signingPermissions({ arns, signingKey }: Names, how: "KMS" | "EC
   ]
 }
 
-/** What it takes to tell that a release starts, waits, or has ended. */
+/** The permissions to send notifications when a release starts, waits or ends. */
 export function notifyPermissions({ arns }: Names, where: "SNS" | "EVENTBRIDGE"): Permission[] {
-  const because = "Tells on the stack's own topic, or event bus, how a release goes."
+  const because = "Sends the notifications of a release to the stack's own topic or event bus."
   return where === "SNS"
     ? [{ sid: "Notify", actions: ["sns:Publish"], resources: [arns.topic], neededBy: "call", because }]
     : [
@@ -291,7 +291,7 @@ export function notifyPermissions({ arns }: Names, where: "SNS" | "EVENTBRIDGE")
       ]
 }
 
-/** What ECS does before a container starts. */
+/** The permissions that ECS needs before a container starts. */
 export function executionPermissions({ arns }: Names): Permission[] {
   return [
     {
@@ -431,6 +431,6 @@ export function gitTokenPermission({ arns }: Names): Permission {
     resources: [arns.gitToken],
     neededBy: "CodeBuild",
     because:
-      "Reads the token that pushes the version's tag; the six unknown characters are Secrets Manager's.",
+      "Reads the token that pushes the version's tag; Secrets Manager adds six random characters to its ARN.",
   }
 }

@@ -9,10 +9,10 @@ import type { Permission } from "./permissions.js"
 import { roleOf } from "./roles.js"
 import { trust } from "./trust.js"
 
-/** Where the Dagger CLI finds an engine that runs already. */
+/** The variable that tells the Dagger CLI where an engine is already running. */
 const runnerHost = "_EXPERIMENTAL_DAGGER_RUNNER_HOST"
 
-/** A CodeBuild project: a Linux container, privileged unless there is an engine for it, that clones the whole repository and runs its buildspec.yml. */
+/** A CodeBuild project: a Linux container (privileged unless it uses a running engine) that clones the whole repository and runs its buildspec.yml. */
 export class Project extends Construct {
   constructor(
     scope: Construct,
@@ -26,9 +26,9 @@ export class Project extends Construct {
       managedPolicies?: ManagedPolicy[]
       triggers: CfnProject.ProjectTriggersProperty
       environmentVariables?: CfnProject.EnvironmentVariableProperty[]
-      /** The engine that builds use, in place of one on a Docker daemon of their own. */
+      /** The engine that builds use, instead of one on their own Docker daemon. */
       engine?: { address: string; vpc: CfnProject.VpcConfigProperty }
-      /** What outlives a build and is there for the project's next one. If left out, nothing is. */
+      /** What outlives a build and is available to the project's next one. If left out, nothing is. */
       kept?: { fleetArn?: string; dockerServer?: CfnProject.DockerServerProperty }
     },
   ) {
@@ -92,6 +92,6 @@ export class Project extends Construct {
         "The build runs containers: without privileged mode there is no Docker daemon.",
       )
     }
-    acknowledge(project, "CB4", "The build stores no artifact, so there is nothing that a key would encrypt.")
+    acknowledge(project, "CB4", "The build stores no artifact, so there is nothing for a key to encrypt.")
   }
 }

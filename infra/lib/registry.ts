@@ -6,9 +6,9 @@ import type { Config } from "../config.js"
 /**
  * The image repository: immutable tags, scanned on push, kept when the stack is deleted.
  *
- * ECR's rules cannot know what runs, so the default rule doesn't have to: only images without a tag expire. A
+ * ECR's rules cannot know what is running, and with the default rule they need not: only images without a tag expire. A
  * release's image has tags (version and commit), immutable tags can't be moved away from it, and so nothing that was
- * released ever expires. `keepReleases` trades that for storage: only that many stay, and a service that was rolled
+ * released ever expires. `keepReleases` gives that up to save storage: only that many stay, and a service that was rolled
  * back further than that would lose its image.
  */
 export class Registry extends Construct {
@@ -32,7 +32,7 @@ export class Registry extends Construct {
     if (keepReleases !== undefined) {
       this.repository.addLifecycleRule({
         description: `The newest ${keepReleases} releases stay`,
-        // Not the tags of what is attached to an image, sha256-….sig: ECR removes that with its image.
+        // Without the tags of attachments, sha256-….sig: ECR removes those with their image.
         tagPatternList: ["*.*.*"],
         maxImageCount: keepReleases,
       })

@@ -19,14 +19,14 @@ import { trust } from "./trust.js"
 
 /** The two roles of a task, and the policy of a release, for the build and for anyone who releases from a laptop. */
 export class Roles extends Construct {
-  /** The application's own: it may do nothing until the application needs something. */
+  /** The application's own role: it has no permissions until the application needs some. */
   readonly task: Role
   /** ECS's, to start a task: pull the image, write the log. */
   readonly execution: Role
   readonly release: ManagedPolicy
   /** For those who may approve a deployment that waits. */
   readonly approval: ManagedPolicy
-  /** For the build, and for those who release from a laptop: what is looked at before a release. */
+  /** For the build, and for those who release from a laptop: the checks before a release. */
   readonly verify: ManagedPolicy
 
   constructor(scope: Construct, id: string, name: string, names: Names) {
@@ -55,7 +55,7 @@ export class Roles extends Construct {
     })
   }
 
-  /** A policy for those who release, of what a configuration adds: signing, notifications. */
+  /** A policy for those who release, with what the configuration adds: signing, notifications. */
   alsoFor(name: string, permissions: Permission[]): ManagedPolicy {
     return policyOf(this, "Extra", {
       managedPolicyName: `${name}-release-extra`,

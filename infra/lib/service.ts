@@ -114,7 +114,7 @@ export class Service extends Construct {
     scaling.scaleOnCpuUtilization("Cpu", { targetUtilizationPercent: cpuPercent })
   }
 
-  /** The role that ECS moves the traffic with, from one target group to the other. */
+  /** The role with which ECS moves the traffic from one target group to the other. */
   private trafficRole(): Role {
     const policy = "AmazonECSInfrastructureRolePolicyForLoadBalancers"
     const role = new Role(this, "TrafficRole", {
@@ -122,11 +122,11 @@ export class Service extends Construct {
       managedPolicies: [ManagedPolicy.fromAwsManagedPolicyName(policy)],
     })
     const finding = `IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/${policy}]`
-    acknowledge(role, finding, "AWS's own for this: ECS moves traffic between groups.")
+    acknowledge(role, finding, "AWS's own policy for this purpose: ECS moves traffic between groups.")
     return role
   }
 
-  /** What the CDK's own construct has no property for. */
+  /** Settings for which the CDK's own construct has no property. */
   private setDeployment({ deployment: { failedTasks, earlySuccessPercent, approval } }: Config) {
     const resource = this.service.node.defaultChild as CfnService
     const set = (path: string, value: unknown) =>
@@ -147,7 +147,7 @@ export class Service extends Construct {
   }
 
   private acknowledgeShift() {
-    // The CDK writes the dependency on the rule that the reference to it already implies.
+    // The CDK adds a dependency on the rule, although the reference to it already implies one.
     const resource = this.service.node.defaultChild as CfnService
     resource.addMetadata("cfn-lint", { config: { ignore_checks: ["W3005"] } })
   }

@@ -7,9 +7,9 @@ import { Construct } from "constructs"
 import type { Config } from "../config.js"
 import type { Names } from "./names.js"
 
-/** What signs images: a key for the module, or a profile with which ECR signs what is pushed to the repository. */
+/** The means to sign images: a key for the module, or a profile with which ECR signs each image that is pushed to the repository. */
 export class Signing extends Construct {
-  /** What `--signing-key` takes. */
+  /** The value for `--signing-key`. */
   readonly reference: string
 
   constructor(
@@ -24,13 +24,13 @@ export class Signing extends Construct {
       const key = new Key(this, "Key", {
         alias: names.signingKey,
         description:
-          "Signs images and what is said about them; cosign and this pipeline verify with its public part",
+          "Signs images and their attestations; cosign and this pipeline verify with its public key",
         keySpec: KeySpec.ECC_NIST_P256,
         keyUsage: KeyUsage.SIGN_VERIFY,
-        // What it has signed is checked for as long as it is deployed.
+        // Its signatures are checked for as long as the images are deployed.
         removalPolicy: RemovalPolicy.RETAIN,
       })
-      // Whoever pulls the images of this account may check who signed them.
+      // Accounts that pull this account's images may check who signed them.
       for (const account of pulledBy) {
         key.addToResourcePolicy(
           new PolicyStatement({
@@ -45,7 +45,7 @@ export class Signing extends Construct {
     }
     const profile = new CfnSigningProfile(this, "Profile", {
       profileName: names.signingProfile,
-      // The one that signs images (AWS Signer developer guide, "Signing container images").
+      // The signing platform for images (AWS Signer developer guide, "Signing container images").
       platformId: "Notation-OCI-SHA384-ECDSA",
     })
     new CfnSigningConfiguration(this, "Configuration", {

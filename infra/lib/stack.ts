@@ -24,7 +24,7 @@ export class ReleaseStack extends Stack {
       description: "The pipeline from a commit to a running ECS service, and the service",
       // No assets, so no bootstrap: the template goes to CloudFormation as it is, with the caller's own rights.
       synthesizer: new LegacyStackSynthesizer(),
-      // CloudFormation takes 51,200 bytes that way, and indentation would be a good part of them.
+      // CloudFormation accepts 51,200 bytes that way, and indentation would use up a good part of that.
       suppressTemplateIndentation: true,
     })
     const names = namesOf(this, config)

@@ -14,7 +14,7 @@ import type { Names } from "./names.js"
 import type { Roles } from "./roles.js"
 
 /**
- * The two task definitions of the stack. Neither is ever what a released service runs.
+ * The two task definitions of the stack. A released service never runs either of them.
  *
  * - `template`, its own family, has everything the stack decides about a task. The pipeline takes it, sets image and
  *   version, and registers that as the next revision of the service's family.

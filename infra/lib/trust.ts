@@ -3,8 +3,8 @@ import { ServicePrincipal } from "aws-cdk-lib/aws-iam"
 import type { IConstruct } from "constructs"
 
 /**
- * Lets an AWS service assume a role, for resources of this account only. A service acts for every account: trust in its
- * name alone is trust in anyone who can make it use the role (in AWS's documents, the confused deputy problem).
+ * Lets an AWS service assume a role, but only for resources of this account. A service acts for every account: to trust just
+ * its name is to trust anyone who can make it use the role (AWS's documents call this the confused deputy problem).
  *
  * @param source the resources that the service acts for, in this account and region
  */
@@ -23,8 +23,8 @@ export function trust(
 }
 
 /**
- * The same for a service that is not documented to send these keys: another account is refused if the service names it,
- * and the role works if it names none.
+ * The same for a service that is not documented to send these keys: if the service names another account, it is refused;
+ * if it names none, the role works.
  */
 export function trustIfNamed(scope: IConstruct, service: string) {
   const conditions = { StringEqualsIfExists: { "aws:SourceAccount": Stack.of(scope).account } }

@@ -77,7 +77,7 @@ describe("before the stack is updated", () => {
     expect(await keepRunning(client, "hello")).toMatchObject({ ok: true })
   })
 
-  it("passes on what AWS refuses", async () => {
+  it("passes AWS's refusals on", async () => {
     ecs.on(DescribeServicesCommand).rejects(new Error("The security token is expired"))
     await expect(keepRunning(client, "hello")).rejects.toThrow("expired")
   })

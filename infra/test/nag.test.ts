@@ -32,11 +32,11 @@ function findings(config: Config, prepare = (_: ReleaseStack) => {}): string[] {
   return report.pluginReports.flatMap(({ violations }) => violations.map(({ ruleName }) => ruleName))
 }
 
-it.each(Object.keys(variants))("finds nothing that has no reason: %s", slow, name => {
+it.each(Object.keys(variants))("finds nothing without a reason: %s", slow, name => {
   expect(findings(variants[name] ?? complete)).toEqual([])
 })
 
-it("finds what has no reason", slow, () => {
+it("reports a finding without a reason", slow, () => {
   const found = findings(complete, stack => new Bucket(stack, "Open"))
   expect(found).toEqual(["AwsSolutions-S1", "AwsSolutions-S10"])
 })

@@ -138,7 +138,7 @@ describe("every statement", () => {
     }
   })
 
-  it("names a resource where AWS takes one", () => {
+  it("names a resource if AWS accepts one", () => {
     // Service Authorization Reference: no resource type, or (ListTasks) none that a Fargate task is listed under.
     const resourceless = [
       "ecr:GetAuthorizationToken",

@@ -61,7 +61,7 @@ describe("network", () => {
 })
 
 describe("load balancer", () => {
-  it("checks the health path, and answers 404 to what no rule takes", () => {
+  it("checks the health path, and answers 404 if no rule matches", () => {
     expect(only(template, "AWS::ElasticLoadBalancingV2::TargetGroup").HealthCheckPath).toBe("/healthz")
     const [action] = only(template, "AWS::ElasticLoadBalancingV2::Listener").DefaultActions
     expect(action.FixedResponseConfig.StatusCode).toBe("404")
@@ -106,7 +106,7 @@ describe("service", () => {
     expect(Object.keys(all(blueGreen, "AWS::CloudWatch::Alarm"))).toHaveLength(4)
   })
 
-  it("shifts traffic in steps if it is linear or a canary, and waits for an approval where it should", () => {
+  it("shifts traffic in steps if it is linear or a canary, and waits for an approval at the configured stage", () => {
     const linear = only(variant("linear, approval"), "AWS::ECS::Service").DeploymentConfiguration
     expect(linear).toMatchObject({
       ...{ Strategy: "LINEAR", LinearConfiguration: { StepPercent: 10, StepBakeTimeInMinutes: 5 } },
@@ -251,7 +251,7 @@ describe("builds", () => {
 })
 
 describe("several accounts", () => {
-  it("may release to this one by those who are named, and pull from it; nobody may unless asked for", () => {
+  it("may release to this one if they are named, and pull from it; by default nobody may", () => {
     const shared = variant("several accounts")
     const role = only(shared, "AWS::IAM::Role", { RoleName: "hello-cross-account" })
     expect(role.AssumeRolePolicyDocument.Statement).toEqual([
@@ -338,7 +338,7 @@ describe("an engine that stays", () => {
     })
   })
 
-  it("is reached by the releasing builds alone, which need no privileges then", () => {
+  it("is reached only by the releasing builds, which then need no privileges", () => {
     const groups = Object.entries(all(engine, "AWS::EC2::SecurityGroup"))
     const id = (part: string) => groups.find(([id]) => id.startsWith(`BuildEngine${part}`))?.[0]
     const rules = Object.values(all(engine, "AWS::EC2::SecurityGroupIngress")).filter(

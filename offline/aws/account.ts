@@ -10,7 +10,7 @@ import { resolveImage } from "../machine/images.js"
 import { run } from "../machine/process.js"
 import { WORLD } from "./names.js"
 
-/** How long the pipeline's credentials are good for: the longest that a role's session may last. */
+/** How long the pipeline's credentials are valid: the maximum for a role's session. */
 const SESSION_SECONDS = 12 * 3600
 
 /** The repository in which a bootstrapped CDK account keeps image assets. */
@@ -31,8 +31,8 @@ export interface Session {
 }
 
 /**
- * Creates the world of infra/, with CloudFormation and from its own template, with the service on a placeholder image, so that
- * the first release is an ordinary rolling deployment. What already exists stays as it is.
+ * Creates the stack of infra/ from its own template, with CloudFormation, and with the service on a placeholder image, so that
+ * the first release is an ordinary rolling deployment. Anything that already exists stays as it is.
  */
 export async function makeAccount(docker: DockerTarget, root: Root, log: Log): Promise<void> {
   const client = new CloudFormation(asRoot(root))
@@ -100,8 +100,8 @@ function toolkitTemplate(): object {
 }
 
 /**
- * The stack of infra/, unchanged except for the placeholder image, which no outside registry serves here, and for what the
- * emulator does not support. The CDK is loaded only when an account has to be made.
+ * The stack of infra/, unchanged except for the placeholder image, which is not pulled from an outside registry here, and for what
+ * the emulator does not support. The CDK is loaded only when an account has to be created.
  *
  * @param placeholder the image that the service runs until the first release
  */
@@ -116,8 +116,8 @@ async function worldTemplate(placeholder: string): Promise<object> {
 }
 
 /**
- * CloudFormation template of the role that the pipeline acts as here. It has the stack's policies and
- * nothing else, so that a permission missing there is missing here too.
+ * CloudFormation template of the role that the pipeline uses here. It has the stack's policies and
+ * nothing else, so that a permission that is missing there is missing here too.
  *
  * @param policies their ARNs, outputs of the stack
  */

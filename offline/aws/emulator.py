@@ -31,7 +31,7 @@ _last_change = 0.0
 
 
 async def gateway(scope, receive, send):
-    """Sends what comes in on the load balancer's port to the load balancer, and notes when something may change."""
+    """Sends requests on the load balancer's port to the load balancer, and notes when something may have changed."""
     global _last_change
     if scope["type"] != "lifespan" and (refused := access.refusal(scope)):
         return await access.refuse(*refused, scope, send)
@@ -46,7 +46,7 @@ async def gateway(scope, receive, send):
 
 
 def save_while_running():
-    """Writes the state soon after a call. ECS goes on changing for a while, so saving does too, less often."""
+    """Saves the state soon after a call. ECS keeps changing for a while, so this keeps saving, less often."""
     saved = 0.0
     while True:
         time.sleep(SAVE_SECONDS)

@@ -15,7 +15,7 @@ import { WORLD } from "./names.js"
 /** Credentials with less time left than this are renewed: a release must not outlive them. */
 const RENEW_MS = 4 * 3600_000
 
-/** Loaded only when an account is made or its credentials renewed: the AWS SDK takes longer than finding what runs. */
+/** Loaded only when an account is created or its credentials are renewed: loading the AWS SDK takes longer than finding what runs. */
 const account = () => import("./account.js")
 
 /** The checkout's record of its emulator. */
@@ -49,7 +49,7 @@ export interface Emulator {
   }
 }
 
-/** What the emulator is started with. */
+/** The options that the emulator is started with. */
 export interface EmulatorOptions {
   docker: DockerTarget
   /** The checkout's directory for state. */
@@ -61,7 +61,7 @@ export interface EmulatorOptions {
 
 /**
  * Finds the checkout's running AWS emulator, or starts it and creates its account. It outlives the command, and keeps
- * its ports, its credentials and its state: after a stop, all of it; after a kill, what was written by then.
+ * its ports, its credentials and its state: all of it after a stop; after a kill, as much as was written by then.
  */
 export async function ensureEmulator(options: EmulatorOptions): Promise<Emulator> {
   const { docker, stateDir, log } = options
@@ -97,7 +97,7 @@ export async function startEmulator(options: EmulatorOptions, before: Found | un
   const rootKey = before?.rootKey ?? `ROOT${randomBytes(8).toString("hex").toUpperCase()}`
   const state = stateOf(stateDir)
   mkdirSync(state, { recursive: true })
-  // The emulator would begin without what it can't read, and nobody would know why a service is gone.
+  // The emulator would start without the state that it can't read, and nobody would know why a service is gone.
   for (const file of readdirSync(state).filter(name => name.endsWith(".json"))) readKept(join(state, file))
   const logFile = emulatorLog(stateDir)
   const env = environment(options, { port, frontPort, rootKey })
@@ -163,7 +163,7 @@ async function end(docker: DockerTarget, stateDir: string, found: Found): Promis
   await removeTaskContainers(docker, stateDir, found.port)
 }
 
-/** Ends the emulator and forgets everything it holds: images, releases, credentials, logs. */
+/** Stops the emulator and deletes everything in it: images, releases, credentials, logs. */
 export async function resetEmulator(docker: DockerTarget, stateDir: string): Promise<void> {
   const found = lastKnown(stateDir)
   if (found) {

@@ -76,7 +76,7 @@ export interface BuildResult {
   reports: Record<string, string>
 }
 
-/** Runs one build in its own folder, which is removed afterwards. Never throws for what the build does wrong. */
+/** Runs one build in its own folder, which is removed afterwards. It does not throw if the build fails. */
 export async function runBuild(options: BuildOptions): Promise<BuildResult> {
   const workspace = mkdtempSync(join(tmpdir(), "codebuild-"))
   const result: BuildResult = { state: "SUCCEEDED", phases: [], exported: {}, reports: {} }
@@ -179,7 +179,7 @@ async function build(
   })
 }
 
-/** Runs what isn't a phase of the buildspec, and records how it went. */
+/** Runs a step that isn't a phase of the buildspec, and records how it went. */
 async function step<T>(
   name: string,
   result: BuildResult,

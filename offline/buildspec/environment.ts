@@ -10,13 +10,13 @@ import { BuildError } from "./command.js"
 import { eventVariables, type WebhookEvent } from "./event.js"
 import type { Project } from "./project.js"
 
-/** What CodeBuild's standard image has and the buildspec uses, besides what every Linux has. */
+/** The tools in CodeBuild's standard image that the buildspec uses, besides those that every Linux has. */
 const TOOLS = ["git", "curl", "jq"]
 const USUAL = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"]
 
 /**
- * Sets up what a build's commands see: their own home, the tools, a `docker` that reaches a daemon, and as `dagger` the
- * one that needs no engine, installed already, pointed at the stand-ins. Nothing else from this process's environment.
+ * Sets up what a build's commands see: their own home, the tools, a `docker` that reaches a daemon, and, already installed as
+ * `dagger`, the one that needs no engine, pointed at the stand-ins. Nothing else from this process's environment.
  *
  * @param folder an empty folder for it
  * @param options.privileged without it CodeBuild has no Docker daemon, so neither has the build
@@ -63,7 +63,7 @@ async function toolFolders(log: Log): Promise<string[]> {
   if (missing().length > 0 && canInstall()) await installDebian(missing(), log)
   if (missing().length > 0) {
     throw new BuildError(
-      `${missing().join(" and ")}, which CodeBuild's image has, can't be found. Install it, then run this again.`,
+      `CodeBuild's image has ${missing().join(" and ")}, but this machine does not. Install it, then run this again.`,
     )
   }
   return TOOLS.map(tool => folderOf(tool) as string)

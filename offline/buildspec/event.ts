@@ -1,7 +1,7 @@
 import { BuildError } from "./command.js"
 import { git } from "./source.js"
 
-/** What a push or a pull request sends to CodeBuild through the repository's webhook. */
+/** The event that a push or a pull request sends to CodeBuild through the repository's webhook. */
 export interface WebhookEvent {
   /** CodeBuild's name of it. */
   type: "PUSH" | "PULL_REQUEST_CREATED"

@@ -1,4 +1,4 @@
-/** A build's log: what CodeBuild's agent says, and what the commands print, with the secrets' values masked. */
+/** A build's log: the messages of CodeBuild's agent and the output of the commands, with secret values masked. */
 export interface BuildLog {
   /** A line of the agent. */
   say(line: string): void

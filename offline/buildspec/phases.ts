@@ -13,7 +13,7 @@ export interface PhaseResult {
   message: string
 }
 
-/** What the phases need to run. `signal` fires with STOPPED, or because the time is up. */
+/** The input for running the phases. `signal` fires with STOPPED, or because the time is up. */
 export interface PhaseContext {
   spec: Buildspec
   shell: BuildShell

@@ -13,7 +13,7 @@ import { eventOf } from "./event.js"
 import type { BuildLog } from "./log.js"
 import { git, lendPackages } from "./source.js"
 
-/** Everything a rehearsal saw. */
+/** Everything that a rehearsal recorded. */
 export interface Rehearsal {
   /** What the first release, from the laptop, printed. */
   first: string
@@ -22,7 +22,7 @@ export interface Rehearsal {
   project: string
   result: BuildResult
   after: Live
-  /** What a release of the same commit from the laptop says after the build's, and what can be seen then. */
+  /** What a release of the same commit from the laptop prints after the build's, and what can be seen then. */
   again: string
   afterAgain: Live
 }

@@ -29,7 +29,7 @@ export function countCases(group: ReportGroup, source: string): string {
 
 type Node = { [name: string]: unknown }
 
-/** A test case is always an object, and always in a list. */
+/** Makes every test case an object, in a list. */
 const parser = new XMLParser({ alwaysCreateTextNode: true, isArray: name => name === "testcase" })
 
 function casesOf(file: string): Node[] {

@@ -18,7 +18,7 @@ export interface CoreApi {
   enums: EnumDef[]
 }
 
-/** What can be called: the module's types and the core's. */
+/** Everything that can be called: the module's types and the core's. */
 export class Api {
   readonly mainObject: ObjectDef
   /** The constructor as a function: without a name, returning the main object. */
@@ -69,7 +69,7 @@ export class Api {
   }
 }
 
-/** True if the argument is the caller's repository, which is never passed but injected. */
+/** True if the argument is the caller's repository, which is injected and never passed. */
 export function isWorkspace({ type }: ArgumentDef): boolean {
   return type.kind === "OBJECT" && type.name === "Workspace"
 }
@@ -157,7 +157,7 @@ async function readCoreApi(schema: string): Promise<CoreApi> {
     if (isInputObjectType(type)) kinds.set(type.name, "INPUT")
   }
   const objects = types.filter(isObjectType).map((object): ObjectDef => {
-    // An ID is no use on the command line.
+    // An ID is of no use on the command line.
     const fields = Object.values(object.getFields()).filter(field => field.name !== "id")
     const functions = fields.map((field): FunctionDef => {
       // These act on the object they are called on, which is what the command line returns.
@@ -204,7 +204,7 @@ function typeOf(text: string, kinds: Map<string, Kind>): TypeRef {
   return { kind: "SCALAR", name }
 }
 
-/** What is between the command line and the terminal or the machine's ports, and so not the session's. */
+/** Functions that connect the terminal or the machine's ports, which the command line handles instead of the session. */
 const INTERACTIVE: Record<string, FunctionDef[]> = {
   Container: [
     {

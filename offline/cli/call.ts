@@ -58,7 +58,7 @@ async function run(loaded: Loaded, steps: Step[], globals: Globals, log: Log): P
   try {
     return await executor.execute(steps)
   } catch (error) {
-    // What fails because it was canceled is no news.
+    // A failure caused by canceling need not be reported.
     if (interrupt.canceled) return await new Promise<never>(() => {})
     throw error
   } finally {
@@ -85,7 +85,7 @@ async function print(value: unknown, type: TypeRef, globals: Globals): Promise<v
   await new Promise<void>(done => process.stdout.write(text + end, () => done()))
 }
 
-/** How long what runs has to end, in milliseconds, before the command exits without it. */
+/** Milliseconds that running work has to end before the command exits anyway. */
 const PATIENCE = 700
 
 /**

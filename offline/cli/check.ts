@@ -5,8 +5,8 @@ import { CliError, errorText } from "./errors.js"
 import { loadModule, progressLog } from "./module.js"
 
 /**
- * `dagger check [check]...`: runs the functions marked as checks that can be called without arguments, all of them or those that are
- * named, to the last one; none is fine. Returns 1 if one failed. Throws CliError if there is no check of a name.
+ * `dagger check [check]...`: runs the functions marked as checks that can be called without arguments: all of them, or the named
+ * ones. It does not stop at a failure, and it is fine if there are none. Returns 1 if one failed. Throws CliError for an unknown name.
  */
 export async function check(names: readonly string[], globals: Globals): Promise<number> {
   const { api } = await loadModule(globals, progressLog(globals))

@@ -8,7 +8,7 @@ import { parseValue } from "./values.js"
 export interface Flag {
   name: string
   short?: string
-  /** What the flag means without a value; a flag without this takes the next word. */
+  /** The flag's value if none is given; a flag without this takes the next word as its value. */
   alone?: string
   /** What the help says about it; without this it isn't shown. */
   text?: string
@@ -63,7 +63,7 @@ export function takeFlagsAnywhere(words: readonly string[], flags: readonly Flag
   return name === undefined ? [] : [name, ...takeFlagsAnywhere(rest, flags)]
 }
 
-/** One function of a chain with what was given to it, by the arguments' names. */
+/** One function of a chain, with the given values by argument name. */
 export interface Step {
   fn: FunctionDef
   given: Map<string, unknown>

@@ -1,6 +1,6 @@
 import { type Flag, FlagError } from "./command-line.js"
 
-/** What the flags common to all commands say. */
+/** The values of the flags that all commands share. */
 export interface Globals {
   silent: boolean
   verbose: boolean
@@ -24,7 +24,7 @@ export function ownFlags(globals: Globals): Flag[] {
     if (text !== "real" && text !== "stand-in") throw new Error("it must be stand-in or real")
     globals.engine = text
   }
-  const text = "What runs the call: this stand-in, or the dagger on PATH against the same sandbox"
+  const text = "Engine to run the call on: this stand-in, or the dagger on PATH against the same sandbox"
   return [{ name: "engine", word: "stand-in|real", text, set }]
 }
 

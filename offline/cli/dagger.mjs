@@ -5,11 +5,11 @@ import { fileURLToPath } from "node:url"
 import { COMMANDS, SANDBOX } from "./command-names.mjs"
 import { endServing, ROOT, serving, socketsDir } from "./sockets.mjs"
 
-// The entry of ./offline/dagger. A call goes to a process that has everything loaded already, as the real command line's does to its
-// engine; it is started if there is none (serve.ts). All else, and a call that needs this terminal, runs right here. Plain JavaScript:
-// this process is there within a tenth of a second.
+// The entry point of ./offline/dagger. A call goes to a process that already has everything loaded, as the real CLI's call goes to its
+// engine; if there is no such process, one is started (serve.ts). Everything else, and calls that need this terminal, run right here.
+// This is plain JavaScript, so that it starts within a tenth of a second.
 
-/** How many processes are kept: two calls at once are served by two. A third one at that time runs by itself. */
+/** How many processes are kept: two can serve two calls at once. A third call at the same time runs in its own process. */
 const MOST = 2
 
 const NAMES = ["help", ...Object.keys(COMMANDS), ...Object.keys(SANDBOX)]
@@ -19,7 +19,7 @@ function commandOf(words) {
   return words.find(word => NAMES.includes(word))
 }
 
-/** Whether a process that is kept can run it: it has no terminal. */
+/** Whether a background process, which has no terminal, can run it. */
 function isServed(words) {
   if (commandOf(words) !== "call" || words.includes("terminal") || process.env.ECS_RELEASE_ALONE) return false
   return !words.some(word => /^--engine(=|$)/.test(word))
@@ -28,7 +28,7 @@ function isServed(words) {
 /**
  * Has one of the processes run the command, and passes on what it prints, signals and its exit code.
  *
- * @returns {Promise<boolean>} false if it does not take it: it is busy, gone, or older than the sources
+ * @returns {Promise<boolean>} false if none accepts it: they are busy, gone, or older than the sources
  */
 function askedOf(socketPath, request) {
   return new Promise(resolve => {
@@ -43,7 +43,7 @@ function askedOf(socketPath, request) {
       socket.write(`${JSON.stringify(request)}\n`)
       send = signal => socket.write(`${signal}\n`)
     })
-    // A line of JSON: that it takes the command, what that prints (in Base64), and in the end its exit code.
+    // Lines of JSON: first that it accepts the command, then the command's output (in Base64), and at the end its exit code.
     const lines = createInterface({ input: socket })
     lines.on("line", line => {
       const { stdout, stderr, exitCode } = JSON.parse(line)

@@ -4,7 +4,7 @@ interface Details {
   /** The command whose help is pointed at, after a mistake in the command line. */
   usage?: string
   exitCode?: number
-  /** Of a failed command: what it printed. */
+  /** The output of a failed command. */
   stdout?: string
   stderr?: string
 }
@@ -29,7 +29,7 @@ export function apiError(message: string, extensions: Record<string, unknown> = 
   return new CliError(message, { exitCode: Number(exitCode) || 1, stdout, stderr })
 }
 
-/** What standard error gets for an error: in the real CLI's form, but without the trace's number, which no one could look up. */
+/** An error's text for standard error: in the real CLI's form, but without the trace ID, which no one could look up. */
 export function errorText(error: unknown): string {
   const message = (error as Error)?.message ?? String(error)
   const lines = [`Error: ${explained(message.replace(/ \[traceparent:[\da-f-]+]/, ""))}`]

@@ -67,8 +67,8 @@ export class Executor {
   }
 
   /**
-   * What the constructor's secrets are known by: a hash of their cache keys, or of their values. Undefined if an engine would never
-   * know the call again: a secret has neither, or the constructor takes a Workspace, which is another one each time.
+   * The cache key of the constructor's secrets: a hash of their cache keys, or of their values. Undefined if an engine would never
+   * reuse the call: because a secret has neither, or because the constructor takes a Workspace, which is a new one each time.
    */
   private async secretsHash(create: Step, args: Record<string, unknown>): Promise<string | undefined> {
     if (create.fn.args.some(isWorkspace)) return undefined
@@ -220,7 +220,7 @@ async function up(session: RunningSession, id: string, forwards: Forward[] = [],
   const own = ports.map(({ port }) => ({ frontend: port, backend: port }))
   for (const { frontend, backend } of forwards.length > 0 ? forwards : own) {
     const target = (await ask(`endpoint(port: ${backend})`)) as string
-    // A service that shares this machine's network is there already.
+    // A service that shares this machine's network needs no tunnel.
     if (target !== `127.0.0.1:${frontend}`) await listen(frontend, target)
     log(`tunnel: 127.0.0.1:${frontend} to the service's port ${backend}. Ctrl-C stops it.`)
   }

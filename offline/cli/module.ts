@@ -10,7 +10,7 @@ import { functionList } from "./help.js"
 import { ROOT } from "./sockets.mjs"
 import { type Addresses, withUserDefaults } from "./user-defaults.js"
 
-/** Where this checkout keeps what it makes offline: emulator, git remote, sessions' contents, modules' types. */
+/** Where this checkout keeps its offline state: emulator, git remote, sessions' contents, modules' types. */
 export function stateDir(): string {
   return checkoutHome(ROOT)
 }
@@ -21,7 +21,7 @@ export interface Loaded {
   sdk: SdkFiles
   api: Api
   addresses: Addresses
-  /** What is said about the user's defaults on standard error, even with --silent, as the real CLI does. */
+  /** The lines about user defaults on standard error; they are printed even with --silent, as in the real CLI. */
   announcements: string[]
 }
 

@@ -115,7 +115,7 @@ export class Shown {
   }
 }
 
-/** The text that standard output gets for a result: nothing is added to a string. Objects look the same with `json`. */
+/** A result as text for standard output: a string is printed as it is. Objects look the same with `json`. */
 export function resultText(value: unknown, json: boolean): string {
   if (value instanceof Shown) return `${value}\n`
   if (Array.isArray(value) && value.length > 0 && value.every(one => one instanceof Shown)) {

@@ -44,7 +44,7 @@ export async function runReal(
   const dagger = realDagger()
   if (!dagger) {
     throw new CliError(
-      "--engine real: the only dagger on PATH is the stand-in. Install Dagger (https://docs.dagger.io/install), or leave out the option.",
+      "--engine real: the only dagger on PATH is this stand-in. Install Dagger (https://docs.dagger.io/install), or leave out the option.",
     )
   }
   const front = words.slice(0, words.length - rest.length)
@@ -72,9 +72,9 @@ async function sandboxArguments(words: readonly string[], globals: Globals): Pro
 }
 
 /**
- * Asks, while a call runs, whether a real `dagger` on PATH has an engine that answers. What this returns must be called at the
- * call's end and says so, if that is known by then and this checkout hasn't said it before. Nothing waits for the answer, and
- * no engine is started for it: only one that already runs is asked.
+ * Finds out, while a call runs, whether a real `dagger` on PATH has an engine that answers. The returned function must be called at
+ * the end of the call; it prints a note if there is one by then and this checkout hasn't printed it before. Nothing waits for the
+ * answer, and no engine is started for it: only a running one is asked.
  */
 export function lookForReal(stateDir: string): () => void {
   const said = join(stateDir, "real-engine-said")
@@ -90,7 +90,7 @@ export function lookForReal(stateDir: string): () => void {
     asking.abort()
     if (!version) return
     process.stderr.write(
-      `note: ${dagger} (${version}) and its engine are up: ./offline/dagger --engine real call … runs the same call on it, against the same sandbox.\n`,
+      `note: ${dagger} (${version}) and its engine are running: ./offline/dagger --engine real call … makes the same call there, against the same sandbox.\n`,
     )
     writeFileSync(said, "")
   }

@@ -18,14 +18,14 @@ export async function up(globals: Globals): Promise<number> {
   return 0
 }
 
-/** `down`: ends what runs for this checkout; nothing is forgotten. */
+/** `down`: stops everything that runs for this checkout; its state is kept. */
 export async function down(globals: Globals): Promise<number> {
   const { worldDown } = await import("../sandbox.js")
   await worldDown(stateDir(), progressLog(globals))
   return 0
 }
 
-/** `reset`: ends what runs for this checkout and forgets all of it. */
+/** `reset`: stops everything that runs for this checkout and deletes its state. */
 export async function reset(globals: Globals): Promise<number> {
   const { worldReset } = await import("../sandbox.js")
   await worldReset(stateDir(), progressLog(globals))
@@ -54,7 +54,7 @@ function instructions(world: World): string {
     `The service             ${appUrl}`,
     `Git remote              ${endpoints(world).gitRemote}`,
     "",
-    "# ./offline/dagger call uses these by itself, as does ./offline/dagger --engine real call. By hand:",
+    "# ./offline/dagger call, with or without --engine real, uses these automatically. To use them by hand:",
     ...exports,
     `dagger call ${flags.join(" ")} release`,
     "",

@@ -11,7 +11,7 @@ const exit = process.exit.bind(process)
 
 /** What dagger.mjs passes on of a command. */
 interface Request {
-  /** None: it is asked to end. */
+  /** If there are none, it is asked to end. */
   words?: string[]
   cwd: string
   env: Record<string, string>
@@ -19,8 +19,8 @@ interface Request {
 }
 
 /**
- * Runs one command after the other for dagger.mjs, at a socket in `dir`: what they load is loaded once, and the module's process stays.
- * Ends by itself if it is not used, or if its own sources have changed.
+ * Runs one command after another for dagger.mjs, at a socket in `dir`: everything is loaded only once, and the module's process is kept.
+ * It ends by itself if it is not used, or if its own sources have changed.
  */
 export function serve(dir: string): void {
   const path = join(dir, `${process.pid}.sock`)
@@ -68,7 +68,7 @@ async function answer(socket: Socket): Promise<void> {
       over = true
       send({ exitCode }, () => socket.end(resolve))
     })
-  // The caller was killed: with it goes what it ran, at once.
+  // The caller was killed: stop its work at once, too.
   socket.on("error", () => {}).once("close", () => over || process.kill(process.pid, "SIGKILL"))
   const signals = async () => {
     for (;;) {

@@ -41,7 +41,7 @@ export function runCommand(
 ): Promise<number> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { stdio: "inherit", env: { ...process.env, ...env }, cwd })
-    // Ctrl-C at a terminal reaches the command too; only what was sent to this process alone is passed on.
+    // Ctrl-C at a terminal reaches the command too; only signals that were sent to this process alone are passed on.
     process.on("SIGINT", () => process.stdin.isTTY || child.kill("SIGINT"))
     process.on("SIGTERM", () => child.kill("SIGTERM"))
     child.once("error", error => {

@@ -13,7 +13,7 @@ export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 /** The longest path that a socket can have everywhere. */
 const LONGEST = 100
 
-/** The folder of their sockets, for the user alone; undefined if there is none to be had. */
+/** The folder of their sockets, which only the user can access; undefined if there cannot be one. */
 export function socketsDir() {
   const user = process.getuid?.()
   if (user === undefined) return undefined
@@ -36,7 +36,7 @@ export function serving(dir) {
   return readdirSync(dir).flatMap(name => (name.endsWith(".sock") ? join(dir, name) : []))
 }
 
-/** Ends those that are not at work. */
+/** Ends those that are idle. */
 export async function endServing(dir = socketsDir()) {
   const end = (/** @type {string} */ path) =>
     new Promise(done => {

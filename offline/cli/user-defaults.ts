@@ -7,11 +7,11 @@ import { isAddressed, kebab, pascal } from "./api.js"
 /** A value from `.env` for an object argument, by the argument's definition: an address, or several. */
 export type Addresses = Map<ArgumentDef, string | string[]>
 
-/** A module with the values of `.env` worked into it as defaults. */
+/** A module with the values of `.env` merged into its defaults. */
 export interface WithDefaults {
   module: ModuleDef
   addresses: Addresses
-  /** What is said about them on standard error. */
+  /** The lines about them for standard error. */
   announcements: string[]
 }
 
@@ -95,7 +95,7 @@ function withDefault(
   }
 }
 
-/** A secret's value is never shown: only where it comes from. */
+/** A secret's value is never shown, only its source. */
 function display(arg: ArgumentDef, value: string): string {
   return arg.type.name === "Secret" && !value.includes("://") ? "*****" : JSON.stringify(value)
 }

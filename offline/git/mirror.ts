@@ -3,19 +3,19 @@ import { join, resolve } from "node:path"
 import type { Log } from "../machine/home.js"
 import { type Finished, run } from "../machine/process.js"
 
-/** Overwrites branches, since a work tree may rewrite them, but never a tag that is already here: it may be a claim. */
+/** Overwrites branches, because a work tree may rewrite them, but never an existing tag: it may be a claim. */
 const TAGS = "refs/tags/*:refs/tags/*"
 const BRANCHES = "+refs/heads/*:refs/heads/*"
 /** What the work tree last saw of its origin's branches; its origin's HEAD isn't a branch. */
 const SEEN = ["refs/remotes/origin/*:refs/heads/*", "^refs/remotes/origin/HEAD"]
 
-/** The other side of a fetch: may leave blobs out, and does not mind who owns the directory. */
+/** The serving side of a fetch: it may leave blobs out, and does not care who owns the directory. */
 const UPLOAD_PACK = "git -c safe.directory=* -c uploadpack.allowFilter=true upload-pack"
 
 /**
- * Brings the bare repository `bare` up to what the origin of the work tree `source` would know: all its branches,
- * tags and HEAD, and those of its origin if that is a directory. Created if missing; quick when nothing changed.
- * Shallow, partial, empty, detached and linked work trees are fine. What can't be fetched is logged, and isn't an error.
+ * Updates the bare repository `bare` to what the origin of the work tree `source` would have: all its branches,
+ * tags and HEAD, and those of its origin if that is a directory. Created if missing; fast when nothing has changed.
+ * Shallow, partial, empty, detached and linked work trees are fine. If something can't be fetched, that is logged; it isn't an error.
  */
 export async function mirror(source: string, bare: string, log: Log): Promise<void> {
   if (!existsSync(join(bare, "HEAD"))) await create(bare)
@@ -33,7 +33,7 @@ export async function mirror(source: string, bare: string, log: Log): Promise<vo
 }
 
 async function create(bare: string): Promise<void> {
-  // Made beside its place: one that exists has all its settings, whenever the command was killed.
+  // Created beside its place and then moved there: even if the command is killed, an existing one has all its settings.
   const fresh = `${bare}.new`
   rmSync(fresh, { recursive: true, force: true })
   const made = await run("git", ["init", "--quiet", "--bare", "--template=", fresh], { env: environment() })

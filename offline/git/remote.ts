@@ -24,9 +24,9 @@ interface ServerRecord {
 }
 
 /**
- * Finds or makes the git remote of a work tree: the checkout's own bare repository, which knows what the work
- * tree's origin would know, served on loopback. Nothing outside this machine is contacted, and the work tree isn't written
- * to; what was pushed here stays.
+ * Finds or creates the git remote of a work tree: the checkout's own bare repository, which has everything that the work
+ * tree's origin would have, served on loopback. It contacts nothing outside this machine and does not write to the work tree;
+ * anything pushed here stays.
  */
 export async function ensureGitRemote(options: {
   stateDir: string
@@ -57,7 +57,7 @@ export async function stopGitRemote(stateDir: string): Promise<void> {
   writeKept(recordFile(stateDir), { ...git, process: undefined })
 }
 
-/** Ends the server and forgets all that was pushed, and the token. */
+/** Stops the server, and deletes everything that was pushed, and the token. */
 export async function resetGitRemote(stateDir: string): Promise<void> {
   await stop(lastKnown(stateDir), 5)
   rmSync(join(stateDir, "git"), { recursive: true, force: true })

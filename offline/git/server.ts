@@ -4,8 +4,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { createGunzip } from "node:zlib"
 
 /**
- * The requests of git's smart protocol, as git sends them; the repository is one folder of the root. All else is refused before
- * it is used: no other path has a meaning here, so none needs to be decoded.
+ * The requests of git's smart protocol, as git sends them; the repository is a folder in the root. Everything else is refused before
+ * it is used: no other path means anything here, so none needs to be decoded.
  */
 const REQUESTS = {
   GET: /^(\/[\w.-]+\.git\/info\/refs)\?(service=git-(?:upload|receive)-pack)$/,

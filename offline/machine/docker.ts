@@ -17,8 +17,8 @@ export interface DockerTarget {
 }
 
 /**
- * Finds or makes a Docker daemon: the one DOCKER_HOST names, else /var/run/docker.sock, else one of our own, which is
- * started (and installed, on Debian as root) when it doesn't run. Our own outlives the command and is found again.
+ * Finds or starts a Docker daemon: the one that DOCKER_HOST names, else /var/run/docker.sock, else a separate one, which is
+ * started (and installed, on Debian as root) if it isn't running. That one outlives the command and is found again.
  * Throws, saying what to install, if it can't get one.
  */
 export async function ensureDocker(log: Log): Promise<DockerTarget> {
@@ -68,7 +68,7 @@ async function runningDaemon(): Promise<string | undefined> {
   if (named) {
     if (named.startsWith("ssh:") || (await daemonAnswers(named))) return named
     throw new Error(
-      `No Docker daemon answers at ${named}, where DOCKER_HOST points. Start it or unset DOCKER_HOST.`,
+      `No Docker daemon answers at ${named}, which is set in DOCKER_HOST. Start it, or unset DOCKER_HOST.`,
     )
   }
   for (const socket of ["/var/run/docker.sock", ownSocket()]) {

@@ -36,7 +36,7 @@ export async function startDaemon(log: Log): Promise<string> {
     ["--pidfile", join(machineRunDir(), "docker.pid")],
     ["--bridge", await ensureBridge()],
   ]
-  // The daemon starts itself anew for each layer that it unpacks: most of that time would go into collecting garbage.
+  // The daemon starts itself again for each layer that it unpacks: most of that time would be spent on garbage collection.
   const env = { ...process.env, GOGC: process.env.GOGC ?? "400" }
   const daemon = await startDetached("/usr/sbin/dockerd", options.flat(), { logFile: daemonLog(), env })
   writeKept(recordFile(), daemon)

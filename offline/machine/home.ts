@@ -12,8 +12,8 @@ export function isRoot(): boolean {
 }
 
 /**
- * The directory for what belongs to the machine and is shared by all checkouts: the Docker daemon's data, the
- * Python environment, what is known about registries. `ECS_RELEASE_HOME` moves it. Created when missing.
+ * The directory for data that belongs to the machine and is shared by all checkouts: the Docker daemon's data, the
+ * Python environment, what is known about registries. `ECS_RELEASE_HOME` moves it. Created if missing.
  */
 export function machineHome(): string {
   const home =

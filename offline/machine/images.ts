@@ -5,7 +5,7 @@ import { type DockerTarget, dockerEnv, hasImage } from "./docker.js"
 import { type Log, machineHome } from "./home.js"
 import { buildStandIn, standInFor, standInNames } from "./standins.js"
 
-/** What images were resolved to, for as long as a call has the daemon: images and registries come and go. */
+/** The results of resolving images, valid only while a call uses the daemon: images and registries come and go. */
 const resolved = new WeakMap<DockerTarget, Map<string, Promise<string>>>()
 
 /**
@@ -86,7 +86,7 @@ type Answer = { kind: "pulled" } | { kind: "refused"; why: string } | { kind: "s
 const PATIENCE_MS = 5_000
 const MEMORY_MS = 10 * 60_000
 
-/** Words with which a registry that was reached refuses; anything else means that the network doesn't get there. */
+/** Words by which a registry that was reached refuses; any other error means that the network doesn't reach it. */
 const REFUSALS =
   /manifest unknown|not found: |manifest for .* not found|pull access denied|unauthorized|no matching manifest/i
 

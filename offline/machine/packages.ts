@@ -5,7 +5,7 @@ import { isRoot, type Log, machineHome } from "./home.js"
 import { withLock } from "./lock.js"
 import { run } from "./process.js"
 
-/** True on Debian (or Ubuntu) as root, where a missing program can be installed instead of asked for. */
+/** True on Debian (or Ubuntu) as root: then a missing program can be installed without asking the user to do it. */
 export function canInstall(): boolean {
   return isRoot() && existsSync("/usr/bin/apt-get") && existsSync("/etc/debian_version")
 }
@@ -40,7 +40,7 @@ export function debianSuite(): string | undefined {
 /**
  * Makes (once) a Python environment with exactly what `requirements` names: a file with pinned, hashed packages.
  * Environments are keyed by that file's content, so checkouts with different pins don't disturb each other.
- * `what` needs them, for the log. Returns the path of the environment's Python. Throws with pip's own words when the packages can't be installed.
+ * `what` says what needs them, for the log. Returns the path of the environment's Python. Throws with pip's own words when the packages can't be installed.
  */
 export async function ensurePython(
   requirements: string,
@@ -63,7 +63,7 @@ export async function ensurePython(
     const installed = await run(python, [...pip, requirements], { timeout: 600_000 })
     if (installed.code !== 0) {
       const why = installed.stderr.trim().split("\n").slice(-6).join("\n")
-      throw new Error(`What ${what} needs could not be installed from the Python package index:\n${why}`)
+      throw new Error(`The packages for ${what} could not be installed from PyPI:\n${why}`)
     }
     writeFileSync(join(environment, "complete"), "")
     return python

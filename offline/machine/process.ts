@@ -4,7 +4,7 @@ import { closeSync, existsSync, openSync, readdirSync, readFileSync } from "node
 import { type AddressInfo, createServer, type Server } from "node:net"
 import { setTimeout as sleep } from "node:timers/promises"
 
-/** A process that was started here and outlives the command: its id, and when it began, so that a reused id is never mistaken for it. */
+/** A process that was started here and outlives the command: its ID and its start time, so that a reused ID is never mistaken for it. */
 export interface Owned {
   pid: number
   began: string

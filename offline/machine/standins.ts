@@ -22,9 +22,9 @@ export interface StandIn {
   name: string
   /** The tags that it can replace. */
   tags: RegExp
-  /** What is built on the Debian stand-in; undefined for that one itself. */
+  /** The Dockerfile's lines on top of the Debian stand-in; undefined for the Debian stand-in itself. */
   dockerfile?: string
-  /** Puts what the Dockerfile copies into a folder. */
+  /** Writes the files that the Dockerfile copies into a folder. */
   files?: (folder: string, log: Log) => Promise<void>
 }
 
@@ -62,7 +62,7 @@ CMD ["python3"]`,
   // Docker's client images are used for the git that they hold; a Docker client is of no use without an engine.
   { name: "docker", tags: /(^|-)cli$/, dockerfile: GIT },
   {
-    // What the dashboard runs in.
+    // The image that the dashboard runs in.
     name: "node",
     tags: /^24\.13\.1-alpine$/,
     dockerfile: `COPY node /usr/local/bin/node\n${TRUST}\nCMD ["node"]`,

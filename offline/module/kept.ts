@@ -24,7 +24,7 @@ export async function moduleTypes(
   log(`module ${module.name}: reading its types…`)
   const { describe } = await import("./run.js")
   const types = await describe(module, sdk)
-  // What is known of older sources is deleted.
+  // Results for older sources are deleted.
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
   writeKept(path, types)
@@ -32,8 +32,8 @@ export async function moduleTypes(
 }
 
 /**
- * What constructors returned. An engine keeps it, as a constructor should depend on its arguments alone, and so does this: by the
- * module's sources and the arguments. One that sets a secret is not kept, for that secret ends with its session.
+ * The results of constructors. An engine caches them, because a constructor should depend on nothing but its arguments, and so does this:
+ * by the module's sources and the arguments. A result that sets a secret is not cached, because that secret ends with its session.
  */
 export class Constructed {
   private readonly folder: string
@@ -45,7 +45,7 @@ export class Constructed {
     if (existsSync(all) && !existsSync(this.folder)) rmSync(all, { recursive: true, force: true })
   }
 
-  /** True where a call with some arguments is kept: likely the next one's are the same. */
+  /** True if there is a result for any arguments: the next call's arguments are probably the same. */
   get any(): boolean {
     return existsSync(this.folder)
   }
@@ -67,7 +67,7 @@ export class Constructed {
   }
 }
 
-/** True where an ID in the state holds a `setSecret`. */
+/** True if an ID in the state contains a `setSecret`. */
 function setsSecret(state: unknown): boolean {
   if (typeof state === "string") return isId(state) && Buffer.from(state, "base64").includes('"setSecret"')
   return state !== null && typeof state === "object" && Object.values(state).some(setsSecret)

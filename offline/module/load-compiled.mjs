@@ -4,8 +4,8 @@ import { dirname } from "node:path"
 import { Script } from "node:vm"
 
 /**
- * Loads a CommonJS file and gives its exports. What V8 makes of it is kept in the file `kept` when the first process that loaded it
- * ends, and taken by all later ones: a large file loads in a third of the time, and what is run of it is compiled already. The file
+ * Loads a CommonJS file and returns its exports. The first process saves V8's compiled code in the file `kept` when it ends, and all
+ * later ones use it: a large file then loads in a third of the time, and the code that runs is already compiled. The file
  * must not import() anything.
  *
  * @param {string} path absolute

@@ -10,10 +10,10 @@ import type {
   TypeRef,
 } from "./types.js"
 
-/** What the module's process writes after each call to standard output and standard error: all that the call printed came before. */
+/** The marker that the module's process writes to standard output and standard error after each call: the call's own output comes before. */
 export const END = "\0end\n"
 
-/** One function to call: of which object, in which state, with what. The constructor's name is "". */
+/** A function to call: its object, the object's state, and the arguments. The constructor's name is "". */
 export interface Call {
   object: string
   state: unknown

@@ -96,7 +96,7 @@ type Print = (line: string, isError: boolean) => void
 
 /**
  * A process that has loaded a module and read its types, which takes most of a call's time. It serves one call at a time and is kept
- * for the next ones: unlike on an engine, a module here sees what an earlier call left in its own variables.
+ * for later ones: unlike on an engine, a module here sees what an earlier call left in its variables.
  */
 class Host {
   private static idle: Host[] = []

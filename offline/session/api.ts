@@ -133,7 +133,7 @@ export class Api {
       return value.then(values =>
         (values as Recipe["args"][]).map(one => new Recipe(type.name, "value", one)),
       )
-    // What gives an ID and no value (sync, start, stop) acts on its parent.
+    // A field that returns an ID and no value (sync, start, stop) acts on its parent.
     return type.name === "ID" ? value.then(() => encodeId(parent as Recipe)) : value
   }
 }
@@ -156,7 +156,7 @@ function useRecipes(scalar: {
   scalar.serialize = (value: unknown) => (value instanceof Recipe ? encodeId(value) : value)
 }
 
-/** The answer to what isn't GraphQL: the parser's bare message, without a trace. */
+/** The answer to something that isn't GraphQL: just the parser's message, without a trace. */
 function unreadable({ message, locations }: GraphQLError): Answer {
   const bare = message.replace(/^Syntax Error: /, "").replace(/\.$/, "")
   const extensions = { code: "GRAPHQL_PARSE_FAILED" }

@@ -62,7 +62,7 @@ function read(session: Session, context: Manifest, path: string): string {
   throw new UserError(`failed to read dockerfile: open /${clean(path)}: no such file or directory`)
 }
 
-/** Our own name for an image that a Dockerfile refers to: BuildKit takes it without asking a registry. */
+/** A local name for an image that a Dockerfile refers to, so that BuildKit uses it without asking a registry. */
 async function baseImage(session: Session, reference: string): Promise<string> {
   const image = await inspectImage(session, await session.resolveImage(reference))
   if (!image) throw new UserError(`failed to resolve image "${reference}": not found`)
@@ -73,8 +73,8 @@ async function baseImage(session: Session, reference: string): Promise<string> {
 }
 
 /**
- * Runs the build. The context is a folder named by its content: BuildKit takes files of equal size and time in the same
- * folder for equal. The Dockerfile is outside, with the context's ignore file beside it, as Docker looks for it.
+ * Runs the build. The context is a folder named by its content, because BuildKit treats files of the same size and time in the same
+ * folder as equal. The Dockerfile is outside, with the context's ignore file next to it, where Docker looks for it.
  */
 async function build(
   session: Session,
@@ -143,8 +143,8 @@ async function run(session: Session, args: string[], scrubber: Scrubber, target:
 }
 
 /**
- * What went wrong, from the progress lines: an exec error if a RUN didn't end with 0. Docker's progress doesn't tell
- * standard output and standard error apart: both are given as standard output.
+ * What went wrong, from the progress lines: an exec error if a RUN didn't exit with 0. Docker's progress doesn't distinguish
+ * standard output from standard error: both are returned as standard output.
  */
 export function buildError(lines: string[], otherwise: string): Error {
   for (const line of lines) {

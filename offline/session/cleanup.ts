@@ -65,8 +65,8 @@ export async function enter(session: Session): Promise<void> {
 }
 
 /**
- * Ends that, and keeps the checkout's images from growing in number: as many stay as the last session left, or as this one
- * needed if that is more, and those needed least recently go. While another session runs, it is left to that one.
+ * Ends the registration, and keeps the number of the checkout's images from growing: as many stay as the last session left, or as this
+ * one needed if that is more; the least recently needed go first. While another session runs, this is left to that one.
  */
 async function leave(session: Session): Promise<void> {
   await locked(session, async () => {

@@ -18,7 +18,7 @@ interface CreateOptions {
 
 /** A running service that a container is bound to. */
 export interface Bound {
-  /** What the container knows it by. */
+  /** The name by which the container knows it. */
   names: string[]
   address: string
   /** "host" when only the host's own network reaches it. */

@@ -125,7 +125,7 @@ function redirected(session: Session, container: ContainerValue, to: string): Co
   return putFile(session, container, path, { ...blob, type: "file", mode: 0o644, uid: 0, gid: 0 })
 }
 
-/** What is kept of a command that ran. */
+/** The record of a command that ran. */
 interface Kept {
   outcome: Outcome
   layers: string[]

@@ -28,15 +28,15 @@ export const hostFields: Fields[string] = {
   service: hostService,
 }
 
-/** What is kept of a folder: its digest, and by which stamps its files are known. */
+/** The record of a folder: its digest, and the stamps of its files. */
 interface Kept {
   digest: string
   stamps: { [path: string]: string }
 }
 
 /**
- * Reads a folder of the host into the store, as root's. Files that weren't touched since the last time aren't read again;
- * one touched within the last second may be touched again before the clock shows it, so it doesn't count as known.
+ * Reads a folder of the host into the store, with root as the owner. Files that weren't touched since the last time aren't read again;
+ * a file touched within the last second may change again without a new timestamp, so it doesn't count as known.
  */
 async function readTree(
   session: Session,

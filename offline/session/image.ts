@@ -45,8 +45,8 @@ export async function inspectImage(session: Session, name: string): Promise<Imag
 }
 
 /**
- * Gives an image of the layers alone, made when there is none: its configuration is empty, so that a container made from
- * it has just what it is told to have. The image also keeps the layers from being removed.
+ * Returns an image with only the layers, creating it if there is none: its configuration is empty, so that a container made from
+ * it has exactly what it is told to have. The image also keeps the layers from being removed.
  */
 export async function bareImage(session: Session, layers: string[], platform: string): Promise<string> {
   const name = bareName(session, layers, platform)
@@ -97,8 +97,8 @@ export async function changedLayers(
 }
 
 /**
- * True if nothing was changed in a container, as root on the daemon's own machine can see: the folder of its changes holds nothing
- * but what mounts are put on. (The daemon's own answer to that question takes longer than a snapshot.)
+ * True if nothing was changed in a container, which root on the daemon's own machine can see: the folder of its changes contains only
+ * mount points. (The daemon's own answer to that question takes longer than a snapshot.)
  */
 async function isUnchanged(session: Session, container: string, mounts: readonly Mount[]): Promise<boolean> {
   const { GraphDriver } = await session.docker.json("GET", `/containers/${container}/json`)

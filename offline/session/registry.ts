@@ -110,7 +110,7 @@ async function image(session: Session, parent: ContainerValue): Promise<string> 
 
 /**
  * Container.publish: pushes the image; gives the address with the digest that the registry has it under. A registryService
- * needs nothing more here: the Docker daemon shares the host's loopback, where such a service's address leads to it.
+ * needs nothing more here: the Docker daemon shares the host's loopback interface, on which the service's address is reachable.
  */
 const publish: Field = async (
   session,

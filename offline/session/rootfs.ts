@@ -54,7 +54,7 @@ export async function removeFiles(
   if (mount) return remount(session, container, mount, path, (manifest, inside) => manifest.without(inside))
   if (await inLayers(session, container, path)) {
     throw new UserError(
-      `${path} is in the image or was made by a command: offline, only what was put into a container can be taken out. ` +
+      `${path} is in the image or was made by a command: offline, only files that were added to a container can be removed. ` +
         "Remove it with a command.",
     )
   }
@@ -195,8 +195,8 @@ export async function readFile(
 }
 
 /**
- * A file of an image's last layer, such as what a command has just written: root on the daemon's own machine finds it in that layer's
- * folder. Undefined where the daemon has to be asked: for other files, and where links are on the way.
+ * A file of an image's last layer, such as one that a command has just written: root on the daemon's own machine finds it in that layer's
+ * folder. Undefined if the daemon has to be asked: for other files, and if there are links in the path.
  */
 async function inTopLayer(session: Session, image: string, path: string): Promise<Entry | undefined> {
   const { GraphDriver } = await session.docker.json("GET", `/images/${image}/json`)

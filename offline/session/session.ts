@@ -49,13 +49,13 @@ export class Session {
     this.place = createHash("sha256").update(`${hostname()}:${store.dir}`).digest("hex").slice(0, 12)
   }
 
-  /** Lets something go on that only the session's end waits for. Its failure doesn't count. */
+  /** Runs something in the background; only the session's end waits for it, and its failure is ignored. */
   later(work: Promise<unknown>): void {
     const ended = work.catch(() => {}).finally(() => this.pending.delete(ended))
     this.pending.add(ended)
   }
 
-  /** Waits for all that goes on. */
+  /** Waits for everything in the background. */
   async idle(): Promise<void> {
     await Promise.all(this.pending)
   }

@@ -6,7 +6,7 @@ import { pipeline } from "node:stream/promises"
 import { readKept } from "../machine/kept.js"
 import { type Entry, Manifest } from "./manifest.js"
 
-/** From this size on, in bytes, content goes through streams; smaller content is held in memory. */
+/** The size in bytes from which content is streamed; smaller content is held in memory. */
 export const LARGE = 1 << 20
 
 /** The content of a file, kept in the store. */

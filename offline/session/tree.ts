@@ -98,7 +98,7 @@ async function readEntry(store: Store, root: string, { path, mode, uid, gid }: S
   return { ...common, type: "file", ...(await store.putFile(join(root, path))) }
 }
 
-/** All files get this time (2000-01-01), so that what is made from them depends on nothing but their content. */
+/** All files get this time (2000-01-01), so that results depend only on their content. */
 export const TIME = new Date(946684800000)
 
 /** Entries as a tar archive, their content from the store. */

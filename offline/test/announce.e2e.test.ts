@@ -83,21 +83,21 @@ describe("release --publish", { timeout: 300_000 }, () => {
       expect(new Webhook("a secret of this test", { format: "raw" }).verify(text, headers)).toBeDefined()
   })
 
-  test("is repeated safely: what is there stays as it is, and nothing is told of nothing", async () => {
+  test("is safe to repeat: existing releases stay as they are, and if nothing happens, nothing is sent", async () => {
     const release = { ...github.releases.get("v0.1.0") }
     expect(await publish()).toMatch(/^unchanged: [\s\S]*\nrelease {3}https.*\(was there already\)\n$/)
     expect(github.releases.get("v0.1.0")).toEqual(release)
     expect(told()).toHaveLength(2)
   })
 
-  test("makes what is missing, also for a version that an older commit claimed", async () => {
+  test("creates what is missing, even for a version that an older commit claimed", async () => {
     github.releases.clear()
     await world.pushCommit("docs: after it")
     expect(await publish()).toMatch(/\nrelease {3}https.*v0\.1\.0\n$/)
     expect(github.releases.get("v0.1.0")?.body).toMatch(/- begin/)
   })
 
-  test("a webhook that fails changes nothing, and is a warning", async () => {
+  test("a failing webhook changes nothing, and causes a warning", async () => {
     const lines: string[] = []
     const log = vi.spyOn(console, "log").mockImplementation(line => void lines.push(line))
     refuses = true
@@ -180,7 +180,7 @@ test("the dashboard runs as a service, and shows what the record has", { timeout
   for (const part of ["hello/hello", "0.1.1", "1 of 1 tasks", "rolled back", "0.1.3", "begin"])
     expect(text).toContain(part)
   expect(text).toMatch(/Service deployment rolled back because of circuit breaker/)
-  expect(text).not.toContain("could not be made")
+  expect(text).not.toContain("could not be created")
 })
 
 describe("what the record says afterwards", { timeout: 120_000 }, () => {
@@ -217,6 +217,6 @@ describe("what the record says afterwards", { timeout: 120_000 }, () => {
       "0.1.1",
       "0.1.0",
     ])
-    await expect(world.run(module => module.changelogFile("../x"))).rejects.toThrow(/--update does not take/)
+    await expect(world.run(module => module.changelogFile("../x"))).rejects.toThrow(/does not accept/)
   })
 })

@@ -21,7 +21,7 @@ test("a release waits for an approval, says so, and once approved the next run e
   const { services } = JSON.parse(await world.run(module => module.status("json")))
   expect(services[0].pause).toMatchObject({ stage: "POST_SCALE_UP", otherwise: "ROLLBACK" })
   await expect(world.run(module => module.approve("0.1.0"))).rejects.toThrow(
-    /^hello\/hello waits with 0\.2\.0, not with 0\.1\.0/,
+    /^hello\/hello waits for an approval of 0\.2\.0, not of 0\.1\.0/,
   )
   expect(await release()).toMatch(/^paused: /)
 

@@ -62,7 +62,7 @@ describe("from another repository", { timeout: 300_000 }, () => {
     const { stdout, stderr } = await call(["call", "plan", "--table"])
     expect(stdout).toMatch(/^version {2}4\.6\.0 .*now 4\.5\.0\)/)
     expect(stdout).toContain("No ECS cluster is set.")
-    expect(stdout).toContain("test (stage check) and, beside it, build Dockerfile (stage serve)")
+    expect(stdout).toContain("test (stage check) and, in parallel, build Dockerfile (stage serve)")
     expect(stdout).toMatch(/to the repository shop$/m)
     expect(stderr).toContain('user default: ecs-release(testTarget="check")')
   })
@@ -77,7 +77,7 @@ describe("from another repository", { timeout: 300_000 }, () => {
     expect(found.stdout).toBe("4.6.0")
   })
 
-  it("a folder that is in no repository is an error", async () => {
+  it("a folder outside any repository is an error", async () => {
     const folder = mkdtempSync(join(tmpdir(), "bare-"))
     const { stderr, exitCode } = await call(["call", "version"], folder)
     rmSync(folder, { recursive: true })
@@ -116,7 +116,7 @@ describe("from another repository", { timeout: 300_000 }, () => {
     const given = ["--cluster=hello", "--service=hello", "--repository=hello"]
     const ready = await call(["call", ...given, "init"])
     expect(ready.stdout).toMatch(/^✔ ECR: .*\/hello, with immutable tags$/m)
-    expect(ready.stdout).toMatch(/^✔ ECS: hello\/hello is deployable, and rolls back by itself$/m)
+    expect(ready.stdout).toMatch(/^✔ ECS: hello\/hello can be deployed, and rolls back by itself$/m)
   })
 
   it("ci-config writes the file for a CI system where it is exported", async () => {

@@ -37,7 +37,7 @@ describe("dagger call", { timeout: 240_000 }, () => {
     )
   })
 
-  it("shows the user's defaults, secrets by where they come from, and what the module prints", async () => {
+  it("shows the user's defaults, the sources of secrets, and the module's output", async () => {
     const loud = await dagger(module.dir, ["call", "greet"], environment)
     expect(loud.stderr).toContain('user default: hello(region="xx")\n')
     expect(loud.stderr).toContain('user default: hello(token="env://HELLO_TOKEN")\n')
@@ -82,7 +82,7 @@ describe("dagger call", { timeout: 240_000 }, () => {
     expect(errors).toBe("Error: exit code: 3\nStdout:\nout\nStderr:\nerr\n")
   })
 
-  it("takes wrong command lines as the real one does", async () => {
+  it("handles wrong command lines as the real CLI does", async () => {
     const nope = await call("nope")
     expect(nope).toMatchObject({ stdout: "", exitCode: 1 })
     expect(nope.errors).toBe(

@@ -81,7 +81,7 @@ describe("help", () => {
     ])
   })
 
-  it("shows what can follow, and of a function without a description only how it is used", () => {
+  it("shows what can follow; for a function without a description, only its usage", () => {
     expect(help("build")).toContain("\n  dagger call build <function>\n\nFUNCTIONS\n  build ")
     expect(help("build")).toMatch(
       /\n {2}roll-back +Go back to the previous version, or to the one named\.\n {2}status +-\n/,
@@ -89,7 +89,7 @@ describe("help", () => {
     expect(help("status")).toBe("-\n\nUSAGE\n  dagger call status\n")
   })
 
-  it("shows the options of dagger call at its root alone", () => {
+  it("shows the options of dagger call only at its root", () => {
     expect(help()).toContain(
       "Call one or more functions, interconnected into a pipeline\n\nUSAGE\n  dagger call [options] <function>\n",
     )

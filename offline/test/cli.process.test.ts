@@ -83,7 +83,7 @@ describe("the command", { timeout: 240_000 }, () => {
     }
   })
 
-  it("lists functions, also of what a function returns", async () => {
+  it("lists functions, including those of a function's result", async () => {
     const { stdout } = await dagger(module.dir, ["functions"])
     expect(stdout).toContain("Name            Description\n")
     expect(stdout).toContain("\nbad-exec        Runs a command that exits 3.\n")
@@ -103,7 +103,7 @@ describe("the command", { timeout: 240_000 }, () => {
     expect(stdout).toBe("42")
   })
 
-  it("helps anyone who is lost", async () => {
+  it("prints help without a command, and says what exists for a wrong name", async () => {
     expect((await dagger("/", [])).stdout).toContain("SANDBOX COMMANDS")
     expect((await dagger("/", ["up", "--help"])).stdout).toContain("dagger up [options]")
     const mistyped = await dagger("/", ["cal"])

@@ -51,7 +51,7 @@ afterAll(async () => {
 describe("--engine real", { timeout: 240_000 }, () => {
   const MODULE = join(import.meta.dirname, "../..")
 
-  it("makes the same call on the dagger of PATH against the same sandbox, and passes on what it does", async () => {
+  it("makes the same call with the dagger on PATH against the same sandbox, and passes its results on", async () => {
     install()
     const words = ["--source", world.source, "release", "--dry-run", "a b"]
     const ran = await execa(DAGGER, ["-s", "--engine", "real", "call", "-m", MODULE, ...words], {
@@ -76,7 +76,7 @@ describe("--engine real", { timeout: 240_000 }, () => {
     expect(seen).toContain(`GITHUB_TOKEN=${git.token}`)
   })
 
-  it("gives only what isn't given", async () => {
+  it("adds only the arguments that aren't given", async () => {
     install()
     const { emulator } = await world.up()
     await real("-s", "-m", MODULE, "call", "--gitEndpoint", "tcp://127.0.0.1:1", "version")
@@ -104,7 +104,7 @@ describe("--engine real", { timeout: 240_000 }, () => {
       PATH: `${bin}:/usr/bin:/bin`,
     })
     expect(none.exitCode).toBe(1)
-    expect(none.errors).toContain("the only dagger on PATH is the stand-in. Install Dagger")
+    expect(none.errors).toContain("the only dagger on PATH is this stand-in. Install Dagger")
     rmSync(join(bin, "dagger"))
     const other = await dagger("/", ["--engine=other", "call"])
     expect(other.errors).toContain('argument "other" for "--engine" flag: it must be stand-in or real')
@@ -112,7 +112,7 @@ describe("--engine real", { timeout: 240_000 }, () => {
 })
 
 describe("the note on --engine real", { timeout: 240_000 }, () => {
-  const NOTE = /^note: \/\S*\/bin\/dagger \(v0\.21\.8\) and its engine are up: .*--engine real call/m
+  const NOTE = /^note: \/\S*\/bin\/dagger \(v0\.21\.8\) and its engine are running: .*--engine real call/m
   /** A call that goes on until the fake's answer is in. */
   const call = (...flags: string[]) =>
     dagger(module.dir, [...flags, "call", "greet"], {

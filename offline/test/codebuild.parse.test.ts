@@ -39,7 +39,7 @@ test.each([
   expect(() => parseBuildspec(text)).toThrow(message)
 })
 
-test("the project's buildspec is one it knows", () => {
+test("the project's buildspec is one that it supports", () => {
   const spec = parseBuildspec(BUILDSPEC)
   expect(Object.keys(spec.phases)).toEqual(["install", "pre_build", "build", "post_build"])
   expect(spec.env["exported-variables"]).toEqual(["VERSION", "IMAGE"])

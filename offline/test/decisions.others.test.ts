@@ -41,7 +41,7 @@ describe("what other people did in the meantime", { timeout: 300_000 }, () => {
     await world.run(module => module.deploy("0.3.7"))
   })
 
-  test("an image that has the version's number, and not its commit's, is not deployed", async () => {
+  test("an image tagged with the version's number but not its commit is not deployed", async () => {
     const commit = await world.pushCommit("fix: claimed and never pushed")
     await world.push(`${commit}:refs/tags/v0.3.8`)
     await world.tagImage("0.3.7", "0.3.8")
@@ -169,7 +169,7 @@ describe("settings", { timeout: 300_000 }, () => {
   })
 })
 
-describe("every function answers", { timeout: 300_000 }, () => {
+describe("every function works", { timeout: 300_000 }, () => {
   test("what is released, in words, in a table and as JSON", async () => {
     world.git("checkout", "-q", "--detach", (await world.remoteTags())["v0.5.0"] as string)
     expect(await world.run(module => module.changelog())).toMatch(

@@ -65,7 +65,7 @@ describe("a version that was claimed but never reached the service", { timeout: 
     )
   })
 
-  test("is an error that says how, if it is not", async () => {
+  test("is an error that says what to do, if its image is not there", async () => {
     await world.pushCommit("fix: claimed and never built")
     world.git("tag", "v0.2.1")
     await world.push("v0.2.1")
@@ -78,7 +78,7 @@ describe("a version that was claimed but never reached the service", { timeout: 
     world.git("checkout", "-q", "main")
   })
 
-  test("and was rolled back stays so, and the release says it", async () => {
+  test("and was rolled back stays rolled back, and the release says so", async () => {
     await world.pushCommit("feat: to be taken back")
     expect(await world.release()).toMatch(/^completed: .* 0\.3\.0/)
     expect(await world.run(module => module.rollback("v0.2.1"))).toMatch(/^completed: .* 0\.2\.1/)

@@ -147,7 +147,7 @@ describe("the git remote", () => {
     expect(git(clone, "rev-parse", "b59")).toBe(git(source, "rev-parse", "HEAD"))
   })
 
-  it("does with an empty, a detached, a shallow, a partial and a linked work tree, and without any", async () => {
+  it("works with an empty, detached, shallow, partial or linked work tree, and without one", async () => {
     const empty = join(dir, "empty")
     execFileSync("git", ["init", "-q", empty], { env })
     expect(refs((await remote(empty)).url)).toEqual({})

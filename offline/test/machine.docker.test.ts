@@ -87,7 +87,7 @@ describe("an image", () => {
     await run(docker.cli, ["image", "rm", "ecs-release/test:here"], { env: dockerEnv(docker) })
   })
 
-  it("that is here is taken as it is", async () => {
+  it("that is already here is used as it is", async () => {
     const base = await resolveImage(docker, "public.ecr.aws/docker/library/debian:bookworm-slim", log)
     await run(docker.cli, ["tag", base, "ecs-release/test:here"], { env: dockerEnv(docker) })
     expect(await resolveImage(docker, "ecs-release/test:here", log)).toBe("ecs-release/test:here")
@@ -106,7 +106,7 @@ describe("an image", () => {
     expect(await inside(git, "git", "--version")).toMatch(/^git version 2/)
   }, 300_000)
 
-  it("that no registry here has is an error with a remedy, at once", async () => {
+  it("that no reachable registry has fails at once, with a remedy", async () => {
     const missing = resolveImage(docker, "127.0.0.1:1/team/tool:7", log)
     await expect(missing).rejects.toThrow(/127\.0\.0\.1:1\/team\/tool:7 .* does not answer: .*refused/)
     await expect(missing).rejects.toThrow(

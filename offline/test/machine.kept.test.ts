@@ -75,7 +75,7 @@ describe("a damaged sandbox", () => {
     expect(() => readdirSync(dir)).toThrow("ENOENT")
   })
 
-  it("whose record of the git remote is lost is reset with its server", async () => {
+  it("that lost its record of the git remote is reset together with its server", async () => {
     const logFile = join(dir, "log")
     const env = { ...process.env, GIT_ROOT: join(dir, "git") }
     const server = await startDetached("sleep", ["600"], { logFile, env })

@@ -119,7 +119,7 @@ test("a release goes to the first stage, and a promotion takes its digest to the
     services: [{ service: "hello/prod", pause: { stage: "POST_SCALE_UP" } }],
   })
   expect(paused.image.reference).toContain("/prod@")
-  await expect(run(module => module.approve())).rejects.toThrow(/It is not clear which stage is meant/)
+  await expect(run(module => module.approve())).rejects.toThrow(/It is not clear which stage you mean/)
   const inProduction = { stage: "production" }
   expect(await run(module => module.approve(), inProduction)).toMatch(/^approved: /)
   expect((await promote()).outcome).toMatch(/completed|unchanged/)
@@ -233,6 +233,6 @@ async function inService(stage: string): Promise<string> {
 test("credentials of another account change nothing", { timeout: 120_000 }, async () => {
   await world.pushCommit("chore: another account", { "ecs-release.yaml": file("999999999999") })
   await expect(promote()).rejects.toThrow(
-    /^The AWS credentials are of account 222222222222, and --account is 9{12}/,
+    /^The AWS credentials are for account 222222222222, but --account is 9{12}/,
   )
 })

@@ -100,18 +100,18 @@ describe("deploy --require", () => {
   const deploy = (require: string, settings: Partial<EcsRelease> = signing, image = "0.1.0") =>
     world.runAsRoot(module => module.deploy(image, 900, "text", false, require), settings)
 
-  test("takes what the key signed, from this repository and branch", async () => {
+  test("accepts images that the key signed, from this repository and branch", async () => {
     expect(await deploy("signature,provenance")).toMatch(/^unchanged: hello\/hello already runs 0\.1\.0/)
   })
 
-  test("needs a key, and knows no other word", async () => {
+  test("needs a key, and accepts no other word", async () => {
     await expect(deploy("signature", {})).rejects.toThrow(/No signing key is set[\s\S]*--signing-key/)
-    await expect(deploy("sbom")).rejects.toThrow(/--require does not take "sbom"/)
+    await expect(deploy("sbom")).rejects.toThrow(/--require does not accept "sbom"/)
   })
 
   test.each(["signature", "provenance"])("refuses a %s by another key", async what => {
     await expect(deploy(what, { signingKey: other })).rejects.toThrow(
-      /0\.1\.0 is not deployed: its (signature|provenance) is not by the key/,
+      /0\.1\.0 is not deployed: its (signature|provenance) was not made by the key/,
     )
   })
 
@@ -167,10 +167,10 @@ describe("deploy --require", () => {
     test("a signature of another digest, and one whose payload was changed", async () => {
       const [first, second] = [await released(), await released("0.1.1")]
       const undo = await forged("sig", text => text)
-      await expect(deploy("signature", signing, "0.1.1")).rejects.toThrow(/is not by the key/)
+      await expect(deploy("signature", signing, "0.1.1")).rejects.toThrow(/was not made by the key/)
       await undo()
       await forged("sig", text => text.replace(first.digest, second.digest))
-      await expect(deploy("signature", signing, "0.1.1")).rejects.toThrow(/is not by the key/)
+      await expect(deploy("signature", signing, "0.1.1")).rejects.toThrow(/was not made by the key/)
     })
 
     test("provenance of another image, and one that was changed", async () => {
@@ -185,7 +185,7 @@ describe("deploy --require", () => {
           .replace(first.digest.slice(7), second.digest.slice(7))
         return JSON.stringify({ ...envelope, payload: Buffer.from(payload).toString("base64") })
       })
-      await expect(deploy("provenance", signing, "0.1.1")).rejects.toThrow(/is not by the key/)
+      await expect(deploy("provenance", signing, "0.1.1")).rejects.toThrow(/was not made by the key/)
     })
 
     test("a manifest or blob that does not have its digest", async () => {
@@ -194,8 +194,8 @@ describe("deploy --require", () => {
       const real = globalThis.fetch
       globalThis.fetch = async () => new Response("{}", { headers: { "content-type": "application/json" } })
       try {
-        await expect(readManifest(to, digest)).rejects.toThrow(/is something else/)
-        await expect(readBlob(to, digestOf(Buffer.from("x")))).rejects.toThrow(/is something else/)
+        await expect(readManifest(to, digest)).rejects.toThrow(/does not match/)
+        await expect(readBlob(to, digestOf(Buffer.from("x")))).rejects.toThrow(/does not match/)
       } finally {
         globalThis.fetch = real
       }
@@ -218,7 +218,7 @@ describe("what an earlier run, or somebody else, has pushed", () => {
 
   test("is not signed, and with a key not released: anybody who may push could have put it there", async () => {
     await expect(world.runAsRoot(module => module.release(), signing)).rejects.toThrow(
-      /The image of 0\.1\.2 was in the registry already, and --signing-key has not signed it[\s\S]*no signature/,
+      /The image of 0\.1\.2 was already in the registry, and is not signed by --signing-key[\s\S]*no signature/,
     )
     // Under the commit of a version that nobody has released yet.
     const commit = await world.pushCommit("fix: planted")
@@ -236,7 +236,7 @@ describe("what an earlier run, or somebody else, has pushed", () => {
     ).rejects.toThrow(/Its version is 0\.1\.0, not 7\.0\.0/)
   })
 
-  test("is one that this key has signed: then a release goes on with it", async () => {
+  test("is used by a release if this key has signed it", async () => {
     await world.pushCommit("fix: signed")
     await world.runAsRoot(module => module.push(), signing)
     expect(await world.runAsRoot(module => module.release(), signing)).toMatch(/^completed: .* 0\.1\.4/)
@@ -260,11 +260,11 @@ test("without the scanner nothing is claimed", async () => {
   expect(await world.remoteTags()).toEqual(tags)
 })
 
-test("an app's proof is not another one's: they have other tag prefixes", async () => {
+test("an app's proof is not valid for another app: their tag prefixes differ", async () => {
   await expect(
     world.runAsRoot(module => module.deploy("0.1.4", 900, "text", false, "provenance"), {
       ...signing,
       tagPrefix: "api/",
     }),
-  ).rejects.toThrow(/Its tag prefix, which says whose app it is, is .*, not api\//)
+  ).rejects.toThrow(/Its tag prefix, which identifies the app, is .*, not api\//)
 })

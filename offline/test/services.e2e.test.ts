@@ -76,7 +76,7 @@ describe("services that are released together", { timeout: 300_000 }, () => {
   test("go back together if one of them fails", async () => {
     await world.pushCommit("feat: the worker fails")
     const error = await run(module => module.release()).catch(String)
-    expect(error).toMatch(/rolled back: 0\.3\.0 did not get to all of hello, worker/)
+    expect(error).toMatch(/rolled back: 0\.3\.0 did not reach all of hello, worker/)
     expect(error).toMatch(/worker: rolled back: 0\.3\.0 failed on hello\/worker[\s\S]*exit code 9/)
     expect(error).toMatch(/hello: went back to 0\.2\.0/)
     const status = checked(await run(module => module.status("json")))
@@ -103,7 +103,7 @@ describe("services that are released together", { timeout: 300_000 }, () => {
     await world.pushCommit("fix: for arm")
     const tags = await world.remoteTags()
     await expect(run(module => module.release(), { platform: "linux/arm64" })).rejects.toThrow(
-      /run on linux\/amd64, and the image is built for linux\/arm64[\s\S]*→ .*--platform linux\/amd64/,
+      /run on linux\/amd64, but the image is built for linux\/arm64[\s\S]*→ .*--platform linux\/amd64/,
     )
     expect(await world.remoteTags()).toEqual(tags)
   })
@@ -193,7 +193,7 @@ apps:
     expect(error).toMatch(/1 of 2 apps failed: jobs\.\napi +completed +1\.2\.0 .*\njobs +failed /)
     expect(error).toMatch(/→ .*--app jobs/)
     expect(await world.runningVersion()).toBe("1.2.0")
-    await expect(run(module => module.deploy(), plain)).rejects.toThrow(/takes one app[\s\S]*api, jobs/)
+    await expect(run(module => module.deploy(), plain)).rejects.toThrow(/works on one app[\s\S]*api, jobs/)
     expect(await run(module => module.deploy("1.1.1"), { ...plain, app: "api" })).toMatch(
       /^completed: .* 1\.1\.1/,
     )

@@ -86,7 +86,7 @@ test("edits keep what directories below are, and follow links", { timeout: 60_00
   expect(lines.slice(4)).toEqual(["tool", "usr/bin"])
 })
 
-test("what was put can be taken out; what the image has can't, and that is said", {
+test("files that were added can be removed; files of the image can't, and the error says so", {
   timeout: 60_000,
 }, async () => {
   const put = `withDirectory(path:"/d",source:"${files}"){withoutFile(path:"/not/there")`
@@ -117,7 +117,7 @@ test("output as it is: large, with NUL bytes, with bytes that are not UTF-8", {
   expect(combinedOutput.split("\n").sort()).toEqual(["", "1", "2", "3"])
 })
 
-test("the host's folder in, and a directory out", async () => {
+test("a folder of the host as input, and a directory exported to it", async () => {
   const folder = newState()
   mkdirSync(join(folder, "in/.git"), { recursive: true })
   writeFileSync(join(folder, "in/.git/HEAD"), "ref", { mode: 0o600 })

@@ -33,7 +33,7 @@ async function left(state: string): Promise<Set<string>> {
   return new Set(names)
 }
 
-test("a run leaves no more images than the one before, and those that it needed", {
+test("a run leaves no more images than the previous run, and keeps those that it needed", {
   timeout: 120_000,
 }, async () => {
   const state = newState()
@@ -67,7 +67,7 @@ test("as long as another run needs them, all images stay", { timeout: 120_000 },
   expect((await left(state)).size).toBe(2)
 })
 
-test("a reset takes this checkout's images away, and neither others' nor base images", {
+test("a reset removes this checkout's images, but neither others' nor base images", {
   timeout: 120_000,
 }, async () => {
   const [state, others] = [newState(), newState()]

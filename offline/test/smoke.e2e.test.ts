@@ -14,7 +14,7 @@ beforeAll(async () => {
 }, 300_000)
 afterAll(() => world.remove(), 60_000)
 
-test("a new version is checked once it serves, and what passed is not checked again", {
+test("a new version is checked once it is serving, and not again after it passed", {
   timeout: 120_000,
 }, async () => {
   await world.pushCommit("feat: second")

@@ -119,7 +119,7 @@ test("what is missing is wrong, with what and what to do, and a release stops be
     /^wrong: The load balancer sends traffic to port \d+ of app, which broken does not have\./,
   )
   expect(found.platform).toMatch(
-    /^wrong: The tasks of broken run on linux\/arm64, and the image is built for linux\/amd64/,
+    /^wrong: The tasks of broken run on linux\/arm64, but the image is built for linux\/amd64/,
   )
   expect(found["execution role"]).toMatch(/^wrong: There is no role arn:aws:iam::111122223333:role\/gone/)
   expect(found["task role"]).toMatch(

@@ -11,7 +11,7 @@ export type Subject = {
   region: string
 }
 
-/** How far it is: it has begun, waits for a person, or ended, by the word that deploy's result begins with. */
+/** The state of a deployment: started, waiting for a person, or ended, with the word that deploy's result begins with. */
 export type State =
   | "started"
   | "paused"
@@ -22,7 +22,7 @@ export type State =
   | "timed out"
   | "failed"
 
-/** Something to tell. */
+/** A notification. */
 export type Announcement = Subject & {
   state: State
   /** The end in words; "" at the start. */
@@ -32,29 +32,29 @@ export type Announcement = Subject & {
   url?: string
 }
 
-/** Who is told. */
+/** A receiver of notifications. */
 export type Listener = {
-  /** Who it is, for a warning: never an address that is a secret. */
+  /** Its name, for warnings: never an address that is a secret. */
   name: string
-  /** It ends soon, and tells nothing any more once the signal is given. */
+  /** Sends one. It returns soon, and sends nothing after the signal fires. */
   tell: (announcement: Announcement, signal: AbortSignal) => Promise<void>
 }
 
-/** Seconds that a listener may take to take in one announcement. */
+/** Seconds that a listener may take to accept one announcement. */
 const patience = 15
 
-/** Whether a state means that it is over. */
+/** Whether a state is final. */
 export function isEnd(state: State): boolean {
   return state !== "started" && state !== "paused"
 }
 
 /**
- * Tells listeners how a deployment goes. They are told beside it, each in order, and none changes how it ends: one that fails is a
- * warning.
+ * Tells listeners how a deployment goes, in the background and in order. None of them can change how it ends: if one fails, there is
+ * a warning.
  */
 export class Announcer {
   private subject?: Subject
-  /** Whether it was told that it begins. */
+  /** Whether the start was announced. */
   begun = false
   private readonly queues: { listener: Listener; last: Promise<void> }[] = []
 
@@ -65,12 +65,12 @@ export class Announcer {
     for (const listener of listeners) this.add(listener)
   }
 
-  /** Tells another listener, too. */
+  /** Adds a listener. */
   add(listener: Listener): void {
     this.queues.push({ listener, last: Promise.resolve() })
   }
 
-  /** What it is about, before it is clear whether anything is to be done. Of another commit, what had begun is over. */
+  /** Sets the subject, before it is clear whether there is anything to do. If it is another commit, what was announced before is over. */
   expect(subject: Subject): void {
     if (!this.begun) this.subject = subject
     else if (this.subject?.commit !== subject.commit) {
@@ -80,7 +80,7 @@ export class Announcer {
     }
   }
 
-  /** It begins. */
+  /** Announces the start. */
   start(subject = this.subject): void {
     if (subject) this.expect(subject)
     if (!this.subject || this.begun) return
@@ -88,24 +88,24 @@ export class Announcer {
     this.tell("started", "")
   }
 
-  /** Another version is brought than was thought: a number was taken in the meantime, or nobody had named one. */
+  /** The version turned out to be different: another run took the number in the meantime, or nobody had named one. */
   about(change: Partial<Pick<Subject, "version" | "commit">>): void {
     if (this.subject) this.subject = { ...this.subject, ...change }
   }
 
-  /** Tells a state of which nobody was told when it was reached. */
+  /** Announces a state that nobody was told about when it was reached. */
   async catchUp(state: State, text: string): Promise<void> {
     this.tell(state, text)
     await Promise.all(this.queues.map(({ last }) => last))
   }
 
-  /** It waits for a person, and goes on waiting. */
+  /** Announces that the deployment waits for a person. */
   pause(text: string): void {
     this.tell("paused", text)
   }
 
   /**
-   * Does what is told about, and tells how it ended; of what was there already, nothing.
+   * Runs the work and announces how it ended; if there was nothing to do, it announces nothing.
    *
    * @param end how a result ended
    */
@@ -122,7 +122,7 @@ export class Announcer {
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error)
       const ended = stateOf(text)
-      // A mistake before anything was done is for the caller alone.
+      // An error before anything was done concerns only the caller.
       if (this.begun || ended !== "failed" || text.startsWith("failed:")) this.tell(ended, summary(text))
       throw error
     } finally {
@@ -157,12 +157,12 @@ async function inTime(listener: Listener, announcement: Announcement): Promise<v
 /** The state that a result's or an error's first words name; any other error is a failure. */
 function stateOf(text: string): State {
   const known: State[] = ["paused", "completed", "unchanged", "rolled back", "superseded", "timed out"]
-  // What another run did in the meantime is as good.
+  // Another run did it in the meantime.
   if (text === "nothing") return "unchanged"
   return known.find(state => text.startsWith(state)) ?? "failed"
 }
 
-/** What happened and why, a line each: what follows may be an application's own log. */
+/** What happened and why, one line each: the lines after that may be the application's own log. */
 function summary(text: string): string {
   return text
     .split("\n")

@@ -19,7 +19,7 @@ function parse(text: string): { service: "sns" | "events"; region: string } | un
 /**
  * An Amazon SNS topic or an Amazon EventBridge event bus (SNS Publish, EventBridge PutEvents).
  *
- * @param open gives the way to AWS, when it is needed
+ * @param open opens the connection to AWS, when it is needed
  */
 export function awsListener(open: () => Promise<Aws>, arn: string): Listener {
   const { service, region } = parse(arn) as { service: "sns" | "events"; region: string }
@@ -33,7 +33,7 @@ export function awsListener(open: () => Promise<Aws>, arn: string): Listener {
   }
 }
 
-/** How long a call may take, in milliseconds: nobody waits for it longer. */
+/** Time limits of a call, in milliseconds. */
 const limits = { connect: 3_000, answer: 5_000, call: 12_000 }
 
 function toTopic(aws: Aws, TopicArn: string) {

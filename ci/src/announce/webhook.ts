@@ -13,24 +13,24 @@ type Signer = {
   ) => { sign(id: string, time: Date, body: string): string }
 }
 
-/** Seconds until a receiver has to have answered, each time. */
+/** Seconds that a receiver has to answer, per attempt. */
 const patience = 6
 
 /**
- * A webhook: Slack's, which gets a text, or any other, which gets the JSON of every receiver. What is sent is signed as Standard
- * Webhooks has it (standardwebhooks.com, "Webhook headers"): webhook-id, webhook-timestamp, webhook-signature.
+ * A webhook: Slack's gets text, any other gets the same JSON as every receiver. The request is signed as Standard Webhooks
+ * specifies (standardwebhooks.com, "Webhook headers"): webhook-id, webhook-timestamp, webhook-signature.
  *
  * @param address its URL, which is a secret
- * @param secret what signs; "" for no signature
- * @throws UserError if it is no URL that may be sent to
+ * @param secret the signing secret; "" for no signature
+ * @throws UserError if the URL is not valid or not safe to send to
  */
 export function webhookListener(address: string, secret: string): Listener {
   const url = URL.canParse(address) ? new URL(address) : undefined
-  // fetch takes no name and password in a URL.
+  // fetch does not accept a name and password in a URL.
   if (!url || !isSafe(url) || url.username !== "" || url.password !== "") {
     throw new UserError(
       "--webhook is not the URL of a webhook.",
-      "It takes an https:// URL without a name and password; http:// only to this machine.",
+      "It must be an https:// URL without a name and password; http:// is accepted only for this machine.",
       "Store the URL in a variable, and pass --webhook env://RELEASE_WEBHOOK",
     )
   }
@@ -44,7 +44,7 @@ export function webhookListener(address: string, secret: string): Listener {
         ...(await signed(secret, body)),
       }
       const once = () => send(url, { method: "POST", headers, body, signal }, patience)
-      // Once more, if it may help. The id is the same, so that a receiver knows it.
+      // Try once more, if that may help. The ID is the same, so that the receiver can tell that it is a repeat.
       const answer = await once().then(found => (found.status >= 500 ? once() : found), once)
       if (!answer.ok) throw new Error(`it answered ${answer.status}`)
     },
@@ -56,7 +56,7 @@ async function signed(secret: string, body: string): Promise<Record<string, stri
   const headers = { "webhook-id": id, "webhook-timestamp": String(Math.floor(now.getTime() / 1000)) }
   if (secret === "") return headers
   const { Webhook } = (await import("standardwebhooks" as string)) as Signer
-  // A secret in the form of Standard Webhooks is Base64 after its prefix; any other is taken as it is.
+  // A secret in the form of Standard Webhooks is Base64 after its prefix; any other is used as it is.
   const signer = secret.startsWith("whsec_") ? new Webhook(secret) : new Webhook(secret, { format: "raw" })
   return { ...headers, "webhook-signature": signer.sign(id, now, body) }
 }

@@ -18,7 +18,7 @@ export type SigningKey = {
 /** The parts of a reference to a key, as cosign writes it: `awskms://[HOST]/ID`, with an id, an alias or an ARN of either. */
 type Reference = { endpoint?: string; id: string; region?: string }
 
-/** Whether a text is a reference to a key, as far as its form shows. */
+/** Whether a text looks like a reference to a key. */
 export function isKeyReference(text: string): boolean {
   return parseReference(text) !== undefined
 }
@@ -29,7 +29,7 @@ function parseReference(text: string): Reference | undefined {
   const arn = new RegExp(`^arn:aws[a-z-]*:kms:([a-z0-9-]+):\\d{12}:(?:key/(?:${uuid})|alias/[\\w/-]+)$`)
   const region = arn.exec(id)?.[1]
   if (region === undefined && !new RegExp(`^(?:${uuid}|alias/[\\w/-]+)$`).test(id)) return undefined
-  // What is signed, and with which rights, is no other host's business.
+  // Another host must not see what is signed, and with which credentials.
   if (
     host !== "" &&
     !/^(kms(-fips)?|vpce-[a-z0-9-]+\.kms)\.[a-z0-9-]+\.(vpce\.)?amazonaws\.com(\.cn)?$/.test(host)
@@ -41,8 +41,8 @@ function parseReference(text: string): Reference | undefined {
 /**
  * Opens a key (KMS GetPublicKey).
  *
- * @param reference as cosign has it, such as `awskms:///alias/release`
- * @throws UserError if there is no such key, or if it is not one of NIST P-256 to sign with
+ * @param reference as cosign writes it, such as `awskms:///alias/release`
+ * @throws UserError if there is no such key, or if it is not a NIST P-256 signing key
  */
 export async function openKey(aws: Aws, reference: string): Promise<SigningKey> {
   const found = parseReference(reference)
@@ -60,9 +60,9 @@ export async function openKey(aws: Aws, reference: string): Promise<SigningKey> 
   const { KeySpec, KeyUsage, PublicKey, KeyId: arn = id } = asked
   if (KeySpec !== "ECC_NIST_P256" || KeyUsage !== "SIGN_VERIFY" || !PublicKey) {
     throw new UserError(
-      `The key ${id} is of ${KeySpec} for ${KeyUsage}.`,
-      "Images are signed by ECDSA over SHA-256, as cosign does by default.",
-      "Use a key of ECC_NIST_P256 for SIGN_VERIFY: aws kms create-key --key-spec ECC_NIST_P256 --key-usage SIGN_VERIFY",
+      `The key ${id} has the key spec ${KeySpec} and is for ${KeyUsage}.`,
+      "Images are signed with ECDSA over SHA-256, as cosign does by default.",
+      "Use an ECC_NIST_P256 key for SIGN_VERIFY: aws kms create-key --key-spec ECC_NIST_P256 --key-usage SIGN_VERIFY",
     )
   }
   const publicKey = createPublicKey({ key: Buffer.from(PublicKey), format: "der", type: "spki" })
@@ -110,8 +110,8 @@ export function verified(key: KeyObject, bytes: Buffer, signature: Buffer): bool
 }
 
 /**
- * Opens the key that signs, if there is one, and makes sure that the caller may sign, before a version is claimed. What AWS Signer signs,
- * ECR signs by itself.
+ * Opens the signing key, if there is one, and makes sure that the caller may sign, before a version is claimed. With an AWS Signer
+ * profile, ECR signs by itself.
  */
 export async function openSigningKey(aws: Aws, settings: Settings): Promise<SigningKey | undefined> {
   if (!settings.signingKey.startsWith("awskms:")) return undefined

@@ -7,7 +7,7 @@ export function isSignerProfile(text: string): boolean {
   return /^arn:aws[a-z-]*:signer:[a-z0-9-]+:\d{12}:\/signing-profiles\/\w{2,64}(\/\w{10})?$/.test(text)
 }
 
-/** Seconds between looks while ECR signs, which it does soon after the push, and how often to look. */
+/** Seconds between polls while ECR signs, which it does soon after the push, and how often to poll. */
 const interval = 2
 const looks = 30
 
@@ -26,7 +26,7 @@ export async function requireManagedSignature(
     new UserError(
       `${name} is not deployed: ECR has not signed it with ${profile}.`,
       why,
-      "Look at the registry's signing configuration: aws ecr get-signing-configuration; it signs what is pushed after it is set.",
+      "Check the registry's signing configuration: aws ecr get-signing-configuration. ECR signs only images that are pushed after it is set.",
     )
   await explained({ ...aws, repository }, async () => {
     const client = await ecr(aws)

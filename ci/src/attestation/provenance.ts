@@ -89,7 +89,7 @@ export type Expected = {
   version?: string
 }
 
-/** How an address counts: without the end `.git`, and in lower case. */
+/** An address as it is compared: without `.git` at the end, and in lower case. */
 function plain(address: string): string {
   return address
     .toLowerCase()
@@ -111,12 +111,12 @@ export function mismatch(predicate: unknown, expected: Expected): string | undef
   return (
     (buildDefinition?.buildType === buildType
       ? undefined
-      : `It is of another kind of build: ${buildDefinition?.buildType ?? "none is named"}.`) ??
+      : `Its build type is different: ${buildDefinition?.buildType ?? "none"}.`) ??
     (plain(String(repository)) === plain(expected.repository)
       ? undefined
       : `Its repository is ${repository ?? "not said"}, not ${expected.repository}.`) ??
     differs("branch", ref, expected.ref) ??
-    differs("tag prefix, which says whose app it is,", tagPrefix, expected.tagPrefix) ??
+    differs("tag prefix, which identifies the app,", tagPrefix, expected.tagPrefix) ??
     differs("version", version, expected.version) ??
     differs("commit", commits[0], expected.commit)
   )

@@ -16,13 +16,13 @@ const output = "/tmp/sbom.spdx.json"
 /** The value of `--sbom-image` for no SBOM. */
 export const noSbom = "none"
 
-/** An SBOM, and the platform of the image that it is of. */
+/** An SBOM, and the platform of its image. */
 export type Sbom = { platform: string; body: Buffer }
 
-/** The SBOMs of the images that were built, under way. */
+/** The SBOMs of the built images, which may still be in the making. */
 export type Scans = Promise<Sbom[]>
 
-/** Begins to make the SBOMs of images that were built, beside the push. Undefined if there are to be none. */
+/** Starts to make the SBOMs of the built images, in parallel with the push. Undefined if there should be none. */
 export function scanImages(
   images: Container[],
   { sbomImage }: Settings,
@@ -46,8 +46,8 @@ export function scanImages(
 }
 
 /**
- * Gives each image in the registry its SBOM. Engines list an index's images in an order of their own, so only the platform says which
- * is which.
+ * Matches each image in the registry with its SBOM. Engines list an index's images in their own order, so only the platform tells
+ * which is which.
  *
  * @throws Error if no SBOM was made for one of an index's platforms
  */
@@ -85,11 +85,11 @@ export async function loadScanner({ sbomImage }: Settings): Promise<void> {
 }
 
 /**
- * Makes the SBOM of an image: which packages are installed in it, as SPDX 2.3 in JSON. It reads the image's files, and runs nothing
+ * Makes the SBOM of an image: which packages are installed in it, as SPDX 2.3 in JSON. It only reads the image's files, and runs none
  * of them.
  *
  * @param scanner a container of Syft's image
- * @param name the repository's address, and the version: what the SBOM says that it is of
+ * @param name the repository's address and the version, which the SBOM names as its subject
  * @throws ExecError if Syft fails, with its output
  */
 async function makeSbom(
@@ -103,7 +103,7 @@ async function makeSbom(
     .withEnvVariable("SYFT_CHECK_FOR_APP_UPDATE", "false")
     // No checksum of each file: the image's digest covers them, and it would take most of the time.
     .withEnvVariable("SYFT_FILE_METADATA_SELECTION", "none")
-    // As for an image: what is installed, not what a lock file of some folder lists.
+    // As for an image: what is installed, not what a lock file in some folder lists.
     .withExec(
       [
         ...["scan", "dir:/image", "--base-path", "/image", "--override-default-catalogers", "image"],
@@ -120,7 +120,7 @@ function checked(text: string): Buffer {
   try {
     if (typeof JSON.parse(text).spdxVersion === "string") return Buffer.from(text)
   } catch {
-    // Told below.
+    // Reported below.
   }
   throw new UserError(
     "The SBOM is not SPDX in JSON.",

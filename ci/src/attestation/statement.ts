@@ -2,7 +2,7 @@ import type { KeyObject } from "node:crypto"
 import { parseJson } from "../lib/json.js"
 import { verified } from "./key.js"
 
-/** What something says about images (in-toto attestation framework 1.1, "Statement"). */
+/** A statement about images (in-toto attestation framework 1.1, "Statement"). */
 export type Statement = {
   _type: "https://in-toto.io/Statement/v1"
   subject: { name: string; digest: { sha256: string } }[]
@@ -17,7 +17,7 @@ export type Envelope = { payloadType: string; payload: string; signatures: { key
 export const statementType = "application/vnd.in-toto+json"
 export const envelopeType = "application/vnd.dsse.envelope.v1+json"
 
-/** Says something about the image with a digest. */
+/** Makes a statement about the image with a digest. */
 export function statementOf(
   name: string,
   digest: string,
@@ -28,7 +28,7 @@ export function statementOf(
   return { _type: "https://in-toto.io/Statement/v1", subject, predicateType, predicate }
 }
 
-/** What is signed of a statement: its pre-authentication encoding (DSSE 1.0.0, "Signature Definition"). */
+/** The bytes of a statement that are signed: its pre-authentication encoding (DSSE 1.0.0, "Signature Definition"). */
 function encoded(type: string, payload: Buffer): Buffer {
   return Buffer.concat([Buffer.from(`DSSEv1 ${Buffer.byteLength(type)} ${type} ${payload.length} `), payload])
 }

@@ -7,32 +7,32 @@ import { type Expected, mismatch, provenanceType } from "./provenance.js"
 import { isSignatureOf, payloadType, signatureNote } from "./signature.js"
 import { envelopeType, isAbout, opened } from "./statement.js"
 
-/** What can be asked of an image before it is deployed. */
+/** What can be required of an image before it is deployed. */
 export type Requirement = "signature" | "provenance"
 
 /**
  * Reads the argument `--require`.
  *
- * @throws UserError for anything else than signature and provenance, with commas
+ * @throws UserError for anything other than signature and provenance, separated by commas
  */
 export function parseRequire(text: string): Requirement[] {
   return partsOf(text).map(part => {
     if (part === "signature" || part === "provenance") return part
     throw new UserError(
-      `--require does not take ${JSON.stringify(part.slice(0, 100))}.`,
+      `--require does not accept ${JSON.stringify(part.slice(0, 100))}.`,
       "",
-      "It takes signature, provenance, or both with a comma.",
+      "It must be signature, provenance, or both, separated by a comma.",
     )
   })
 }
 
-/** An image that something is asked of. */
+/** An image that has to pass a check. */
 export type Asked = { name: string; digest: string }
 
 /**
  * Refuses an image that the key has not signed.
  *
- * @throws UserError if it has no signature, or none by this key for this digest
+ * @throws UserError if it has no signature by this key for this digest
  */
 export async function requireSignature(from: Access, { name, digest }: Asked, key: KeyObject): Promise<void> {
   const manifest = await attached(from, digest, "sig")
@@ -46,7 +46,7 @@ export async function requireSignature(from: Access, { name, digest }: Asked, ke
 }
 
 /**
- * Refuses an image without provenance that the key has signed, or whose provenance says something else than what is expected.
+ * Refuses an image that has no provenance signed by the key, or whose provenance does not say what is expected.
  *
  * @throws UserError with what is missing, or what differs
  */
@@ -75,23 +75,23 @@ export async function requireProvenance(
   }
   if (!signed) throw byAnother(name, "provenance")
   throw new UserError(
-    `${name} is not deployed: its provenance is not what --require provenance asks for.`,
+    `${name} is not deployed: its provenance does not meet --require provenance.`,
     why,
-    "Deploy an image that this repository's release branch made; --branch and --git-remote say which those are.",
+    "Deploy an image that was released from this repository and its release branch; --git-remote and --branch say which those are.",
   )
 }
 
 function unsigned(name: string, what: Requirement): UserError {
   return new UserError(
     `${name} is not deployed: it has no ${what === "signature" ? "signature" : "signed provenance"}.`,
-    "--require asks for it, and nothing of the kind is attached to the image in its repository.",
-    "Release with --signing-key, which signs what it pushes; or deploy without --require.",
+    "--require asks for it, and nothing of that kind is attached to the image in its repository.",
+    "Release with --signing-key, which signs each image that it pushes; or deploy without --require.",
   )
 }
 
 function byAnother(name: string, what: Requirement): UserError {
   return new UserError(
-    `${name} is not deployed: its ${what} is not by the key that --signing-key names.`,
+    `${name} is not deployed: its ${what} was not made by the key that --signing-key names.`,
     "It was signed by another key, or changed after it was signed.",
     "Check --signing-key. If it is right, do not trust the image: release its commit under a new version.",
   )

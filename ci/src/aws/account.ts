@@ -7,7 +7,7 @@ import { explained } from "./errors.js"
 /**
  * Where to call AWS, and with which credentials.
  *
- * @throws UserError if there are no credentials or no region, or if they are of another account than the one that is set
+ * @throws UserError if there are no credentials or no region, or if the credentials are for another account than the one that is set
  */
 export async function openAws(settings: Settings): Promise<Aws> {
   const region = required(settings.region, "AWS region", "--region")
@@ -19,12 +19,12 @@ export async function openAws(settings: Settings): Promise<Aws> {
   return aws
 }
 
-/** Credentials of another account would make a release, or a rollback, of something else that has the same names. */
+/** With credentials of another account, a release or a rollback would hit something else that has the same names. */
 export async function assertAccount(aws: Aws, wanted: string): Promise<void> {
   const { account, arn } = await identityOf(aws)
   if (account === wanted) return
   throw new UserError(
-    `The AWS credentials are of account ${account}, and --account is ${wanted}.`,
+    `The AWS credentials are for account ${account}, but --account is ${wanted}.`,
     `They belong to ${arn}.`,
     "Pass credentials of that account, or --role-arn with a role there.",
   )

@@ -25,11 +25,11 @@ export type Credentials = {
   expiration?: Date
 }
 
-/** Where AWS calls go and as whom. */
+/** Where AWS calls go, and with which credentials. */
 export type Aws = {
   /** AWS region, such as `eu-north-1`. */
   region: string
-  /** Credentials, or what gives them each time that they are needed. */
+  /** Credentials, or a function that returns them whenever they are needed. */
   credentials: Credentials | (() => Promise<Credentials>)
   /** URL of an AWS-compatible endpoint; AWS's own if it is left out. */
   endpoint?: string
@@ -72,7 +72,7 @@ type Client = {
   middlewareStack: { add(middleware: never, options: never): void }
 }
 
-/** Makes every call of a client end in time, and refuses an answer that is not from AWS. */
+/** Gives every call of a client a time limit, and refuses answers that are not from AWS. */
 function ending<C extends Client>(client: C, { limits: { call } = limits }: Aws): C {
   const send = client.send.bind(client) as (command: unknown, options: object) => Promise<unknown>
   const bounded = async (command: unknown, options: object = {}) => {
@@ -115,7 +115,7 @@ const maxPages = 1000
  * All pages of a list.
  *
  * @param read reads one page, with the token from the page before
- * @param most how many pages the list can have
+ * @param most how many pages the list can have at most
  * @throws UserError if the list has no end
  */
 export async function* pages<P extends { nextToken?: string }>(
@@ -140,10 +140,10 @@ export async function* pages<P extends { nextToken?: string }>(
   } while (true)
 }
 
-// The SDK is loaded here and nowhere else, by the first call that needs it: `version` starts without any of it. "as string" keeps
+// The SDK is loaded only here, by the first call that needs it: `version` starts without any of it. "as string" keeps
 // Dagger's SDK, which looks for literals, from following an import to all of the package's types.
 
-/** A package's client, bounded as all others are. */
+/** A package's client, with the same time limits as all others. */
 async function load<C extends object>(aws: Aws, name: string, from: Promise<object>): Promise<C> {
   const sdk = (await from) as Record<string, new (config: object) => C & Client>
   return ending(new (sdk[name] as new (config: object) => C & Client)(config(aws)), aws)

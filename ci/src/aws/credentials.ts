@@ -14,12 +14,12 @@ export type CredentialSettings = {
   roleArn: string
 }
 
-/** How long before their end credentials are replaced, in milliseconds: what the AWS SDK does too. */
+/** How long before they expire credentials are replaced, in milliseconds; the AWS SDK does the same. */
 const margin = 5 * 60_000
 
 /**
- * The credentials that AWS is called with: what the caller has, or those of the role that is assumed with them. They are asked for
- * again before they expire, so a long release does not outlive them.
+ * The credentials for AWS calls: the caller's own, or those of the role that is assumed with them. They are fetched again before they
+ * expire, so that a long release does not outlive them.
  *
  * @throws UserError if there are none
  */
@@ -50,7 +50,7 @@ function isOver({ expiration }: Credentials): boolean {
   return expiration !== undefined && expiration.getTime() - Date.now() < margin
 }
 
-/** The access key that three secrets hold. */
+/** The access key from three secrets. */
 async function keyCredentials(settings: CredentialSettings): Promise<Credentials> {
   const [accessKeyId, secretAccessKey, sessionToken] = await Promise.all([
     plaintext(settings.awsAccessKeyId),
@@ -68,16 +68,16 @@ async function keyCredentials(settings: CredentialSettings): Promise<Credentials
 }
 
 /**
- * Credentials in the JSON that a `credential_process` prints (AWS CLI user guide, "Sourcing credentials with an external process"),
- * as does `aws configure export-credentials`, or that the credentials endpoint of a container answers (`Token` for
- * `SessionToken`), as in CodeBuild and ECS.
+ * Credentials in the JSON that a `credential_process` or `aws configure export-credentials` prints (AWS CLI user guide, "Sourcing
+ * credentials with an external process"), or that a container's credentials endpoint returns (with `Token` instead of `SessionToken`),
+ * as in CodeBuild and ECS.
  */
 async function processCredentials(secret: Secret): Promise<Credentials> {
   const wrong = (why: string) =>
     new UserError(
-      "--aws-credentials gives no AWS credentials.",
+      "--aws-credentials returned no AWS credentials.",
       why,
-      "Run `aws configure export-credentials` yourself: it must print JSON with AccessKeyId and SecretAccessKey. If it asks you to sign in, do (aws sso login).",
+      "Run `aws configure export-credentials` yourself: it must print JSON with AccessKeyId and SecretAccessKey. If it asks you to sign in, do so (aws sso login).",
     )
   const text = await plaintext(secret)
   if (text === undefined) throw wrong("It is empty, or its command failed.")
@@ -87,7 +87,7 @@ async function processCredentials(secret: Secret): Promise<Credentials> {
   if (!AccessKeyId || !SecretAccessKey) throw wrong("Its JSON has no AccessKeyId or no SecretAccessKey.")
   const expiration = Expiration ? new Date(Expiration) : undefined
   if (expiration && !(expiration.getTime() > Date.now())) {
-    throw wrong(`They expired at ${Expiration}, or that is no date.`)
+    throw wrong(`They expired at ${Expiration}, or that is not a date.`)
   }
   return {
     accessKeyId: AccessKeyId,
@@ -103,8 +103,8 @@ function parsed(text: string): Record<string, string> | undefined {
 }
 
 /**
- * The credentials of a role (STS AssumeRole), for an hour: what a role allows without being told otherwise. Its session has the name
- * of who assumes it, so that AWS's records, and the notes on who approved a deployment, say who it was.
+ * The credentials of a role (STS AssumeRole), for an hour: a role's default limit. The session is named after the caller, so that AWS's
+ * records, and the record of who approved a deployment, show who it was.
  */
 async function assume(roleArn: string, aws: Aws): Promise<Credentials> {
   return explained(aws, async () => {

@@ -1,7 +1,7 @@
 import { UserError } from "../lib/errors.js"
 import { unreadable } from "./clients.js"
 
-/** What the call was about: whatever is known helps the message. */
+/** What the call was about. Whatever is known makes the message better. */
 export type ErrorContext = {
   region: string
   endpoint?: string
@@ -10,7 +10,7 @@ export type ErrorContext = {
   repository?: string
 }
 
-/** The parts of an AWS SDK error, or of a network error of Node's, that say what is wrong. */
+/** The parts of an AWS SDK error, or of a Node.js network error, that say what is wrong. */
 type Raised = Error & {
   code?: string
   errors?: { code?: string }[]
@@ -29,8 +29,8 @@ const skewed = /^(RequestTimeTooSkewed|RequestExpired|RequestInTheFuture)/
 const skewedText = /signature (expired|not yet current)/i
 
 /**
- * Runs calls to AWS; what AWS, the SDK or the network raises becomes a {@link UserError} that says what happened, why,
- * and what to do. A UserError passes through; so does any other error, which is a defect and keeps its stack.
+ * Runs calls to AWS; an error from AWS, the SDK or the network becomes a {@link UserError} that says what happened, why,
+ * and what to do. A UserError passes through; so does any other error, which is a bug and keeps its stack.
  *
  * @param context what the calls are about, for the message
  * @param calls the calls
@@ -76,7 +76,7 @@ function isUnreachable(raised: Raised): boolean {
   return codes.some(code => code !== undefined && unreachable.test(code)) || raised.name === "TimeoutError"
 }
 
-/** Something answered, but not the way AWS does: the SDK could not read it, or it is a page. */
+/** Something answered, but not the way AWS does: the SDK could not read it, or it is an HTML page. */
 function isGarbled({ name, message }: Raised): boolean {
   return name === unreadable || /Deserialization error/.test(message)
 }
@@ -126,18 +126,18 @@ function identity(raised: Raised, context: ErrorContext): UserError | undefined 
   return undefined
 }
 
-/** The action that AWS's sentence about a denial names. */
+/** The action that is named in AWS's access denied message. */
 function actionIn(message: string): string | undefined {
   return /perform:? ([a-z0-9-]+:\w+)/i.exec(message)?.[1]
 }
 
-/** The right that an error says is missing, such as `iam:GetRole`; undefined if that is not what it is about. */
+/** The permission that an error says is missing, such as `iam:GetRole`; undefined if it is about something else. */
 export function missingRight(error: unknown): string | undefined {
   const { name = "", message = "" } = error as Partial<Raised>
-  return denied.test(name) ? (actionIn(message) ?? "a right") : undefined
+  return denied.test(name) ? (actionIn(message) ?? "a permission") : undefined
 }
 
-/** AWS's sentence names who, which action and which resource; the remedy repeats them as a policy would. */
+/** AWS's message names who, which action and which resource; the remedy repeats them as a policy would. */
 function refused(message: string, { cluster, service, repository }: ErrorContext): UserError {
   const action = actionIn(message)
   const resource = /on resource:? (\S+?)[.,]?(?:\s|$)/i.exec(message)?.[1]
@@ -160,7 +160,7 @@ function refused(message: string, { cluster, service, repository }: ErrorContext
   return new UserError(what, message, `${grant}${pass}, then run again.`)
 }
 
-/** What AWS cannot find. A wrong region looks the same, so each remedy names the region that was asked. */
+/** AWS cannot find something. A wrong region looks the same, so each remedy names the region that was used. */
 function missing(raised: Raised, context: ErrorContext): UserError | undefined {
   const { region } = context
   const cluster = context.cluster ?? "the cluster"
@@ -229,7 +229,7 @@ function garbled(raised: Raised, { region, endpoint }: ErrorContext): UserError 
   return new UserError(
     `The answer from ${endpoint ?? `AWS in ${region}`} cannot be read.`,
     raised.message.split("\n")[0],
-    `Run the same command again. If it fails again, something other than AWS answers: check the ${
+    `Run the same command again. If it fails again, something other than AWS is answering: check the ${
       endpoint ? "endpoint's address" : "network's proxy"
     }.`,
   )
@@ -241,7 +241,7 @@ function network(raised: Raised, { region, endpoint }: ErrorContext): UserError 
     return new UserError(
       `AWS is throttling the calls${attempts ? `: it refused ${attempts} times in a row` : ""}.`,
       raised.message,
-      "Something else in this account and region calls the same API often. Wait a minute and run the same command again: it resumes where this one stopped.",
+      "Something else in this account and region is calling the same API often. Wait a minute and run the same command again: it resumes where this one stopped.",
     )
   }
   if (!isUnreachable(raised)) return undefined
@@ -251,7 +251,7 @@ function network(raised: Raised, { region, endpoint }: ErrorContext): UserError 
     raised.message || raised.code || raised.errors?.[0]?.code,
     endpoint
       ? "Check that the endpoint is running and that the address is right."
-      : `Check the network and the region's name (${region}): a name that does not exist has no address.`,
+      : `Check the network and the region's name (${region}): a region that does not exist has no address.`,
   )
 }
 
@@ -262,7 +262,7 @@ function other(raised: Raised, { region, service }: ErrorContext): unknown {
     return new UserError(
       `AWS failed to answer${about} (${raised.name}).`,
       raised.message,
-      `Look at https://health.aws.amazon.com/health/status for ${region}, then run the same command again.`,
+      `Check https://health.aws.amazon.com/health/status for ${region}, then run the same command again.`,
     )
   }
   const id = raised.$metadata?.requestId

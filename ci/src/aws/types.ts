@@ -1,6 +1,6 @@
-// The types of AWS's answers, and of its clients as far as they are called here. Dagger's SDK reads every type in reach each time the
-// module starts. These come from the files that hold the shapes alone: the packages' own entry points lead to 700 more files, and to
-// about a second more for each start (docs/performance.md). A test compares the clients here with the packages' own.
+// The types of AWS's answers, and of the clients that are used here. Dagger's SDK reads every type that it can reach each time the
+// module starts. These types come from the files with nothing but shapes: the packages' own entry points would add 700 files, and about
+// a second to each start (docs/performance.md). A test compares the clients here with the packages' own.
 
 import type * as Ecr from "@aws-sdk/client-ecr/dist-types/models/models_0.js"
 import type * as Ecs from "@aws-sdk/client-ecs/dist-types/models/models_0.js"
@@ -62,7 +62,7 @@ export type Command<Output> = {
   middlewareStack: { add(middleware: Middleware<Output>, options: object): void }
 }
 
-/** What sees a call's request before it is sent, and its response before it is read. */
+/** Middleware: it sees a call's request before it is sent, and the response before it is read. */
 type Middleware<Output> = (next: Step<Output>) => Step<Output>
 // biome-ignore lint/suspicious/noExplicitAny: the SDK's own type for what a request and a response are
 type Step<Output> = (args: { input: any; request: any }) => Promise<{ output: Output; response: any }>
@@ -187,9 +187,9 @@ export type EventBridge = {
   >
 }
 
-// What `verify` asks of services that nothing else here needs. Their packages are loaded when it does, and their types are not used:
-// the SDK reads all types in reach each time the module starts, and EC2's alone are larger than all of this module. A test compares
-// these shapes with the packages' own.
+// The calls that `verify` makes to services that nothing else here needs. Their packages are loaded on the first call, and their types
+// are not used: Dagger's SDK reads every type that it can reach each time the module starts, and EC2's alone are larger than all of this
+// module. A test compares these shapes with the packages' own.
 
 /** AWS IAM: roles, and whether one may be passed. */
 export type Iam = {

@@ -37,8 +37,8 @@ dt { font-weight: 600 } dd { margin: 0 0 .4rem } ul { margin: .5rem 0; padding-l
 `
 
 /**
- * Asks for the page's changing part again, more often while something is going on, and not while nobody looks. What has not changed stays
- * as it is, with what the reader has opened, selected and scrolled.
+ * Fetches the changing part of the page again: more often while something is going on, and not while nobody is looking. Parts that have not
+ * changed stay as they are, with everything that the reader has opened, selected or scrolled.
  */
 export const live = `
 const slow = 15000, quick = 2500

@@ -9,7 +9,7 @@ export function colorOf(outcome: PastDeployment["outcome"]): string {
   return outcome === "stopped" || outcome === "superseded" ? "dim" : "bad"
 }
 
-/** Days as the time line and the tables show them: `27 Nov`, with the year if it is another one. */
+/** Days as the time line and the tables show them: `27 Nov`, with the year if it is not this one. */
 export function dayOf(date: Date, now = new Date()): string {
   const isOther = date.getUTCFullYear() !== now.getUTCFullYear()
   const year = isOther ? ({ year: "numeric" } as const) : {}
@@ -57,13 +57,13 @@ export function bars(values: (number | null)[], name: string, write: (value: num
 ${values.map((value, at) => {
   const size = value === null ? 2 : Math.max(2, (value / most) * (height - 4))
   const week = values.length - 1 - at
-  const when = week === 0 ? "the last 7 days" : `${week} ${week === 1 ? "week" : "weeks"} before`
+  const when = week === 0 ? "the last 7 days" : `${week} ${week === 1 ? "week" : "weeks"} earlier`
   return html`<rect x="${(at * step).toFixed(1)}" y="${(height - size).toFixed(1)}" width="${(step - gap).toFixed(1)}" height="${size.toFixed(1)}" rx="1.5" class="${value === null ? "none" : "bar"}"><title>${when}: ${value === null ? "none" : write(value)}</title></rect>`
 })}
 </svg>`
 }
 
-/** So long ago, as a person says it. */
+/** How long ago something was, in words. */
 export function ago(date: Date, now: Date): string {
   const seconds = (now.getTime() - date.getTime()) / 1000
   return seconds < 1 ? "now" : `${duration(seconds).split(" ").slice(0, 2).join(" ")} ago`

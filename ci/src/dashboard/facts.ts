@@ -15,7 +15,7 @@ export type AppFacts = {
   outlook: string
   /** HEAD's version; "" if it has none. */
   head: string
-  /** What the address of a commit's page begins with, if the repository's host is known. */
+  /** The URL of a commit's page, up to the commit ID, if the repository's host is known. */
   commits?: string
   places: PlaceFacts[]
   /** The newest first. */
@@ -33,15 +33,15 @@ export type PlaceFacts = {
   services: ServiceFacts[]
 }
 
-/** A service, and when the commits were made that each deployed commit brought to it: its id, and seconds since 1970. */
+/** A service, and for each commit deployed to it the times of the commits that came with it: the commit's ID, and seconds since 1970. */
 export type ServiceFacts = { where: ServiceRef; times: [commit: string, times: number[]][] }
 
-/** A version with what it changed. */
+/** A version and its changes. */
 export type ReleaseFacts = {
   version: string
   /** ISO 8601. */
   date: string
-  /** Whether HEAD would release it: it is not released yet. */
+  /** Whether it is not released yet: it is the version that HEAD would release. */
   pending: boolean
   changes: { what: string; commit: string; breaking: boolean; type: string }[]
 }

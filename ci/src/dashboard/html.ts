@@ -15,7 +15,7 @@ const entities: Record<string, string> = {
   "'": "&#39;",
 }
 
-/** Writes HTML: everything that is put in is text, and escaped, unless it is HTML itself. */
+/** Writes HTML: every value is escaped as text, unless it is HTML itself. */
 export function html(strings: TemplateStringsArray, ...parts: Part[]): Html {
   return new Html(strings.map((text, at) => text + (at < parts.length ? written(parts[at]) : "")).join(""))
 }

@@ -9,10 +9,10 @@ import { type AppState, isBusy, runningOf, type ServiceState, type ServiceView, 
 
 /** How far back the time line and the table go, in days. */
 const days = 28
-/** How many deployments the table has. */
+/** How many deployments the table shows. */
 const rows = 30
 
-/** The whole page; without a state, one that says so and asks again. */
+/** The whole page; as long as there is no state, a page that says so and asks again. */
 export function page(state: State | undefined): string {
   const names = (state?.apps ?? [])
     .map(({ name, services }) => name || services[0]?.name.split("/").at(-1) || "")
@@ -35,15 +35,15 @@ ${main(state)}
 `.text
 }
 
-/** The part that changes. Each element with an id in it is replaced by itself, if it has changed. */
+/** The part that changes. Each element with an ID is replaced on its own if it has changed. */
 export function main(state: State | undefined): Html {
-  const lost = html`<span id="lost" role="status" hidden> · the dashboard does not answer any more</span>`
+  const lost = html`<span id="lost" role="status" hidden> · the dashboard no longer answers</span>`
   if (!state)
     return html`<main id="main" data-busy="yes"><header><h1>What runs</h1><p class="dim" id="as-of">reading ECS’s record…</p>${lost}</header></main>`
   return html`<main id="main" data-busy="${isBusy(state) ? "yes" : "no"}">
 <header><h1>What runs</h1><p class="dim" id="as-of">as of ${time(state.at)}</p>${lost}</header>
 ${state.apps.map((app, at) => appPart(app, `a${at}`, state.at))}
-<footer class="dim">ECS keeps 90 days of deployments. What git says was read ${time(new Date(state.read))}; start the dashboard again to read it anew.</footer>
+<footer class="dim">ECS keeps 90 days of deployments. The git data is from ${time(new Date(state.read))}; restart the dashboard to refresh it.</footer>
 </main>`
 }
 
@@ -124,7 +124,7 @@ function took({ started, ended }: PastDeployment, now: Date): string {
   return duration(((ended ?? now).getTime() - started.getTime()) / 1000)
 }
 
-/** The four numbers' names, and how each is counted. */
+/** The names of the four metrics, and how each is counted. */
 const counts = {
   frequency: ["Deployment frequency", counted.deploymentFrequency],
   lead: ["Lead time for changes", counted.leadTime],
@@ -203,13 +203,13 @@ function commit(id: string, commits: string | undefined): Html {
   return commits ? link(`${commits}${id}`, text, "commit") : html`<code class="commit">${text}</code>`
 }
 
-/** A link to another site; text alone if it is no address of the web. */
+/** A link to another site; just the text if it is not a web address. */
 function link(address: string, text: string, kind = ""): Html {
   if (!/^https?:\/\//.test(address)) return html`${text}`
   return html`<a class="${kind}" href="${address}" rel="noopener noreferrer">${text}</a>`
 }
 
-/** A time in UTC; where scripts run, it is shown as the reader's clock has it. */
+/** A time in UTC; a script shows it in the reader's own time zone. */
 function time(date: Date): Html {
   const iso = date.toISOString()
   return html`<time datetime="${iso}" title="${iso}">${dayOf(date)} ${iso.slice(11, 16)} UTC</time>`

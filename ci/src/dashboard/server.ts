@@ -14,14 +14,14 @@ import { isBusy, Reader, type State } from "./state.js"
 
 // What is in a container of its own, in which nothing else of the module is: ../dashboard.ts puts it there.
 
-/** After how long what was read is read again, in milliseconds: while something is going on, else, and after a failure. */
+/** How often everything is read again, in milliseconds: while something is going on, otherwise, and after a failure. */
 const freshness = { busy: 2_500, idle: 15_000, failed: 30_000 }
-/** How long something that goes on without a change counts as going on: after that somebody is waited for. */
+/** How long an unchanged deployment still counts as "something is going on": after that, it probably waits for somebody. */
 const patience = 10 * 60_000
 /** How long the first request waits for the first state. */
 const firstWait = 1_500
 
-/** What the page may do: nothing but what comes from here, and no inline scripts or styles. */
+/** What the page may load: only what comes from here, and no inline scripts or styles. */
 const policy = [
   "default-src 'none'",
   "script-src 'self'",
@@ -70,7 +70,7 @@ export function serverOf(read: () => Promise<State>): Server {
       reading = undefined
     }
   }
-  // However many ask, AWS is asked once at a time, and nobody waits for it but for the first answer.
+  // However many browsers ask, only one read of AWS runs at a time, and only the first answer has to wait for it.
   const current = async (): Promise<State | undefined> => {
     if (Date.now() > until) reading ??= refresh()
     if (!state && reading) {
@@ -95,11 +95,11 @@ export function serverOf(read: () => Promise<State>): Server {
         case "/live.js":
           return answer(response, 200, "text/javascript", live)
         default:
-          return answer(response, 404, "text/plain", "There is no such page.\n")
+          return answer(response, 404, "text/plain", "Not found\n")
       }
     } catch (error) {
       console.error((error as Error).message)
-      return answer(response, 500, "text/plain", "The page could not be made; the log says why.\n")
+      return answer(response, 500, "text/plain", "The page could not be created; see the log.\n")
     }
   })
 }
@@ -109,13 +109,13 @@ function answer(response: ServerResponse, status: number, type: string, body: st
   response.end(response.req.method === "HEAD" ? undefined : body)
 }
 
-/** An address, or a name that no public name server knows: a stranger's page cannot have the browser ask here in its own name. */
+/** An IP address, or a name that no public name server knows: so a stranger's page cannot reach this server under its own domain. */
 function isOwnName(host = ""): boolean {
   const name = host.replace(/:\d+$/, "").replace(/^\[|\]$/g, "")
   return isIP(name) !== 0 || name === "localhost" || (name !== "" && !name.includes("."))
 }
 
-/** The names under which a container of the dashboard finds what it needs. */
+/** The paths and names under which the dashboard's container finds what it needs. */
 export const container = {
   facts: "/dashboard/facts.json",
   program: "/dashboard/server.mjs",
@@ -143,7 +143,7 @@ export async function serve(): Promise<void> {
     return openService(await known, where)
   }
   const reader = new Reader(facts, connect)
-  // If what stands in for AWS is on this container's own loopback, it shares the network of its host: then nobody else is to reach it.
+  // If the AWS stand-in is on this container's own loopback, the container shares its host's network: then nobody else may reach it.
   const { address = "" } = endpoint ? await lookup(container.aws) : {}
   const host = address.startsWith("127.") ? "127.0.0.1" : "0.0.0.0"
   serverOf(() => reader.read()).listen(Number(PORT), host)

@@ -16,7 +16,7 @@ export type State = { at: Date; read: string; apps: AppState[] }
 
 export type AppState = Omit<AppFacts, "places"> & { services: ServiceState[] }
 
-/** A service as ECS has it, or why that is not known. */
+/** A service as ECS reports it, or why that is not known. */
 export type ServiceState = { name: string; stage: string; region: string } & (ServiceView | { error: string })
 
 export type ServiceView = {
@@ -28,14 +28,14 @@ export type ServiceView = {
   metrics: Metrics
   /** Of each of the last weeks, the oldest first. */
   weeks: Metrics[]
-  /** Why it could not be read again: it is as of then. */
+  /** Why it could not be read again, and since when: the rest is from that time. */
   stale?: { since: Date; error: string }
 }
 
-/** How many weeks the charts show: all of which ECS's record is whole. */
+/** How many weeks the charts show: those that ECS's record covers completely. */
 const weeks = Math.floor(recordDays / 7)
 
-/** What is known of a service from one look to the next. */
+/** What is kept about a service from one read to the next. */
 type Known = {
   target: Target
   revisions: Map<string, Revision>
@@ -47,7 +47,7 @@ type Known = {
   last?: { at: Date; seen: ServiceView }
 }
 
-/** Reads what the page shows: everything at first, and then what is new: two calls for each service in which nothing goes on. */
+/** Reads what the page shows: first everything, then only what is new. For a service in which nothing goes on, that is two calls. */
 export class Reader {
   private readonly memories = new Map<string, Promise<Known>>()
 
@@ -59,7 +59,7 @@ export class Reader {
     private readonly connect: (place: PlaceFacts, where: ServiceRef) => Promise<Target>,
   ) {}
 
-  /** Reads everything. What cannot be read says so, and is shown as it was; the rest is shown as it is. */
+  /** Reads everything. What cannot be read is shown as it was before, with the reason; the rest is up to date. */
   async read(now = new Date()): Promise<State> {
     const apps = this.facts.apps.map(async ({ places, ...app }): Promise<AppState> => {
       const services = places.flatMap(place =>
@@ -103,7 +103,7 @@ export class Reader {
         ...{ target, revisions: new Map(), definitions: new Map(), deployments: new Map() },
       }))
     this.memories.set(key, found)
-    // Credentials may be there the next time.
+    // There may be credentials the next time.
     found.catch(() => this.memories.delete(key))
     return found
   }
@@ -135,7 +135,7 @@ async function look(memory: Known, place: PlaceFacts, where: ServiceRef, now: Da
     )
     memory.url ??= urlOf(target.aws, place.url, where).catch(() => undefined)
     const listed = deployments.slice(-8).reverse()
-    // Without the record there is the service's own list.
+    // Without the record, fall back to the service's own list.
     return {
       status: listed.length > 0 ? { ...status, deployments: listed } : status,
       url: await memory.url,
@@ -180,12 +180,12 @@ function counted(
   }
 }
 
-/** What takes requests: the last deployment that completed, if another one is on its way. */
+/** The deployment that serves requests: the last completed one, if another is in progress. */
 export function runningOf({ status, deployments }: Pick<ServiceView, "status" | "deployments">): {
   version?: string
   commit?: string
   since?: Date
-  /** What is on its way. */
+  /** The deployment in progress. */
   next?: PastDeployment
 } {
   const newest = [...deployments].reverse()

@@ -6,8 +6,8 @@ import { kinds, platformsOf, tagOf } from "./referrers.js"
 const atOnce = 4
 
 /**
- * Copies an image, or an index with all its images, to another registry as it is, so that its digest stays (OCI distribution
- * specification, "Pulling" and "Pushing"). What is there already is not sent again.
+ * Copies an image, or an index with all its images, unchanged to another registry, so that its digest stays the same (OCI distribution
+ * specification, "Pulling" and "Pushing"). Content that is already there is not sent again.
  *
  * @param tag the tag that it gets there
  * @throws UserError if one of the registries refuses
@@ -42,7 +42,7 @@ async function copyBlob(from: Access, to: Access, digest: string): Promise<void>
   await sendBlob(to, digest, blob.body, length === null ? undefined : Number(length))
 }
 
-/** Copies what is attached to an image, and to the images of an index: SBOM, provenance, signature. */
+/** Copies everything attached to an image, and to the images of an index: SBOM, provenance, signature. */
 export async function copyAttached(from: Access, to: Access, digest: string): Promise<void> {
   const images = new Set([digest, ...(await platformsOf(from, digest)).map(it => it.digest)])
   for (const image of images) {

@@ -6,7 +6,7 @@ import { parseImage } from "./image.js"
 
 /** A repository as the OCI distribution API reaches it. */
 export type Access = {
-  /** `https://host`, or the endpoint that stands in for AWS. */
+  /** `https://host`, or the endpoint that replaces AWS. */
   base: string
   /** The repository's name. */
   name: string
@@ -16,7 +16,7 @@ export type Access = {
   authorization: string
 }
 
-/** What names other content (OCI image specification, "Descriptor"). */
+/** A reference to other content (OCI image specification, "Descriptor"). */
 export type Descriptor = {
   mediaType: string
   digest: string
@@ -42,12 +42,12 @@ const manifestTypes = [
   "application/vnd.docker.distribution.manifest.v2+json",
 ].join(", ")
 
-/** Seconds that one request may take: a layer can be large, and the way slow; all else is small. */
+/** Seconds that one request may take: a layer can be large, and the connection slow; everything else is small. */
 const patience = { layer: 3600, other: 60 }
-/** How often a request is made that can be made again, and seconds between two. */
+/** How often to try a request that can be repeated, and the seconds between attempts. */
 const tries = 3
 const pause = 1
-/** Bytes that something attached to an image can have: an SBOM is the largest. */
+/** The most bytes that something attached to an image may have: an SBOM is the largest. */
 const attachedLimit = 64 * 1024 * 1024
 
 /** How to reach a repository (ECR DescribeRepositories, GetAuthorizationToken). */
@@ -60,8 +60,8 @@ export async function accessTo(aws: Aws, repository: string): Promise<Access> {
 }
 
 /**
- * How to reach the repository that an image is in, which may be another account's (ECR GetAuthorizationToken: the login is good for every
- * registry that lets the caller in).
+ * How to reach the repository that an image is in, which may be in another account (ECR GetAuthorizationToken: the login works for every
+ * registry that the caller has access to).
  */
 export async function accessToImage(aws: Aws, image: string): Promise<Access> {
   const { uri, repository, region = aws.region } = parseImage(image)
@@ -124,8 +124,8 @@ async function bounded({ name }: Access, answer: Response): Promise<Buffer> {
     if (size > attachedLimit) {
       throw new UserError(
         `What is attached to an image in ${name} is larger than ${attachedLimit / 1024 / 1024} MiB.`,
-        "No SBOM, provenance or signature is.",
-        "Look at what is attached: oras discover",
+        "No SBOM, provenance or signature is that large.",
+        "Check what is attached: oras discover",
       )
     }
     parts.push(part)
@@ -133,15 +133,15 @@ async function bounded({ name }: Access, answer: Response): Promise<Buffer> {
   return Buffer.concat(parts)
 }
 
-/** The images of an index, without what is no image, such as provenance; none if it is no index. */
+/** The images of an index, without anything that is not an image, such as provenance; none if it is not an index. */
 export function imagesIn({ manifests = [] }: Manifest): Descriptor[] {
   return manifests.filter(({ platform }) => platform?.os !== "unknown")
 }
 
 function changed({ name }: Access, digest: string): UserError {
   return new UserError(
-    `What the registry has under ${digest} in ${name} is something else.`,
-    "Its content does not have that digest: it was changed, or damaged.",
+    `The content that the registry has under ${digest} in ${name} does not match.`,
+    "It has a different digest: it was changed, or damaged.",
     "Do not use it. Release the commit under a new version.",
   )
 }
@@ -176,7 +176,7 @@ export function digestOf(body: Buffer): string {
   return `sha256:${createHash("sha256").update(body).digest("hex")}`
 }
 
-/** Where an upload goes on: on the registry's own host, which the login is for. */
+/** The URL at which an upload continues: on the registry's own host, which the login is for. */
 function location(answer: Response, { base }: Access): string {
   const { pathname, search } = new URL(answer.headers.get("location") ?? "", base)
   const own = new URL(base)
@@ -186,10 +186,10 @@ function location(answer: Response, { base }: Access): string {
 }
 
 /**
- * Sends a request to a registry. A redirect, such as ECR's to where it stores layers, is followed without the login.
+ * Sends a request to a registry. A redirect, such as ECR's to its layer storage, is followed without the login.
  *
  * @param path below the repository, or a whole URL
- * @param fine codes besides those of success that are an answer too
+ * @param fine status codes to accept besides those of success
  */
 export async function request(
   { base, name, authorization }: Access,
@@ -203,7 +203,7 @@ export async function request(
     new UserError(
       `The registry ${url.host} refused ${method} ${name}/${path.replace(/^http.*/, "blobs/uploads")}.`,
       why,
-      "The credentials need ecr:BatchGetImage and ecr:GetDownloadUrlForLayer to read, and the rights to push to write. Run it again: what was written stays.",
+      "The credentials need ecr:BatchGetImage and ecr:GetDownloadUrlForLayer to read, and the push permissions to write. Then run it again: what was already written stays.",
     )
   const once = async (): Promise<Response> => {
     const signal = AbortSignal.timeout(1000 * (path.includes("blobs/") ? patience.layer : patience.other))

@@ -30,7 +30,7 @@ export function parseImage(image: string): ImageName {
  * Checks that an image is in ECR, by its digest.
  *
  * @param image `host/repository@sha256:…`
- * @throws UserError if the name has no digest, or the repository or the image is not there
+ * @throws UserError if the name has no digest, or if the repository or the image does not exist
  */
 export async function assertInEcr(aws: Aws, image: string): Promise<void> {
   const { repository, digest, account, region } = parseImage(image)
@@ -74,7 +74,7 @@ async function findImage(
   })
 }
 
-/** An image to run, and what is in it. */
+/** An image to run, with its version and commit. */
 export type NamedImage = { image: string; version: string; commit?: string }
 
 /**
@@ -96,7 +96,7 @@ export async function imageNamed(
     repository,
     digest ? { imageDigest: digest } : { imageTag: tag },
   )
-  // What was asked for counts, not another tag that somebody has put on the same image.
+  // Use the version that was asked for, not another tag that somebody has put on the same image.
   const version = isVersion(tag) ? tag : (versionAmong(detail.imageTags) ?? digest ?? tag)
   return { image, version, commit: /^[0-9a-f]{40}$/.test(tag) ? tag : commit }
 }

@@ -9,7 +9,7 @@ import {
   request,
 } from "./distribution.js"
 
-/** What is attached to an image, and the end of the tag that it gets: `sha256-….sig` is the signature of the image `sha256:…`. */
+/** The kinds of attachments to an image, each named like the end of its tag: `sha256-….sig` is the signature of the image `sha256:…`. */
 export type Kind = "sig" | "att" | "sbom" | "intoto"
 
 /** All kinds. The first two are those of cosign. */
@@ -19,8 +19,8 @@ export const kinds: Kind[] = ["sig", "att", "sbom", "intoto"]
 export type Layer = { mediaType: string; body: Buffer; annotations?: Record<string, string> }
 
 /**
- * The tag under which something is attached to an image. With a tag it does not count as an image without one, which a lifecycle
- * policy may expire, and clients that know no referrers find it.
+ * The tag under which something is attached to an image. The tag keeps lifecycle policies from expiring it as an untagged image, and
+ * lets clients find it that do not support referrers.
  */
 export function tagOf(digest: string, kind: Kind): string {
   return `${digest.replace(":", "-")}.${kind}`
@@ -28,7 +28,7 @@ export function tagOf(digest: string, kind: Kind): string {
 
 /**
  * Attaches content to an image as a referrer: a manifest with the image as its subject (OCI image specification 1.1, "Guidelines for
- * Artifact Usage"). What is attached already stays: another run was quicker.
+ * Artifact Usage"). If it is attached already, nothing changes: another run was quicker.
  *
  * @param digest the image, or the image index
  * @param make makes the content; called only if nothing of that kind is attached
@@ -50,7 +50,7 @@ export async function attach(
       ...(annotations && { annotations }),
     })),
   )
-  // An image's configuration, with a line for each layer, is what cosign expects if it adds a signature of its own.
+  // cosign, when it adds a signature of its own, expects an image configuration with a line for each layer.
   const config = Buffer.from(
     JSON.stringify({
       architecture: "",
@@ -92,12 +92,12 @@ async function subjectOf(to: Access, digest: string): Promise<Descriptor> {
   )
 }
 
-/** What is attached to an image, by kind; undefined if nothing of that kind is. */
+/** The manifest of one kind that is attached to an image; undefined if there is none. */
 export async function attached(from: Access, digest: string, kind: Kind): Promise<Manifest | undefined> {
   return (await readManifest(from, tagOf(digest, kind)))?.manifest
 }
 
-/** The images of an index, each for its platform; the image itself if it is none. Without what is no image, such as provenance. */
+/** The images of an index, each with its platform, or the image itself if it is not an index. Provenance and the like are left out. */
 export async function platformsOf(
   from: Access,
   digest: string,

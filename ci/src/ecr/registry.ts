@@ -21,20 +21,20 @@ export type Image = {
   tags: string[]
 }
 
-/** What makes sure where an image comes from, before it has the tags by which a release finds it. */
+/** Makes sure where an image comes from, before it gets the tags by which a release finds it. */
 export type Vouch = {
-  /** Proves it of an image that this run has built and pushed. */
+  /** Adds the proof to an image that this run has built and pushed. */
   attest: (digest: string) => Promise<void>
-  /** Throws if it is not proved of an image that was there already. */
+  /** Throws if an image that was there already has no proof. */
   check: (image: Image) => Promise<void>
 }
 
 /** How to push. */
 export type PushOptions = {
-  /** zstd or gzip for all layers, those of the base too; "" for the layers as they are. */
+  /** zstd or gzip for all layers, including those of the base image; "" to keep the layers as they are. */
   compression?: string
   vouch?: Vouch
-  /** Told of the digest that this run has pushed. */
+  /** Called with the digest that this run has pushed. */
   onPush?: (digest: string) => void
 }
 
@@ -56,7 +56,7 @@ export class Registry {
   /**
    * Looks the repository up (ECR DescribeRepositories).
    *
-   * @param endpoint the service that stands in for AWS, if one does
+   * @param endpoint the service that replaces AWS, if there is one
    */
   static async open(aws: Aws, repository: string, endpoint?: Service): Promise<Registry> {
     const client = await ecr(aws)
@@ -102,8 +102,8 @@ export class Registry {
   }
 
   /**
-   * The images that a digest stands for, each for one platform: those of an image index (OCI image specification), without what is
-   * no image, such as provenance; else the digest itself. ECR scans these, not the index.
+   * The images that a digest stands for, each for one platform: those of an image index (OCI image specification), without attachments
+   * such as provenance; otherwise the digest itself. ECR scans these, not the index.
    */
   async imagesOf(digest: string): Promise<string[]> {
     const { images } = await this.client.batchGetImage({
@@ -115,12 +115,12 @@ export class Registry {
   }
 
   /**
-   * Pushes a commit's image under the commit's id and the version. What is there already stays: with the same commit it is
-   * the result, with another one an error. Of two runs that push one commit at once, the second takes what the first one pushed,
-   * on either tag.
+   * Pushes a commit's image under the commit's ID and the version. An image that is already there stays: for the same commit it is
+   * the result, for another one it is an error. If two runs push the same commit at once, the second uses the first one's image,
+   * for both tags.
    *
    * @param build makes the image, one container per platform; called only if the registry does not have the commit's
-   * @param options.vouch gives an image its tags only once it is proved where it comes from, and takes none of which it is not
+   * @param options.vouch gives an image its tags only once its origin is proved, and refuses images without that proof
    * @throws UserError if the version's tag is on another image
    */
   async push(
@@ -142,7 +142,7 @@ export class Registry {
   }
 
   /**
-   * Takes over an image from another registry under its commit's id and its version, as `push` does.
+   * Copies an image from another registry, under its commit's ID and its version, as `push` does.
    *
    * @param copy copies it, under a tag; called only if the registry does not have it
    * @throws UserError if the version's tag is on another image
@@ -200,7 +200,7 @@ export class Registry {
         return theirs
       }
     } else {
-      // Under a tag of its own at first, which nobody looks for: whoever finds an image by its commit finds it proved.
+      // First under a separate tag that nobody looks for: an image that is found by its commit is always proved.
       const digest = await this.send(images, `${commit}.${randomBytes(6).toString("hex")}`, options)
       onPush?.(digest)
       await vouch.attest(digest)
@@ -233,8 +233,8 @@ export class Registry {
   }
 
   /**
-   * How the engine reaches the registry. A registry on the caller's loopback is not on the engine's own: since 0.21.6 an
-   * engine reaches it through the service that stands in for AWS; an older one has to share the caller's network.
+   * How the engine reaches the registry. A registry on the caller's loopback interface is not on the engine's: since 0.21.6 an
+   * engine reaches it through the service that replaces AWS; an older engine has to share the caller's network.
    */
   private async way(host: string): Promise<object> {
     if (!this.endpoint || !/^(127\.|localhost\b)/.test(host)) return {}
@@ -278,6 +278,6 @@ function gone(uri: string, tag: string): UserError {
   return new UserError(
     `The image ${uri}:${tag} was pushed, but the registry does not have it.`,
     "Somebody, or a lifecycle policy, deleted it right away.",
-    "Look at the repository's lifecycle policy, then run the same command again.",
+    "Check the repository's lifecycle policy, then run the same command again.",
   )
 }

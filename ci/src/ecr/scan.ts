@@ -13,7 +13,7 @@ export type Finding = { name: string; severity: string; package?: string; fix?: 
 /** One answer about a scan, over all its pages. */
 export type Scan = { status: string; description?: string; findings: Finding[] }
 
-/** What to do after one look at a scan. */
+/** What to do after reading a scan once. */
 export type ScanVerdict = "wait" | "pass" | "refuse" | "unknown"
 
 export type ScanOptions = {
@@ -26,7 +26,7 @@ export type ScanOptions = {
   print?: (line: string) => void
 }
 
-/** How long a repository may take to start a scan before it counts as one that does not scan. Seconds. */
+/** Seconds that a repository has to start a scan before it counts as one that does not scan. */
 const begin = 20
 const interval = 3
 
@@ -34,19 +34,19 @@ const interval = 3
 export function parseSeverity(text: string): string {
   const severity = text.toUpperCase()
   if (severities.includes(severity)) return severity
-  throw new UserError(`"${text}" is not a severity.`, "", `It takes one of ${severities.join(", ")}.`)
+  throw new UserError(`"${text}" is not a severity.`, "", `It must be one of ${severities.join(", ")}.`)
 }
 
 /** The findings at or above a severity, the worst first. Pure. */
 export function atOrAbove(findings: Finding[], severity: string): Finding[] {
-  // One that is not in the list comes first: what it means is not known.
+  // An unknown severity comes first: nobody knows what it means.
   const rank = (it: string) => severities.indexOf(it)
   return findings
     .filter(it => rank(it.severity) <= rank(severity))
     .sort((a, b) => rank(a.severity) - rank(b.severity) || (a.name < b.name ? -1 : 1))
 }
 
-/** Decides after one look. ACTIVE is enhanced scanning's COMPLETE. Pure. */
+/** Decides what to do. ACTIVE is what enhanced scanning calls COMPLETE. Pure. */
 export function decideScan({ status, findings }: Scan, severity: string): ScanVerdict {
   if (status === "IN_PROGRESS" || status === "PENDING") return "wait"
   if (status !== "COMPLETE" && status !== "ACTIVE") return "unknown"
@@ -54,9 +54,9 @@ export function decideScan({ status, findings }: Scan, severity: string): ScanVe
 }
 
 /**
- * Waits for ECR's scan of an image and refuses it if the scan found something at or above a severity, or if no scan
- * says that it did not: it failed, cannot judge this image, is not done in time, or does not exist.
- * If the repository began no scan by itself, one is started.
+ * Waits for ECR's scan of an image and refuses the image if the scan found something at or above a severity, or if there is no
+ * clean scan: it failed, cannot judge this image, is not done in time, or does not exist.
+ * If the repository did not start a scan by itself, this starts one.
  *
  * @throws UserError with the findings, or with how to get a scan
  */
@@ -68,7 +68,7 @@ export async function scanGate(aws: Aws, options: ScanOptions): Promise<void> {
     const start = Date.now()
     const elapsed = () => (Date.now() - start) / 1000
     let said = ""
-    /** Why a scan could not be started, "" if it was; undefined before that was tried. */
+    /** Why a scan could not be started; "" if it was started; undefined if that was not tried yet. */
     let unstarted: string | undefined
     for (;;) {
       const scan = await readScan(client, repository, digest)
@@ -98,7 +98,7 @@ export async function scanGate(aws: Aws, options: ScanOptions): Promise<void> {
 /**
  * Starts a scan, which basic scanning allows (`ecr:StartImageScan`).
  *
- * @returns "", or why it was not started if one may still begin by itself: enhanced scanning takes no requests
+ * @returns "", or why it was not started if one may still start by itself: with enhanced scanning, scans cannot be requested
  * @throws UserError if no scan can begin
  */
 async function startScan(client: ECR, repository: string, digest: string): Promise<string> {
@@ -180,10 +180,10 @@ function unscanned(repository: string, digest: string, why: string): UserError {
     `ECR has no scan of the image in ${repository}, and did not start one: it is not deployed.`,
     why,
     [
-      "Have ECR scan what is pushed: aws ecr put-registry-scanning-configuration --scan-type BASIC --rules",
+      "Turn on scan on push: aws ecr put-registry-scanning-configuration --scan-type BASIC --rules",
       `'[{"scanFrequency":"SCAN_ON_PUSH","repositoryFilters":[{"filter":"${repository}","filterType":"WILDCARD"}]}]'`,
-      `(its rules replace the registry's), have this image scanned: aws ecr start-image-scan --repository-name ${repository}`,
-      `--image-id imageDigest=${digest}, and run the same command again. Without --severity no scan is needed.`,
+      `(this replaces the registry's rules). Scan this image: aws ecr start-image-scan --repository-name ${repository}`,
+      `--image-id imageDigest=${digest}. Then run the same command again. Without --severity no scan is needed.`,
     ].join(" "),
   )
 }

@@ -16,20 +16,20 @@ export type Followed = {
   id?: string
   /** Ids of other deployments, to tell it apart while it has no id. */
   others?: ReadonlySet<string>
-  /** ARN of the task definition that it brings. */
+  /** ARN of the task definition that it deploys. */
   revision: string
 }
 
-/** What one look at ECS showed. */
+/** What one poll of ECS showed. */
 export type Observation = {
   service: Service
-  /** The service deployment of the followed one, if ECS keeps one and it was asked for. */
+  /** The service deployment (ECS's record) of the followed deployment, if ECS keeps one and it was read. */
   record?: ServiceDeployment
   /** Seconds since the deployment was started or found. */
   elapsed: number
 }
 
-/** What has to be remembered from one look to the next. */
+/** What has to be remembered from one poll to the next. */
 export type WaitState = {
   /** The deployment was in ECS's list before. */
   seen: boolean
@@ -37,7 +37,7 @@ export type WaitState = {
   failedAt?: number
   /** Why, in ECS's words. */
   reason?: string
-  /** How many looks in a row another deployment was primary. */
+  /** For how many polls in a row another deployment was primary. */
   replaced: number
   /** Ids of the events that were there before the deployment. */
   known: ReadonlySet<string>
@@ -51,7 +51,7 @@ export type Judgement = {
   now?: string
 }
 
-/** How long a look may lag behind UpdateService's own answer: ECS's reads are eventually consistent. Seconds. */
+/** How long a read may lag behind UpdateService's own answer: ECS's reads are eventually consistent. Seconds. */
 const lag = 60
 /** How long ECS may take between a deployment's failure and its rollback. Seconds. */
 const rollbackStart = 45
@@ -62,7 +62,7 @@ export function initialState(known: Iterable<string> = []): WaitState {
 }
 
 /**
- * Judges one look at ECS: has the followed deployment ended, and how? Pure.
+ * Judges one poll of ECS: has the followed deployment ended, and how? Pure.
  *
  * The deployment is recognized by its id, never by "the service is stable": after a rollback or a newer deployment the service is
  * stable too. It can vanish from the list once its tasks are drained, so what was seen before counts.
@@ -98,7 +98,7 @@ export function judge(
   return replacedBy(primary, ours, state, observation, followed)
 }
 
-/** Whether the next look should ask for the service deployment too: if only that knows, or knows for certain. */
+/** Whether the next poll should also read the service deployment: if only that can tell, or tell for certain. */
 export function wantsServiceDeployment(followed: Followed, service: Service): boolean {
   if (shiftsTraffic(service) || hasPauseHook(service)) return true
   const primary = primaryOf(service)

@@ -10,7 +10,7 @@ export type LogPart = { lines: string[]; next?: string }
 
 /**
  * Finds a container's log stream from its task definition's `awslogs` options: `prefix/container/task` if a prefix is
- * set, else the container's runtime id (ECS developer guide, "Send Amazon ECS logs to CloudWatch").
+ * set, otherwise the container's runtime ID (ECS developer guide, "Send Amazon ECS logs to CloudWatch").
  *
  * @param taskArn the task that the container ran in
  * @param container what ECS says about the container, for its runtime id
@@ -72,7 +72,7 @@ export function logsClient(aws: Aws, { region }: { region?: string }): Promise<C
  * The last lines of a log, or the lines after a place in it.
  *
  * @param limit how many lines at most
- * @param from where to go on (`next` of the part before); the log's end if left out
+ * @param from where to continue (`next` of the previous part); the end of the log if left out
  * @returns no lines if there is no such log (yet)
  */
 export async function readLog(

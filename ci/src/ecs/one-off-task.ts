@@ -4,8 +4,8 @@ import { primaryOf } from "./service.js"
 import type { Registration } from "./task-definition.js"
 
 /**
- * The task definition of a one-off task: the release's, with a command in place of what one container's image starts. A
- * request to run a task can replace an image's command, but not its entry point: so the task has its own definition.
+ * The task definition of a one-off task: the release's, with a command in place of one container's entry point and command. A
+ * request to run a task can replace an image's command, but not its entry point, so the task needs its own definition.
  * Pure.
  *
  * @param release what a deployment would register
@@ -14,15 +14,15 @@ import type { Registration } from "./task-definition.js"
 export function oneOff(release: Registration, container: string, command: string[]): Registration {
   const [program, ...rest] = command
   if (program === undefined || program === "") {
-    throw new UserError("There is no command to run.", "", "Give one: --command python3,manage.py,migrate")
+    throw new UserError("There is no command to run.", "", "Pass one: --command python3,manage.py,migrate")
   }
   const containerDefinitions = release.containerDefinitions?.map((it): ContainerDefinition => {
     if (it.name !== container) {
-      // Nothing can wait for the container whose end is the task's end.
+      // No other container can wait for this one, because the task ends with it.
       const dependsOn = it.dependsOn?.filter(({ containerName }) => containerName !== container)
       return it.dependsOn ? { ...it, dependsOn } : it
     }
-    // These are for a server: a job has no health check and no port (the service's task may hold it), and ends only once.
+    // These are for a server: a job has no health check and no port (the service's task may be using it), and does not restart.
     const { healthCheck, portMappings, restartPolicy, ...kept } = it
     return { ...kept, entryPoint: [program], command: rest, essential: true }
   })
@@ -77,5 +77,5 @@ function volumesOf(service: Service): NonNullable<RunTaskRequest["volumeConfigur
   }))
 }
 
-/** What the family of one-off tasks is called: the service's own holds what the service runs, and nothing else. */
+/** The family of one-off tasks: the service's own family contains only what the service runs. */
 export const suffix = "-task"

@@ -9,7 +9,7 @@ import {
   type RecordOptions,
 } from "./service-deployment.js"
 
-/** A deployment of ECS's record, with the version that it brought. */
+/** A deployment from ECS's record, with its version. */
 export type PastDeployment = {
   /** ARN of the service deployment. */
   id: string
@@ -21,12 +21,12 @@ export type PastDeployment = {
   outcome: Outcome
   started: Date
   ended?: Date
-  /** Why it did not complete: what its failed task ended with, or what ECS says. */
+  /** Why it did not complete: how its failed task ended, or what ECS says. */
   reason?: string
 }
 
 /**
- * The deployments of a time, and the last completed one before it, the oldest first.
+ * The deployments in a period, and the last completed one before it, oldest first.
  *
  * @param known revisions that need not be read again, by ARN; those that are read are added
  */
@@ -44,7 +44,7 @@ export async function pastDeployments(
   return records.map(it => fromRecord(it, known)).reverse()
 }
 
-/** A revision that was deleted for good is known by its name alone. */
+/** If a revision was deleted for good, only its name is known. */
 async function revisionAt(target: Target, arn: string, container?: string): Promise<Revision> {
   try {
     return readRevision(await describeRevision(target, arn), container)

@@ -50,7 +50,7 @@ export const pauseStages = [
 ]
 
 /**
- * The deployment configuration of a service that has to wait at stages; undefined if it does already, or need not. Everything else
+ * The new deployment configuration of a service that has to wait at stages; undefined if nothing needs to change. Everything else
  * in it stays as it is. Pure.
  */
 export function withPauseHooks(
@@ -89,7 +89,7 @@ export function pauseOf(record: ServiceDeployment | undefined): Pause | undefine
   }
 }
 
-/** The one of a service's deployments that waits for a person, with the task definition that it brings. */
+/** The service's deployment that waits for a person, with its task definition. */
 export async function findPause(
   target: Target,
   records: RecordedDeployment[],
@@ -100,7 +100,7 @@ export async function findPause(
   return pause && { pause, taskDefinition: found.taskDefinition }
 }
 
-/** Lets a deployment that waits go on, or has ECS roll it back (ECS API reference, ContinueServiceDeployment). */
+/** Lets a waiting deployment continue, or has ECS roll it back (ECS API reference, ContinueServiceDeployment). */
 export async function resume(
   { client }: Target,
   { serviceDeployment: serviceDeploymentArn, hookId }: Pause,

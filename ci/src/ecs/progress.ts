@@ -15,10 +15,10 @@ export type Printed = {
 }
 
 /**
- * The lines to print after one look at ECS: each new event once, the task counts and a traffic shift's stage if they
+ * The lines to print after one poll of ECS: each new event once, and the task counts and a traffic shift's stage if they
  * changed. Pure.
  *
- * @param printed what earlier looks printed
+ * @param printed what earlier polls printed
  */
 export function progress(
   followed: Followed,

@@ -7,10 +7,10 @@ import { primaryOf, shortName, type Target } from "./service.js"
 import { failures, report } from "./stopped-tasks.js"
 import type { Ending } from "./wait.js"
 
-/** A deployment that ended well, or that ECS goes on with once a person has approved it. */
+/** A deployment that ended well, or that continues once a person has approved it. */
 export type DeployResult = {
   word: "completed" | "unchanged" | "paused"
-  /** The end in words; its first word is `word`. */
+  /** The result as text; its first word is `word`. */
   text: string
   version: string
   /** ARN of the task definition that runs. */
@@ -124,16 +124,16 @@ export async function deployError(target: Target, deployed: Deployed, ending: En
   }
 }
 
-/** With early success, ECS completes a deployment while old tasks still run (ECS API reference, DeploymentEarlySuccessCriteria). */
+/** With early success, ECS completes a deployment while old tasks are still running (ECS API reference, DeploymentEarlySuccessCriteria). */
 function draining(service: Service): string {
   const { enable, sourceServiceRevisionCleanup } = service.deploymentConfiguration?.earlySuccessCriteria ?? {}
   if (!enable || sourceServiceRevisionCleanup !== "DEFERRED") return ""
   const old = (service.deployments ?? []).filter(({ status }) => status !== "PRIMARY")
   const count = old.reduce((sum, { runningCount = 0 }) => sum + runningCount, 0)
-  return count === 0 ? "" : `; ECS still stops ${count} old ${count === 1 ? "task" : "tasks"}`
+  return count === 0 ? "" : `; ECS is still stopping ${count} old ${count === 1 ? "task" : "tasks"}`
 }
 
-/** What a task definition is called: its version if it has one. If reading it fails, how the deployment ended still counts. */
+/** What to call a task definition: its version if it has one. If it cannot be read, the deployment's result is still reported. */
 async function nameOf(target: Target, arn: string, container?: string): Promise<string> {
   try {
     const { version } = readRevision(await describeRevision(target, arn), container)
@@ -143,7 +143,7 @@ async function nameOf(target: Target, arn: string, container?: string): Promise<
   }
 }
 
-/** How a set ended as a whole: something waits for a person, something was deployed, or all of it was there. */
+/** How all services together ended: one waits for a person, something was deployed, or everything was already running. */
 export function outcomeOf(ends: DeployResult[]): DeployResult["word"] {
   if (ends.some(({ word }) => word === "paused")) return "paused"
   return ends.some(({ word }) => word === "completed") ? "completed" : "unchanged"

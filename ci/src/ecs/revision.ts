@@ -22,7 +22,7 @@ import {
 /** A registered task definition with its tags. */
 export type Registered = { arn: string; definition: TaskDefinition; tags: Tag[] }
 
-/** What a revision means to a release. */
+/** What a release needs to know about a revision. */
 export type Revision = {
   arn: string
   number: number
@@ -35,7 +35,7 @@ export type Revision = {
   completed?: string
   /** When it was rolled back (ISO 8601). */
   rolledBack?: string
-  /** What its failed task ended with. */
+  /** How its failed task ended. */
   cause?: string
   /** When it passed its smoke check (ISO 8601). */
   smoked?: string
@@ -47,12 +47,12 @@ export type Revision = {
   migrated?: string
 }
 
-/** An HTTP response's body as the SDK's middleware sees it. */
+/** The body of an HTTP response as the SDK's middleware sees it. */
 type RawResponse = { body?: AsyncIterable<Uint8Array> | Uint8Array }
 
 /**
- * A task definition with all its fields. The SDK reads only those of its own version's model, and a field that AWS added
- * since would be lost in the next revision: so the answer's JSON is read as it came.
+ * A task definition with all its fields. The SDK only reads the fields that its own version knows, and a field that AWS has added
+ * since would be lost in the next revision: so this reads the answer's JSON as it came.
  *
  * @param reference ARN, `family:revision`, or a family for its latest ACTIVE revision
  */
@@ -101,7 +101,7 @@ export async function register({ client }: Target, registration: Registration): 
 }
 
 /**
- * Reads a revision: which image, version and commit, and what became of it.
+ * Reads a revision: its image, version and commit, and how its deployment went.
  *
  * @param container name of the container that is released; of several names, the first that is there
  */
@@ -169,8 +169,8 @@ export async function recentRevisions(
 }
 
 /**
- * Sets tags on a revision and removes others. They are notes for later runs: if they can't be set, the run continues
- * and says what is missing.
+ * Sets tags on a revision and removes others. The tags are notes for later runs: if they can't be set, the run continues
+ * with a warning that says what is missing.
  */
 export async function tagRevision(
   { client }: Target,

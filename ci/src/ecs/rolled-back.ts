@@ -7,15 +7,15 @@ import { describeRevision, readRevision, recentRevisions } from "./revision.js"
 import { describeService, errorContext, openService, revisionOf, shortName, type Target } from "./service.js"
 import { listServiceDeployments } from "./service-deployment.js"
 
-/** Task definitions by what is known about them, apart from their notes: ARNs. */
+/** What is known about task definitions besides their tags: ARNs. */
 export type Past = { succeeded: ReadonlySet<string>; failed: ReadonlySet<string> }
-/** What ECS itself knows about task definitions: its record of deployments, and failed ones still in the service's list. */
+/** What ECS itself knows about task definitions: from its record of deployments, and from failed ones still in the service's list. */
 export async function readPast(target: Target, service: Service): Promise<Past> {
   const records = await listServiceDeployments(target, 20)
   const brought = (of: { taskDefinition?: string }[]) =>
     new Set(of.flatMap(({ taskDefinition }) => taskDefinition ?? []))
   const ended = records.filter(({ status = "" }) => /^(SUCCESSFUL|ROLLBACK_)/.test(status))
-  // A revision that was rolled back once and completed later has not failed: its newest record counts.
+  // If a revision was rolled back once but completed later, it has not failed: the newest record counts.
   const newest = ended.filter(
     (it, at) => ended.findIndex(({ taskDefinition }) => taskDefinition === it.taskDefinition) === at,
   )
@@ -27,12 +27,12 @@ export async function readPast(target: Target, service: Service): Promise<Past> 
   }
 }
 
-/** Whether, and how, a version was rolled back: it was deployed, and the service was made to run another in its place. */
+/** How a version was rolled back: it was deployed, and then the service was made to run another one in its place. */
 export type RolledBack = { version: string; revision: string; why: string }
 /**
- * Finds out whether a version was rolled back, by a person or by ECS: then a repeated release of its commit must not bring it
- * back by itself. It goes by the note on the version's newest revision, and if the run that should have made it was
- * interrupted, by ECS's own record.
+ * Finds out whether a version was rolled back, by a person or by ECS: if so, a repeated release of its commit must not bring it
+ * back by itself. It uses the tag on the version's newest revision, or, if the run that should have set it was
+ * interrupted, ECS's own record.
  *
  * @returns undefined if the version runs, never ran, or was not rolled back
  */
@@ -57,14 +57,14 @@ export async function wasRolledBack(
     if (failed.has(revision)) {
       return { version, revision, why: `ECS rolled ${version} back when its deployment failed` }
     }
-    // It was there, and somebody deployed an older one, or one without a version, in its place.
+    // It was running, and somebody deployed an older version, or something without a version, in its place.
     if (isNewer(running.version, version) || !(found.completed || succeeded.has(revision))) return undefined
     const now = running.version ?? shortName(current.arn)
     return { version, revision, why: `${version} ran before, and ${now} was deployed in its place` }
   })
 }
 
-/** The error for a version that was rolled back: it is not brought back unless someone asks. */
+/** The error for a version that was rolled back: it does not come back unless someone asks for it. */
 export function rolledBackError(version: string, rolledBack: RolledBack | undefined): UserError {
   return new UserError(
     `${version} is not deployed: ${rolledBack?.why}.`,

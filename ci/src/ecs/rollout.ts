@@ -27,13 +27,13 @@ import { type Checkpoint, type FollowOptions, follow } from "./wait.js"
 
 /** What can stop a deployment at the last moment, right before UpdateService. */
 export type Guards = {
-  /** Leave a newer version alone, if the service has one by then. */
+  /** If the service has a newer version by then, leave that alone. */
   keepNewer?: boolean
-  /** Called last of all; it throws to stop the deployment. */
+  /** Called last; it throws to stop the deployment. */
   beforeUpdate?: () => Promise<void>
 }
 
-/** Another run released a newer version in the meantime: nothing was deployed, as it should be. */
+/** Another run released a newer version in the meantime: nothing was deployed, which is right. */
 export class Overtaken extends UserError {}
 
 /** A task definition on its way to a service. */
@@ -44,24 +44,24 @@ export type Rollout = Guards & {
   version: string
   commit?: string
   container?: string
-  /** A deployment that already brings it: it is followed and no other is started. */
+  /** A deployment that already brings it: that one is followed, and no other is started. */
   running?: Deployment
   /** Lifecycle stage at which a person has to approve. */
   approval?: string
   /** A check at a stage, which gets a PAUSE hook. */
   checkpoint?: Checkpoint
-  /** The task definition was deployed before: what was noted then about its approval is not about this deployment. */
+  /** The task definition was deployed before: the approval recorded then does not apply to this deployment. */
   reused?: boolean
   /** Start a deployment even if the service already has the task definition. */
   force?: boolean
 }
 
-/** How long to follow, whether through a pause too, and where the lines go. */
+/** How long to follow, whether to follow through pauses, and where to print. */
 export type Watch = Pick<FollowOptions, "timeoutSeconds" | "waitForApproval" | "onPause" | "print">
 
 /**
- * Brings a task definition to a service, or finds the deployment that does, and follows it to its end. The end is noted on the
- * task definition, for `rollback` and for a later release of the same commit.
+ * Deploys a task definition to a service, or finds the deployment that already does, and follows it to its end. The result is recorded
+ * on the task definition, for `rollback` and for a later release of the same commit.
  *
  * @param service the service as it was before
  * @returns `completed`, or `paused` if ECS waits for a person
@@ -115,7 +115,7 @@ export async function rollOut(
   throw await deployError(target, deployed, ending)
 }
 
-/** Who rejected a deployment, and why; undefined if nobody did, or if that cannot be read: how it ended still counts. */
+/** Who rejected a deployment, and why; undefined if nobody did. If that cannot be read, the deployment's result is still reported. */
 async function rejectionOf(target: Target, revision: string): Promise<string | undefined> {
   try {
     const { rejected } = readRevision(await describeRevision(target, revision))

@@ -3,7 +3,7 @@ import { passing } from "../aws/errors.js"
 import type { ServiceDeployment, ServiceDeploymentBrief } from "../aws/types.js"
 import type { Target } from "./service.js"
 
-/** A service deployment with the task definition that it brings. */
+/** A service deployment with its task definition. */
 export type RecordedDeployment = ServiceDeploymentBrief & { taskDefinition?: string; image?: string }
 
 /**
@@ -18,17 +18,17 @@ export async function listServiceDeployments(target: Target, limit = 10): Promis
   return withTaskDefinitions(target, newestFirst(answer?.serviceDeployments))
 }
 
-/** How to read the record again: with what is known of it. */
+/** How to read the record again, using what is already known. */
 export type RecordOptions = { known?: Map<string, string | undefined>; before?: boolean }
 
 /** How long ECS keeps its record of deployments, in days. */
 export const recordDays = 90
 
 /**
- * The deployments that were created in a time, and the last one before it that completed, the newest first.
+ * The deployments that were created in a period, and the last completed one before it, newest first.
  *
- * @param options.known task definitions by service revision that need not be asked for again; those that are found are added
- * @param options.before false to leave out the one before
+ * @param options.known task definitions by service revision, which are not read again; new ones are added to it
+ * @param options.before false to leave out the completed one before the period
  * @throws as AWS does, if reading the record is not allowed
  */
 export async function deploymentsBetween(
@@ -61,7 +61,7 @@ function newestFirst(found: ServiceDeploymentBrief[] = []): ServiceDeploymentBri
   return [...found].sort((a, b) => (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0))
 }
 
-/** Deployments with what they bring. ECS says it for 20 at once (ECS API reference, DescribeServiceRevisions). */
+/** Deployments with their task definitions. ECS returns those for 20 at once (ECS API reference, DescribeServiceRevisions). */
 async function withTaskDefinitions(
   { client }: Target,
   found: ServiceDeploymentBrief[],
@@ -79,7 +79,7 @@ async function withTaskDefinitions(
   return found.map(it => ({ ...it, taskDefinition: known.get(it.targetServiceRevisionArn ?? "") }))
 }
 
-/** How a deployment ended, or how far it is. */
+/** How a deployment ended, or how far along it is. */
 export type Outcome =
   | "completed"
   | "in progress"
@@ -127,8 +127,8 @@ export function stageMeaning(stage: string): string {
 const slack = 2000
 
 /**
- * The service deployment that ECS made for one deployment. ECS lists it a moment after the update, and it lists earlier ones
- * of the same task definition too: one from before the deployment belongs to another, whatever it says.
+ * The service deployment that ECS created for one deployment. ECS lists it a moment after the update, and also lists earlier ones
+ * of the same task definition: a record from before the deployment belongs to another one, whatever it says.
  *
  * @param revision ARN of the task definition that it brings
  * @param since when the deployment was created, by ECS's own clock
@@ -170,8 +170,8 @@ export async function stopServiceDeployment({ client }: Target, arn: string): Pr
 }
 
 /**
- * These calls are newer than ECS, and only add to what the older ones say: if one is not offered or not allowed, the pipeline
- * relies on the older ones.
+ * These calls are newer than ECS itself, and only add to what the older ones return: if one is not available or not allowed, the
+ * pipeline relies on the older ones.
  */
 async function optional<T>(call: () => Promise<T>): Promise<T | undefined> {
   try {

@@ -33,9 +33,9 @@ export async function describeService(target: Target): Promise<Service> {
 }
 
 /**
- * Refuses a compression that the service's tasks cannot unpack. AWS Fargate can since platform version 1.4.0, for Linux.
+ * Refuses a compression that the service's tasks cannot unpack. AWS Fargate can unpack zstd since platform version 1.4.0, for Linux.
  *
- * @returns what else it takes, if ECS does not know
+ * @returns what the instances need, if ECS cannot tell
  * @throws UserError for zstd on an older platform version
  */
 export function assertCompression(
@@ -46,7 +46,7 @@ export function assertCompression(
   if (/^1\.[0-3]\./.test(platformVersion)) {
     throw new UserError(
       `The tasks run on AWS Fargate ${platformVersion}, which cannot unpack zstd.`,
-      "It can since 1.4.0.",
+      "Platform version 1.4.0 or later can.",
       "Set the service's platform version to LATEST, or leave out --compression.",
     )
   }
@@ -72,7 +72,7 @@ export function assertDeployable(service: Service, { cluster }: { cluster: strin
   if (service.resourceManagementType === "ECS") {
     throw new UserError(
       `${name} is an Express service: ECS manages its task definition.`,
-      "A task definition that is registered here would be replaced by the next update of the Express service.",
+      "The next update of the Express service would replace any task definition that this pipeline registers.",
       "Release to an ordinary service, or update this one: aws ecs update-express-gateway-service --service-arn … --primary-container image=…",
     )
   }
@@ -128,7 +128,7 @@ export function primaryOf(service: Service | undefined): Deployment | undefined 
   return service?.deployments?.find(({ status }) => status === "PRIMARY")
 }
 
-/** ARN of the task definition that the service runs, or is on its way to; "" if it has none. */
+/** ARN of the task definition that the service runs or is about to run; "" if it has none. */
 export function revisionOf(service: Service): string {
   return primaryOf(service)?.taskDefinition ?? service.taskDefinition ?? ""
 }
@@ -157,7 +157,7 @@ export function shiftsTraffic(service: Service): boolean {
   return (service.deploymentConfiguration?.strategy ?? "ROLLING") !== "ROLLING"
 }
 
-/** Whether ECS goes back by itself if a deployment fails. */
+/** Whether ECS rolls back by itself if a deployment fails. */
 export function rollsBack(service: Service): boolean {
   const { deploymentCircuitBreaker: breaker, alarms } = service.deploymentConfiguration ?? {}
   return Boolean((breaker?.enable && breaker.rollback) || (alarms?.enable && alarms.rollback))

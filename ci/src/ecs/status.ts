@@ -105,7 +105,7 @@ function fromList(deployment: Deployment, service: Service, known: Map<string, R
   return { ...name, outcome: state === "PRIMARY" ? "in progress" : "superseded" }
 }
 
-/** If ECS keeps no record: the notes on revisions whose deployments have left the service's list. */
+/** If ECS has no record: the tags on revisions whose deployments have left the service's list. */
 function fromNotes({ deployments = [] }: Service, revisions: Revision[]): RecentDeployment[] {
   return revisions
     .filter(({ arn }) => !deployments.some(({ taskDefinition }) => taskDefinition === arn))

@@ -37,7 +37,7 @@ const hints: [RegExp, string][] = [
   ],
 ]
 
-/** Stops that ECS or a person wanted, which are not failures. */
+/** Whether ECS or a person stopped the task on purpose, which is not a failure. */
 function wished({ stopCode, stoppedReason = "" }: Task): boolean {
   return (
     stopCode === "UserInitiated" ||
@@ -71,7 +71,7 @@ function describe({ stoppedReason, stopCode, containers = [] }: Task): string {
   return details.length === 0 ? reason : `${reason} (${details.join("; ")})`
 }
 
-/** A container that ended with an error, or never started and ECS says why. */
+/** A container that ended with an error, or that never started for a reason that ECS gives. */
 function failed({ exitCode, reason }: Container): boolean {
   return exitCode === undefined ? Boolean(reason) : exitCode !== 0 || Boolean(reason)
 }
@@ -148,7 +148,7 @@ export async function lastLines(target: Target, task: Task, definition: TaskDefi
   }
 }
 
-/** The tasks that stopped. They explain how it ended but don't decide it: if they can't be read, that is printed, no more. */
+/** The tasks that stopped. They explain the result but do not decide it: if they can't be read, that is only printed. */
 export async function readStopped(
   target: Target,
   known: Task[],
@@ -158,7 +158,7 @@ export async function readStopped(
     return await stoppedTasks(target)
   } catch (error) {
     if (passing(error)) throw error
-    print(`cannot tell why tasks stopped: ${(error as Error).message}`)
+    print(`could not find out why tasks stopped: ${(error as Error).message}`)
     return known
   }
 }

@@ -7,7 +7,7 @@ import { versionVariable } from "../lib/semver.js"
 export type Release = {
   /** Name of the container, or several names with commas; may be left out if there is only one. */
   container?: string
-  /** Whether it is enough that the task definition has one of those containers: the others are other services'. */
+  /** Whether it is enough that the task definition has one of those containers: the others may belong to other services. */
   someContainers?: boolean
   /** Image by digest, `repository@sha256:…`. */
   image: string
@@ -41,7 +41,7 @@ export const migratedTag = "ecs-release:migrated"
 export const smokedTag = "ecs-release:smoke-check"
 /** When the revision was rolled back (ISO 8601). */
 export const rolledBackTag = "ecs-release:rolled-back"
-/** Why: what the first failed task ended with. */
+/** Why: how the first failed task ended. */
 export const causeTag = "ecs-release:cause"
 
 /** Who let a paused deployment of the revision go on, or sent it back (ARN from STS GetCallerIdentity), and why. */
@@ -87,7 +87,7 @@ export function patch(current: TaskDefinition, tags: Tag[], release: Release, te
   return { container: containers[0].name as string, unchanged: diff.length === 0, registration, diff }
 }
 
-/** Those of some containers that are named, with commas, in the order named. */
+/** The containers with the given names (separated by commas), in that order. */
 export function containersNamed(all: ContainerDefinition[], wanted = ""): ContainerDefinition[] {
   return namesIn(wanted).flatMap(name => all.find(it => it.name === name) ?? [])
 }
@@ -103,7 +103,7 @@ export function chooseContainers(
     throw new UserError(
       `The task definition ${family} has ${all.length} containers: which of them should be released?`,
       `They are: ${there}.`,
-      "Set --container to one of them, or to several with commas.",
+      "Set --container to one of them, or to several, separated by commas.",
     )
   }
   const found = names.length === 0 ? all : containersNamed(all, wanted)
@@ -113,7 +113,7 @@ export function chooseContainers(
   throw new UserError(
     `The task definition ${family} has no container "${missing.join('" and none "')}".`,
     `It has: ${there}.`,
-    "Set --container to one of them, or to several with commas.",
+    "Set --container to one of them, or to several, separated by commas.",
   )
 }
 
@@ -139,7 +139,7 @@ export function assertPlatform(definition: TaskDefinition, platform: string): vo
   const built = namesIn(platform)
   if (wanted === undefined || built.some(it => it === wanted || it.startsWith(`${wanted}/`))) return
   throw new UserError(
-    `The tasks of ${definition.family} run on ${wanted}, and the image is built for ${built.join(" and ")}.`,
+    `The tasks of ${definition.family} run on ${wanted}, but the image is built for ${built.join(" and ")}.`,
     "The task definition's runtimePlatform says so; AWS Fargate's default is linux/amd64.",
     `Build for it: --platform ${wanted}, or for several: --platform linux/amd64,linux/arm64. Or change the task definition.`,
   )
@@ -156,8 +156,8 @@ export function sameDefinition(one: TaskDefinition, other: TaskDefinition): bool
 }
 
 /**
- * What differs between two task definitions, as `- old` and `+ new` lines by path. Read-only fields and tags do not count, nor
- * does the order of what has a name (containers, variables, secrets): ECS may change it.
+ * The differences between two task definitions, as `- old` and `+ new` lines by path. Read-only fields and tags do not count, and
+ * neither does the order of entries that have a name (containers, variables, secrets): ECS may change it.
  */
 export function difference(before: TaskDefinition, after: TaskDefinition): string[] {
   const [old, now] = [before, after].map(it => leaves(writable(it))) as [
@@ -176,8 +176,8 @@ export function difference(before: TaskDefinition, after: TaskDefinition): strin
 }
 
 /**
- * Every value by its path. Entries of a list go by their names; a list without names is one value. What ECS fills in if
- * nothing is set (empty lists, no CPU share, essential) is left out.
+ * Every value by its path. List entries are identified by their names; a list without names is one value. Defaults that ECS fills in
+ * (empty lists, no CPU share, essential) are left out.
  */
 function leaves(value: unknown, path = ""): Map<string, string> {
   if (value === null || typeof value !== "object") return new Map([[path, String(value)]])
@@ -210,7 +210,7 @@ function withVersion(environment: { name?: string; value?: string }[], version: 
   return environment.map(it => (it.name === versionVariable ? entry : it))
 }
 
-/** AWS's own tags (`aws:`) cannot be set; ours are only those of this release. */
+/** AWS's own tags (`aws:`) cannot be set; of this pipeline's tags, only those of this release are kept. */
 function releaseTags(tags: Tag[], { version, commit }: Release): Tag[] {
   const kept = tags.filter(({ key }) => !key?.startsWith("aws:") && !key?.startsWith("ecs-release:"))
   return [

@@ -2,10 +2,10 @@ import { type Aws, ecs } from "../aws/clients.js"
 
 /** The tag on the ECS service that says where people reach it. */
 const urlTag = "ecs-release:url"
-/** The tag that says where a new version can be reached while only test traffic gets to it. */
+/** The tag with the URL at which a new version can be reached while it only gets test traffic. */
 const testUrlTag = "ecs-release:test-url"
 
-/** Where people reach the service: the setting, else the service's tag `ecs-release:url` (ECS DescribeServices), if any. */
+/** Where people reach the service: the setting, or else the service's tag `ecs-release:url` (ECS DescribeServices), if any. */
 export async function urlOf(
   aws: Aws,
   url: string,

@@ -34,23 +34,23 @@ export type Ending = (
   service: Service
   /** Seconds from the start of following to the end. */
   seconds: number
-  /** Every task that stopped and was looked at. */
+  /** Every stopped task that was read. */
   stopped: Task[]
 }
 
 export type FollowOptions = {
   /** Ids of the events that were there before the deployment: they are not its own. */
   knownEvents: Iterable<string>
-  /** When the deployment was created, by ECS's clock: tasks and records from before are another's. */
+  /** When the deployment was created, by ECS's clock: earlier tasks and records belong to another one. */
   since?: Date
   /** ARN of its service deployment, if that is known. */
   serviceDeployment?: string
   timeoutSeconds: number
   /** Keep following while ECS waits for a person; that time does not count. Otherwise the end is `paused`. */
   waitForApproval?: boolean
-  /** Called once for each pause that a person is to answer, while it is followed. */
+  /** Called once for each pause that a person has to answer, while the deployment is followed. */
   onPause?: (text: string) => void
-  /** What decides at a stage's PAUSE hook whether the deployment goes on, before a person is asked. */
+  /** Decides at a stage's PAUSE hook whether the deployment continues, before a person is asked. */
   checkpoint?: Checkpoint
   print: (line: string) => void
 }
@@ -58,13 +58,13 @@ export type FollowOptions = {
 /** A check at a stage of a deployment. */
 export type Checkpoint = {
   stage: string
-  /** Whether the new version is good: the deployment goes on, or else ECS rolls it back. */
+  /** Whether the new version is good: if so, the deployment continues; otherwise ECS rolls it back. */
   check: () => Promise<boolean>
   /** Whether a person is asked as well, once the check has passed. */
   alsoAsk?: boolean
 }
 
-/** Everything that a look changes. */
+/** Everything that a poll changes. */
 export type Following = {
   judged: WaitState
   printed: Printed
@@ -73,42 +73,42 @@ export type Following = {
   /** Tasks whose end was printed. */
   printedTasks: Set<string>
   stopped: Task[]
-  /** Running, pending and failed tasks at the last look, and when stopped tasks were last asked for. */
+  /** Running, pending and failed tasks at the last poll, and when stopped tasks were last read. */
   counts?: { alive: number; failed: number }
   askedAt: number
   /** When ECS last said something new. */
   changedAt: number
-  /** Where ECS waits for a person, as of the last look, and how many seconds it has. */
+  /** Where ECS waits for a person, as of the last poll, and for how many seconds it has waited. */
   pause?: Pause
   paused: number
-  /** Hooks whose check was made, and those that were answered by it. */
+  /** Hooks whose check has run, and those that the check has answered. */
   checked: Set<string>
   answered: Set<string>
-  /** Hooks of which it was said that they wait for a person. */
+  /** Hooks that were already reported as waiting for a person. */
   announcedPauses: Set<string>
 }
 
-/** How often to look for the service deployment before doing without: ECS lists it a moment after the update. */
+/** How often to look for the service deployment before going on without it: ECS lists it a moment after the update. */
 const recordTries = 15
-/** Seconds past the timeout after which a look that is still in progress is given up. */
+/** Seconds after the timeout at which a poll that is still in progress is abandoned. */
 const grace = 60
-/** Seconds between looks at stopped tasks if no count shows one. */
+/** Seconds between reads of the stopped tasks if no count shows one. */
 const stoppedInterval = 60
-/** Seconds between looks while ECS waits for a person. */
+/** Seconds between polls while ECS waits for a person. */
 const pausedInterval = 10
 
 /**
- * Seconds to wait after a look, by how many have passed since ECS last said something new: a task that started, an event, a stage. What
- * moves goes on moving soon, as in the end, when old tasks stop; what has been still for a while is waiting for something that takes
- * long, and is asked about rarely: 18 times in five minutes. The next change is seen within 70 % of that time, and within 30 seconds; while
- * traffic is shifted within 5, so that no stage is missed.
+ * Seconds to wait before the next poll, depending on how long ago ECS last reported something new: a task that started, an event, a stage.
+ * A deployment that has just changed will change again soon, for example at the end, when old tasks stop. One that has not changed for a
+ * while is waiting for something slow and is polled rarely: 18 times in five minutes. The delay is at most 70 % of the time since the last
+ * change and at most 30 seconds; while traffic shifts, at most 5, so that no stage is missed.
  */
 export function secondsToNextLook(still: number, shifts = false): number {
   return still < 4 ? 1 : Math.min(shifts ? 5 : 30, still * 0.7)
 }
 
 /**
- * Follows one deployment to its end, printing what happens. Calls per look: one DescribeServices; one more for the service
+ * Follows one deployment to its end, printing what happens. Calls per poll: one DescribeServices; one more for the service
  * deployment if traffic is shifted or another deployment took over; two for stopped tasks if some stopped.
  *
  * @returns how it ended; `timed out` if it had not after `timeoutSeconds`: ECS continues with it; `paused` if ECS waits for a person
@@ -133,12 +133,12 @@ export async function follow(target: Target, followed: Followed, options: Follow
     answered: new Set(),
     announcedPauses: new Set(),
   }
-  /** Seconds that count against the timeout: those in which nobody was waited for. */
+  /** Seconds that count against the timeout: those in which the deployment was not waiting for a person. */
   const active = () => elapsed() - state.paused
   let turn = 0
   let service: Service | undefined
   for (;;) {
-    // All since the last turn, this machine's sleep too.
+    // Everything since the last turn, including the time that this machine was asleep.
     if (state.pause) state.paused += elapsed() - turn
     turn = elapsed()
     try {
@@ -178,7 +178,7 @@ export async function follow(target: Target, followed: Followed, options: Follow
   }
 }
 
-/** Does the check that belongs to a pause, once. Gives the pause if a person is to answer it. */
+/** Runs the check that belongs to a pause, once. Returns the pause if a person has to answer it. */
 async function checked(
   target: Target,
   pause: Pause,
@@ -196,7 +196,7 @@ async function checked(
   return undefined
 }
 
-/** Waits for work, but not longer than so many seconds. */
+/** Waits for work, but no longer than the given seconds. */
 async function within<T>(seconds: number, work: () => Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
@@ -210,7 +210,7 @@ async function within<T>(seconds: number, work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** One look: read what is needed, print what is new, judge. */
+/** One poll: read what is needed, print what is new, judge. */
 async function look(
   target: Target,
   followed: Followed,
@@ -235,7 +235,7 @@ async function look(
     print(`the deployment failed${why}${rollsBack(service) ? "; ECS is going back" : ""}`)
   }
   state.judged = judged.state
-  // Nothing more is asked once it has completed: a failure then would turn it into an error.
+  // Once it has completed, make no more calls: a failing one would turn success into an error.
   if (judged.judgement?.word === "completed") return judged.judgement
   if (judged.judgement !== undefined || mayHaveStopped(followed, service, state, elapsed)) {
     state.askedAt = elapsed
@@ -285,7 +285,7 @@ function goesOn(error: unknown, target: Target): unknown {
   return explained
 }
 
-/** Whether a task of ours may have stopped: a count shows it, or none does and time has passed with tasks missing. */
+/** Whether one of our tasks may have stopped: a count shows it, or tasks have been missing for some time. */
 export function mayHaveStopped(
   followed: Followed,
   service: Service,

@@ -6,7 +6,7 @@ import { openRepository, type Repository } from "./repository.js"
 /** A commit that is checked out. */
 export type Checkout = { head: Head; repository: Repository }
 /**
- * Opens the repository at the commit that is checked out. The remote isn't asked and no version is decided.
+ * Opens the repository at the checked-out commit. It does not contact the remote or decide a version.
  *
  * @throws UserError if the source is not a repository, or has no commits
  */
@@ -21,7 +21,7 @@ export function remoteAddress({ source }: Pick<Repository, "source">, { gitRemot
   return gitRemote || source.origin
 }
 
-/** Opens the way from a repository's history to its remote; undefined if there is none that a container can reach. */
+/** Opens the connection from a repository's history to its remote; undefined if there is none that a container can reach. */
 export async function openRemote(repository: Repository, settings: Settings): Promise<Remote | undefined> {
   const { gitUsername: username, gitToken: token, gitEndpoint: endpoint } = settings
   const address = remoteAddress(repository, settings)

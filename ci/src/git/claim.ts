@@ -1,7 +1,7 @@
 import { UserError } from "../lib/errors.js"
 import { asking, gitSays, type Shell } from "./shell.js"
 
-/** How a claim ended: the tag is on our commit, or on another one. */
+/** How a claim ended: the tag is on this commit, or on another one. */
 export type Claim = { won: true; repeated: boolean } | { won: false; holder: string }
 
 const claimScript = `${asking}
@@ -19,9 +19,9 @@ ask timeout 120 git push --quiet --dry-run "$1" "$2:refs/tags/$3"
 `
 
 /**
- * Claims a version: pushes a lightweight tag to the remote. The push is the lock: a server creates a ref only once, so of two
- * commits that want the same number one wins. Whatever the push says, the remote is asked who holds the tag, so that a push whose
- * answer was lost is not taken for a failure. Repeating a claim is safe.
+ * Claims a version by pushing a lightweight tag to the remote. The push is the lock: a server creates a ref only once, so if two
+ * commits want the same number, one wins. Whatever the push says, this asks the remote who holds the tag, so that a push whose
+ * answer was lost does not count as a failure. Repeating a claim is safe.
  *
  * @param commit the commit's full id
  * @param tag the tag's name, such as `v1.2.3`
@@ -35,20 +35,20 @@ export async function claim(shell: Shell, url: string, commit: string, tag: stri
     if (holder !== undefined && holder !== commit) return { won: false, holder }
     if (holder !== undefined) return { won: true, repeated: push !== "pushed" }
     const why = gitSays(stderr)
-    // Two pushes at once can both lose the server's lock on the ref: then nobody holds the tag, and it is tried again.
+    // Two pushes at once can both fail to get the server's lock on the ref: then nobody holds the tag, so try again.
     if (tries === 1 || denied.test(why)) throw cannotClaim(tag, url, why)
     await new Promise(resolve => setTimeout(resolve, 500 + Math.random() * 1500))
   }
 }
 
-/** The commit that a tag is on, according to `git ls-remote`: a lightweight tag's own, or where an annotated one leads. */
+/** The commit that a tag is on, according to `git ls-remote`: a lightweight tag's own, or the one that an annotated tag points to. */
 function holderAmong(lines: string[], tag: string): string | undefined {
   const refs = new Map(lines.map(line => line.split("\t").reverse() as [string, string]))
   return refs.get(`refs/tags/${tag}^{}`) ?? refs.get(`refs/tags/${tag}`)
 }
 
 /**
- * Checks before anything is built that the claim can be pushed, by a push that stops short of changing anything.
+ * Checks, before anything is built, that the claim can be pushed, with a push that changes nothing.
  *
  * @throws UserError if it can't, with what to set
  */
@@ -59,7 +59,7 @@ export async function refuseWithoutRight(
   tag: string,
 ): Promise<void> {
   const { code, stderr } = await shell(dryRunScript, url, commit, tag)
-  // A tag that is there already does not mean a lack of rights: the claim itself finds out whose it is.
+  // If the tag already exists, that does not mean that the token lacks permission: the claim itself finds out whose tag it is.
   if (code !== 0 && !/already exists|rejected/.test(stderr)) throw cannotClaim(tag, url, gitSays(stderr))
 }
 

@@ -1,6 +1,6 @@
 /**
- * Hands git the token from the environment, so that it is in no argument list and no URL (gitcredentials(7)). Only to the
- * remote itself: protocol and host have to be those of `GIT_TOKEN_FOR`.
+ * Gives git the token from the environment, so that it is in no argument list and no URL (gitcredentials(7)), and only for the
+ * remote itself: protocol and host have to match `GIT_TOKEN_FOR`.
  */
 const credentialHelper = `!f() {
   test "$1" = get || exit 0
@@ -29,10 +29,10 @@ const lfsPointer = `f() {
 }; f`
 
 /**
- * The only settings that git uses, so that it answers the same everywhere: the machine's own and the repository's do not
- * count. A checkout with CRLF line ends counts as unchanged (`core.autocrlf=input`).
+ * The only settings that git uses, so that it behaves the same everywhere: those of the machine and of the repository are
+ * ignored. A checkout with CRLF line endings counts as unchanged (`core.autocrlf=input`).
  *
- * @param protocols what git may speak to a remote
+ * @param protocols the protocols that git may use for a remote
  */
 export function gitConfig(protocols = ["https", "http"]): string {
   return `[safe]

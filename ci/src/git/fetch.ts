@@ -3,7 +3,7 @@ import { type First, type Head, readHeadAfter } from "./head.js"
 import { asking, gitSays, type Shell } from "./shell.js"
 import { versionOf } from "./tags.js"
 
-// The remote's version tags, and no others: they are what other runs see.
+// The remote's version tags, and no others: these are the tags that other runs see.
 const fetchScript = `${asking}
 tags="+refs/tags/$2v*:refs/tags/$2v*"
 branch=
@@ -20,12 +20,12 @@ git update-ref -d refs/ecs-release/branch
 if fetch "$1" "$tags" $more; then exit 2; else exit 1; fi
 `
 
-/** What came of a fetch: why it failed, whether the remote has the release branch, and HEAD as it is then. */
+/** The result of a fetch: why it failed, whether the remote has the release branch, and what HEAD looks like afterwards. */
 export type Fetched = { failed?: string; hasBranch: boolean; head: Head }
 
 /**
- * Fetches what a version depends on from the remote into the private copy, and looks at HEAD: the remote's version tags, a shallow
- * clone's missing commits, and for a release its branch.
+ * Fetches from the remote into the private copy what a version depends on (the remote's version tags, a shallow clone's missing
+ * commits, and for a release its branch), and reads HEAD.
  *
  * @param shell one that reaches the remote
  * @param prefix what comes before the `v` of a tag
@@ -56,7 +56,7 @@ rm -r "$folder"
 `
 
 /**
- * Looks at HEAD and, without a token, at the remote's version tags on HEAD's history: those that are missing here.
+ * Reads HEAD and, without a token, finds the remote's version tags on HEAD's history that are missing here.
  *
  * @returns with HEAD the tags, or undefined if the remote can't be asked without a token
  */

@@ -26,7 +26,7 @@ export type Head = {
   since?: { tag: string; commits: Commits }
 }
 
-// $2 is not empty if the commits are wanted, too: those since the highest vX.Y.Z, as git sorts them, that touch $3.
+// $2 is not empty if the commits are wanted too: those since the highest vX.Y.Z (in git's sort order) that touch $3.
 const headScript = `
 shallow=$(git rev-parse --is-shallow-repository)
 echo "shallow $shallow"
@@ -55,10 +55,10 @@ set -- "$base" "$3"
 ${logScript}
 `
 
-/** A script to run before the look at HEAD, in the same container run. */
+/** A script to run before HEAD is read, in the same container run. */
 export type First = { script: string; args: string[] }
 
-// It may fail, and what it was given to ask the remote with does not outlive it.
+// It may fail, and the token that it was given for the remote is gone afterwards.
 const before = (script: string) => `
 set +e
 ( set -e
@@ -83,7 +83,7 @@ export async function readHead(shell: Shell, prefix: string, path?: string): Pro
   return parse(stdout, prefix)
 }
 
-/** The same after another script, such as one that fetches; with what came of that. */
+/** The same, after another script, such as one that fetches; with that script's result. */
 export async function readHeadAfter(
   first: First,
   shell: Shell,

@@ -8,8 +8,8 @@ export type Host = {
 }
 
 /**
- * The site behind a remote's address, if it is one whose links are known: by the path of its API if that is set (GitLab's ends in
- * /api/v4), by its name, or by the user name that goes with its tokens.
+ * The site behind a remote's address, if its kind is known: from the path of its API if that is set (GitLab's ends in
+ * /api/v4), from its name, or from the user name that goes with its tokens.
  *
  * @param url the remote's HTTPS address
  */
@@ -54,7 +54,7 @@ export function tagPage({ kind, web }: Host, tag: string): string {
   return `${web}/${page}/${encodeURIComponent(tag)}`
 }
 
-/** The page of a pull request (GitLab: of an issue, whose numbers are written with the same sign). */
+/** The page of a pull request (on GitLab, of an issue, which is where # numbers point there). */
 export function numberPage({ kind, web }: Host, number: string): string {
   const page = { github: "pull", gitlab: "-/issues", bitbucket: "pull-requests" }[kind]
   return `${web}/${page}/${number}`

@@ -1,6 +1,6 @@
 import { must, type Shell } from "./shell.js"
 
-/** Commits as git has them, the newest first. */
+/** Commits as git prints them, newest first. */
 export type Commits = { sha: string; parents: string[]; message: string }[]
 
 /** Prints commits as {@link readRecords} reads them, whatever the user's settings are. */
@@ -15,8 +15,8 @@ ${log} "$@"
 `
 
 /**
- * Reads the commits since the base, the newest first. Records end in NUL, which no message can hold, so that
- * none can forge another; within a record the message comes last.
+ * Reads the commits since the base, newest first. Records end in NUL, which no message can contain, so that
+ * none can fake another; within a record, the message comes last.
  *
  * @param base the tag to start after, or "" for the whole history
  * @param path count only commits that touch it, or "" for all
@@ -38,7 +38,7 @@ ${log} "$@"
  * Reads the commits after one and up to another, and the date of that one.
  *
  * @param since the commit to start after, or "" for the whole history
- * @returns undefined if the repository does not have them, or if the one is not in the other's history
+ * @returns undefined if the repository does not have both, or if the first is not in the second's history
  */
 export async function commitsBetween(shell: Shell, since: string, until: string, path: string) {
   const { code, stdout } = await shell(betweenScript, since, until, path)
@@ -47,10 +47,10 @@ export async function commitsBetween(shell: Shell, since: string, until: string,
   return { date: stdout.slice(0, end), commits: readRecords(stdout.slice(end + 1)) }
 }
 
-/** A point of the history, with the commits that came to it since the points before. */
+/** A point in the history, with the commits since the previous points. */
 export type Part = { ref: string; date: string; commits: Commits }
 
-// $1 is a path, $2 a ref that everything starts after; each further ref gets what none before it has.
+// $1 is a path, $2 a ref that everything starts after; each of the other refs gets the commits that no earlier ref has.
 const partsScript = `
 path=$1; shift
 before=; test -z "$1" || before="^$1"; shift
@@ -81,7 +81,7 @@ export async function readParts(shell: Shell, refs: string[], since: string, pat
   return parts
 }
 
-// For each commit: it, and when each commit came that none before it has; of a commit that is not there, nothing.
+// For each commit: its ID, and the times of the commits that no earlier one has; nothing for a commit that is not there.
 const timesScript = `
 path=$1; shift
 before=
@@ -95,7 +95,7 @@ done
 `
 
 /**
- * When the changes were committed that each commit has and none of those before it.
+ * For each commit, when those commits were made that it contains and the previous ones do not.
  *
  * @param commits full ids, in the order in which they were deployed
  * @returns times by commit; a commit that the repository does not have is left out

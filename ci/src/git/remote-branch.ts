@@ -11,7 +11,7 @@ printf '%s\\n' "$said" | sed -n 's/^ref: \\(refs\\/heads\\/[^[:space:]]*\\)[[:sp
 `
 
 /**
- * The repository's address, as others know it, and the branch that it is released from, as a ref: `HEAD` if the remote does not say what
+ * The repository's public address, and the branch that it is released from, as a ref: `HEAD` if the remote does not say what
  * its default branch is called.
  *
  * @throws UserError if there is no remote, or if it does not answer

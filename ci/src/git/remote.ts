@@ -11,11 +11,11 @@ export type Remote = {
 }
 
 /**
- * The URL by which the pipeline reaches a remote. An SSH address of a hosting service becomes the HTTPS address of the same
- * repository, since a token opens that one; a name, a password and a query in the URL are dropped.
+ * The URL by which the pipeline reaches a remote. The SSH address of a hosting service becomes the HTTPS address of the same
+ * repository, because a token works there; a name, a password and a query in the URL are dropped.
  *
  * @param address a URL or git's short SSH form (`git@github.com:owner/name.git`)
- * @param endpoint the URL of a server that stands in for the remote's host; then only the address's path counts
+ * @param endpoint the URL of a server to use instead of the remote's host; then only the path of the address counts
  * @returns the URL, or undefined if the address can't be reached from a container: a local path or `file://`
  */
 export function remoteUrl(address: string, endpoint?: string): string | undefined {
@@ -72,7 +72,7 @@ export function refusePlainHttp(url: string): void {
   )
 }
 
-/** The token, and as separate secrets the forms in which a server may echo it: the engine keeps all of them out of output. */
+/** The token, and as separate secrets the forms in which a server may echo it: the engine masks all of them in the output. */
 function secretsOf(token: string, username: string): Way["secrets"] {
   const forms = echoes(token, username).map((form, i): [string, string] => [`GIT_TOKEN_FORM_${i + 1}`, form])
   return Object.fromEntries(

@@ -10,8 +10,8 @@ export const defaultGitImage =
   "public.ecr.aws/docker/library/docker:29.8.1-cli@sha256:018edbc908e08fcc9dbf029c812c34251e9b4719e6f71ca0e5eae2a987d014ca"
 
 /**
- * A repository as the module uses it. Its history is read, and its remote asked, in a repository of the module's own that has the
- * source's objects and version tags, and nothing else from it: no configuration, no hooks, no other refs. The source's own git
+ * A repository as the module uses it. The module reads the history and talks to the remote in a repository of its own, which has the
+ * source's objects and version tags and nothing else from it: no configuration, no hooks, no other refs. The source's own git
  * directory is in another container, which never sees a token.
  */
 export type Repository = {
@@ -42,7 +42,7 @@ export type Source = {
   refs: string
 }
 
-// Only commands that run nothing that the source's configuration may name.
+// Only commands that do not run anything from the source's configuration.
 const inspectScript = `
 dir=$(git rev-parse --git-dir)
 objects=$(git rev-parse --git-path objects)
@@ -70,7 +70,7 @@ say refs "$refs"
 `
 
 /**
- * Asks a source what it is.
+ * Reads what a source says about itself.
  *
  * @param prefix what stands before the `v` of a version tag
  * @throws UserError if it is no repository, or one without commits
@@ -78,7 +78,7 @@ say refs "$refs"
 export async function inspect(shell: Shell, prefix: string): Promise<Source> {
   const { code, stdout, stderr } = await shell(inspectScript, prefix)
   if (code !== 0) throw noRepository(stderr)
-  // Records end in NUL, which nothing in them can hold, so that no name or value forges another.
+  // Records end in NUL, which nothing in them can contain, so that no name or value can fake another.
   const records = stdout.split("\0")
   const value = (key: string) => records.find(record => record.startsWith(`${key} `))?.slice(key.length + 1)
   const sha = value("head")

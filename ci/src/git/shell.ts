@@ -7,11 +7,11 @@ export type Ran = { code: number; stdout: string; stderr: string }
 /** Runs a POSIX shell script: in a container here, directly in tests. */
 export type Shell = (script: string, ...args: string[]) => Promise<Ran>
 
-/** What a script that asks a remote needs besides the repository. */
+/** What a script needs to talk to a remote, besides the repository. */
 export type Way = {
   service?: Service
   environment: Record<string, string>
-  /** By variable; there while the remote is asked, and gone afterwards. */
+  /** By variable; only there while the script talks to the remote. */
   secrets: Record<string, Secret>
 }
 
@@ -38,7 +38,7 @@ export class ContainerShell {
   private secrets: Way["secrets"] = {}
   private asked = 0
   private turn: Promise<unknown> = Promise.resolve()
-  /** Why the prelude failed, if it did: then nothing after it can be right. */
+  /** Why the prelude failed, if it did: then no result after it can be trusted. */
   private broken?: Ran
   container: Container
 
@@ -64,10 +64,10 @@ export class ContainerShell {
     }
   }
 
-  /** Runs a script that asks no remote. */
+  /** Runs a script that does not talk to a remote. */
   readonly run: Shell = (script, ...args) => this.inTurn(() => this.execute(script, args))
 
-  /** Scripts run one after another, however many are asked for at once: each needs what the one before it left. */
+  /** Scripts run one after another, however many are requested at once: each needs what the previous one left. */
   private inTurn(work: () => Promise<Ran>): Promise<Ran> {
     const turn = this.turn.then(work)
     this.turn = turn.catch(() => {})
@@ -76,7 +76,7 @@ export class ContainerShell {
 
   private async execute(script: string, args: string[]): Promise<Ran> {
     if (this.broken) return this.broken
-    // Not ( … ) || exit: in such a list a shell goes on after a command that fails.
+    // Not ( … ) || exit: in such a list, a shell continues after a command that fails.
     const guarded =
       this.prelude && `set +e\n( set -e\n${this.prelude}\n)\ntest $? = 0 || exit ${preludeFailed}\nset -e\n`
     this.prelude = ""
@@ -93,7 +93,7 @@ export class ContainerShell {
     return { code, stdout, stderr }
   }
 
-  /** Runs a script that asks the remote: it sees the token, and is never answered from the cache. */
+  /** Runs a script that talks to the remote: it sees the token, and its result is never taken from the cache. */
   readonly remote: Shell = (script, ...args) =>
     this.inTurn(async () => {
       this.asked += 1
@@ -109,9 +109,9 @@ export class ContainerShell {
 }
 
 /**
- * For scripts that ask a remote: `ask COMMAND` runs a command and puts all it says into `$said`. If the command fails, that
- * goes to standard error too, as printable ASCII, since a server's words are in it. `refs` prints the refs among what was said.
- * What is said goes through a file, which is gone at once: a pipe would be kept open by a child of git that outlives `timeout`.
+ * For scripts that talk to a remote: `ask COMMAND` runs a command and puts all its output into `$said`. If the command fails, the
+ * output also goes to standard error, as printable ASCII, since a server wrote parts of it. `refs` prints the refs in the output.
+ * The output goes through a file, which is deleted at once: a pipe would be kept open by a child of git that outlives `timeout`.
  */
 export const asking = `
 ask() {
@@ -128,7 +128,7 @@ refs() { printf '%s\\n' "$said" | grep -E '^[0-9a-f]{40,64}[[:space:]]refs/' || 
 /**
  * Runs a script that has to succeed.
  *
- * @param what what fails if it does not, for the error: "The commits cannot be read."
+ * @param what the error's first sentence if it fails, such as "The commits cannot be read."
  * @throws UserError with git's own words
  */
 export async function must(shell: Shell, what: string, script: string, ...args: string[]): Promise<string> {
@@ -137,7 +137,7 @@ export async function must(shell: Shell, what: string, script: string, ...args: 
   throw new UserError(what, gitSays(stderr))
 }
 
-/** git's last words, without its hints and without a name and password that a URL may hold. Linear in their length. */
+/** The last lines of git's output, without its hints and without a name and password in a URL. Linear in their length. */
 export function gitSays(stderr: string): string {
   return stderr
     .replace(/:\/\/[^\s/]*@/g, "://")

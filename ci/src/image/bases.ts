@@ -15,8 +15,8 @@ type Dockerfile = {
 }
 
 /**
- * The images that a Dockerfile starts from, copies from and mounts, as they are written in it, with its build arguments put in.
- * Stages of its own and `scratch` are not among them.
+ * The images that a Dockerfile starts from, copies from and mounts, as written in it, with the build arguments filled in.
+ * Its own stages and `scratch` are left out.
  *
  * @param args build arguments, KEY=VALUE each
  */
@@ -63,21 +63,21 @@ function namesOf(parsed: Dockerfile): string[] {
 }
 
 /**
- * The image that a Dockerfile says it is to be read with, its frontend (Dockerfile reference, "syntax": a comment at the very top).
+ * The frontend: the image that a Dockerfile names as its parser (Dockerfile reference, "syntax": a comment at the very top).
  * Only an engine before 0.21 runs it; later ones read Dockerfiles themselves, and refuse frontends with names that they do not know.
  */
 export function frontendOf(dockerfile: string): string | undefined {
   return /^(?:\s*#\s*\w+\s*=[^\n]*\n)*\s*#\s*syntax\s*=\s*(\S+)/i.exec(dockerfile)?.[1]
 }
 
-/** Whether an engine from 0.21 on takes a frontend for its own (Dagger 0.21, core/container.go, isKnownDockerfileSyntaxFrontend). */
+/** Whether engines since 0.21 recognize a frontend as their own (Dagger 0.21, core/container.go, isKnownDockerfileSyntaxFrontend). */
 export function isOwnFrontend(image: string): boolean {
   return /^((index\.)?docker\.io\/)?(docker|moby)\/dockerfile(-upstream)?([:@].*)?$/i.test(image)
 }
 
 /**
- * An image with the digest that its tag has now, such as `docker.io/library/python:3.12@sha256:…`; undefined if its registry does not
- * say it, which is no reason to stop.
+ * An image with its tag's current digest, such as `docker.io/library/python:3.12@sha256:…`; undefined if its registry does not
+ * report one, which is no reason to stop.
  */
 export async function pinned(image: string, platform: string): Promise<string | undefined> {
   if (/@sha256:[0-9a-f]{64}$/.test(image)) return image

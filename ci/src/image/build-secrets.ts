@@ -5,14 +5,14 @@ import { UserError } from "../lib/errors.js"
  * The secrets of a build, each under the id that the Dockerfile names (`RUN --mount=type=secret,id=…`). BuildKit mounts them for
  * that one RUN: they are in no layer, no history and no log.
  *
- * @param given where each comes from, as the caller passed it
- * @param ids an id for each, in the same order; if there are none, they follow from where the secrets come from
- * @throws UserError if an id is missing, given twice, or a secret has no value
+ * @param given the secrets as the caller passed them
+ * @param ids an ID for each, in the same order; if there are none, they follow from the secrets' sources
+ * @throws UserError if an ID is missing or given twice, or if a secret has no value
  */
 export async function buildSecrets(given: Secret[], ids: string[]): Promise<Secret[]> {
   if (ids.length > 0 && ids.length !== given.length) {
     throw new UserError(
-      `There are ${given.length} build secrets and ${ids.length} ids for them.`,
+      `There are ${given.length} build secrets, but ${ids.length} IDs for them.`,
       "",
       "Pass one --build-secret-id for each --build-secret, in the same order, or none.",
     )
@@ -22,9 +22,9 @@ export async function buildSecrets(given: Secret[], ids: string[]): Promise<Secr
   const twice = named.find((id, at) => named.indexOf(id) < at)
   if (twice !== undefined) {
     throw new UserError(
-      `Two build secrets have the id ${twice}.`,
+      `Two build secrets have the ID ${twice}.`,
       "",
-      "Name them apart with --build-secret-id, once for each.",
+      "Give them different IDs: pass --build-secret-id once for each.",
     )
   }
   return Promise.all(
@@ -41,7 +41,7 @@ function idOf(source: string): string {
   const id = scheme && rest.split("/").at(-1)
   if (id) return id
   throw new UserError(
-    "A build secret has no id: only those from env:// and file:// have one by themselves.",
+    "A build secret has no ID: only secrets from env:// and file:// get one by themselves.",
     "",
     "Pass --build-secret-id, once for each --build-secret, in the same order.",
   )

@@ -12,8 +12,8 @@ export function contextOf({ repository, head }: Checkout, settings: Settings): P
 }
 
 /**
- * The version of an image that no release makes: a pre-release of 0.0.0 (SemVer 2.0.0, item 9) that names its commit, such as
- * `0.0.0-g1a2b3c4d5e6f`, and whether the files differ from it. A release's version is X.Y.Z alone, so it is never this one.
+ * The version of an image that is not a release: a pre-release of 0.0.0 (SemVer 2.0.0, item 9) that names its commit, such as
+ * `0.0.0-g1a2b3c4d5e6f`, and says if the files differ from it. A release's version is just X.Y.Z, so it is never one of these.
  */
 export function unreleasedVersion({ head }: Checkout, { changes }: Context): string {
   return `0.0.0-g${head.sha.slice(0, 12)}${changes.length > 0 ? ".changed" : ""}`
@@ -28,7 +28,7 @@ export async function runTests(context: Context, settings: Settings, version: st
   await (await buildTarget(context, settings, settings.testTarget, version)).sync()
 }
 
-/** Builds one stage of the Dockerfile, for the first platform if not for a certain one. */
+/** Builds one stage of the Dockerfile, for the given platform or else the first one. */
 export function buildTarget(
   { files }: Context,
   { platform: platforms, dockerfile, buildArgs, buildSecret, buildSecretId, ssh }: Settings,

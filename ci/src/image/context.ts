@@ -2,14 +2,14 @@ import type { Directory } from "@dagger.io/dagger"
 import { type ContainerShell, gitSays, type Shell, workFolder } from "../git/shell.js"
 import { UserError } from "../lib/errors.js"
 
-// Each work tree, that of the repository and those of its submodules, gets a git directory of the module's own: with its HEAD, its
-// index and its objects, and none of its configuration. What runs before that runs nothing that a configuration names.
+// Each work tree (the repository's and those of its submodules) gets a git directory made by the module: with its HEAD, its
+// index and its objects, and none of its configuration. Nothing before that point runs anything that a configuration names.
 //
 //   own FROM TO      makes it in TO/.git for the work tree FROM
 //   put FROM TO AT   writes the files of the work tree FROM to the folder TO; AT is its path in the repository
 //
-// The files are HEAD's as git checks them out with nobody's settings, into an empty folder, and on top what the work tree changes.
-// The content of Git LFS files is taken from the work tree if it is what HEAD's pointers point to.
+// The files are HEAD's, as git checks them out without anybody's settings into an empty folder, plus the work tree's changes.
+// The content of Git LFS files is taken from the work tree if it matches HEAD's pointers.
 const contextScript = `
 own() {
   mkdir -p "$2"
@@ -100,14 +100,14 @@ find "$2" -exec touch -h -d "@$1" {} +
 /** The files to build. */
 export type Context = {
   files: Directory
-  /** What differs from the commit, as `git status --porcelain` writes it. */
+  /** The differences from the commit, as `git status --porcelain` writes them. */
   changes: string[]
 }
 
 /**
- * The build context: the commit's files, and in a work tree with changes those too. Whatever else is on a laptop (dependencies,
- * secrets, caches) and how git is set up there stays out, and modes and times depend on the commit alone: the same commit gives
- * the same context everywhere.
+ * The build context: the commit's files, plus the work tree's changes if there are any. Anything else on a laptop (dependencies,
+ * secrets, caches) stays out, git's setup there has no effect, and modes and times depend only on the commit: the same commit
+ * gives the same context everywhere.
  *
  * @param seconds the commit's time, which every file gets, in seconds since 1970
  * @param folder the folder of the repository to build in

@@ -12,14 +12,14 @@ export type Build = {
   ssh?: Socket
 }
 
-/** What an image says about itself: which version it is, and from which commit. */
+/** What an image says about itself: its version and its commit. */
 export type Stamp = { version: string; revision: string; created: string; source: string }
 
 /**
  * Builds a stage of the Dockerfile.
  *
  * @param target the stage; "" for the last one
- * @param version the value of the build argument `VERSION`; declare it late in the Dockerfile, and all above it stays cached
+ * @param version the value of the build argument `VERSION`; if it is declared late in the Dockerfile, everything above stays cached
  * @throws UserError if there is no Dockerfile or an argument is not KEY=VALUE; ExecError if a RUN fails
  */
 export async function buildStage(
@@ -47,7 +47,7 @@ export async function buildStage(
 
 /**
  * Reads build arguments, KEY=VALUE each. In an `.env` they are a JSON list, `buildArgs='["A=1","B=2"]'`: Dagger before
- * 0.20.4 reads it that way; later ones split the text at commas, and the parts that arrive are put together again here.
+ * 0.20.4 reads it as one; later versions split the text at commas, and this puts the parts together again.
  *
  * @throws UserError if one is not KEY=VALUE
  */

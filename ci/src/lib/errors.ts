@@ -1,8 +1,8 @@
 import { printable } from "./text.js"
 
 /**
- * An error that its reader can do something about. The message has, on a line each: what happened, why, and what to do next
- * (marked with an arrow). The Dagger CLI prints it without a stack trace and exits 1.
+ * An error that the reader can do something about. The message says, each on its own line: what happened, why, and what to do next
+ * (marked with an arrow). The Dagger CLI prints it without a stack trace and exits with 1.
  */
 export class UserError extends Error {
   /**

@@ -1,4 +1,4 @@
-/** What JSON from elsewhere says; undefined if it is none. */
+/** The value of JSON from elsewhere; undefined if it is not valid JSON. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)

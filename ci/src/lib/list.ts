@@ -1,4 +1,4 @@
-/** The parts of a setting that takes several, such as `web,worker`, trimmed. */
+/** The parts of a comma-separated setting, such as `web,worker`, trimmed. */
 export function partsOf(text: string): string[] {
   return text
     .split(",")

@@ -1,29 +1,29 @@
 import { UserError } from "./errors.js"
 import { printable } from "./text.js"
 
-/** Name and version of the form that JSON output has (docs/schema/output.v1.json). Fields may be added; none changes or goes. */
+/** Name and version of the JSON output's schema (docs/schema/output.v1.json). Fields may be added, but none is changed or removed. */
 export const outputSchema = "ecs-release/v1"
 /** What a result is printed as: `text` is for a person, `json` for a program. */
 export type Format = "text" | "json"
 /**
  * Reads the argument `--format`.
  *
- * @param takes what the function takes, for the error
+ * @param takes what the function accepts, for the error
  * @throws UserError if it is neither text nor json
  */
 export function parseFormat(text: string, takes = "text or json"): Format {
   if (text === "text" || text === "json") return text
   throw new UserError(
-    `--format does not take ${JSON.stringify(text.slice(0, 100))}.`,
+    `--format does not accept ${JSON.stringify(text.slice(0, 100))}.`,
     "",
-    `It takes ${takes}.`,
+    `It must be ${takes}.`,
   )
 }
 
 /** A result, with its text for a person. */
 type Result = { text: string; [field: string]: unknown }
 /**
- * Writes a result: its text, or all else of it as JSON with its kind and the schema's name.
+ * Writes a result: its text, or everything else in it as JSON, with its kind and the schema's name.
  *
  * @param kind the function whose result it is
  */
@@ -32,7 +32,7 @@ export function write(format: Format, kind: string, { text, ...result }: Result)
   return printable(`${JSON.stringify({ schema: outputSchema, kind, ...result }, null, 2)}\n`)
 }
 
-/** Writes the results of several apps, each under its name; that of an app without a name alone. */
+/** Writes the results of several apps, each under its name; a single result without a name is written as it is. */
 export function writeApps<T>(
   format: Format,
   kind: string,

@@ -2,7 +2,7 @@ import type { Secret } from "@dagger.io/dagger"
 
 /**
  * A Secret's value without surrounding white space (`cmd://` leaves a newline), or undefined if it has none. An unset
- * `env://` variable is not an error at the call: only asking for its value throws.
+ * `env://` variable does not fail the call by itself: only reading its value throws.
  */
 export async function plaintext(secret?: Secret): Promise<string | undefined> {
   try {

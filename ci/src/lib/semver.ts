@@ -1,6 +1,6 @@
 import semver from "semver"
 
-/** A version as a person may write it, `v1.2.3` or `1.2.3`, without the v; any other text as it is. */
+/** A version that a person wrote as `v1.2.3` or `1.2.3`, without the v; any other text unchanged. */
 export function withoutV(version: string): string {
   return version.replace(/^v(?=\d)/, "")
 }
@@ -10,7 +10,7 @@ export function isNewer(version: string | undefined, than: string): boolean {
   return semver.valid(version) !== null && semver.valid(than) !== null && semver.gt(version as string, than)
 }
 
-/** Whether a text is a version, written as SemVer 2.0.0 has it. */
+/** Whether a text is a version as defined by SemVer 2.0.0. */
 export function isVersion(text: string): boolean {
   return semver.valid(text) === text
 }

@@ -1,9 +1,9 @@
-/** A step that is over: when it began and ended, in seconds since the first one began. */
+/** A finished step: when it started and ended, in seconds since the first one started. */
 export type Step = { name: string; start: number; end: number }
 
 /**
- * The steps that decided how long the whole took: the one that ended last, the one that it had waited for, and so on back to the
- * first. A shorter step beside them, made quicker, would change nothing. Pure.
+ * The steps that decided how long the whole took: the one that ended last, the one that it waited for, and so on back to the
+ * first. Making any other step faster would change nothing. Pure.
  */
 export function criticalPath(steps: Step[]): Step[] {
   const latest = (among: Step[]) =>
@@ -17,14 +17,14 @@ export function criticalPath(steps: Step[]): Step[] {
   return path
 }
 
-/** Runs the steps of a release: says when each begins and ends, and keeps how long it took. */
+/** Runs the steps of a release: prints when each starts and ends, and records how long it took. */
 export class StepTimer {
   private readonly done: Step[] = []
   private readonly began = performance.now()
 
   constructor(private readonly print: (line: string) => void) {}
 
-  /** Runs one step. An error passes through, after a line that says which step it ended. */
+  /** Runs one step. An error passes through, after a line that says which step failed. */
   async run<T>(name: string, step: () => Promise<T>): Promise<T> {
     const now = () => (performance.now() - this.began) / 1000
     const start = now()

@@ -5,13 +5,13 @@ const unsafe =
 
 /**
  * Makes text from elsewhere (commit subjects, tags, servers' messages, logs) safe to print: control characters and those that
- * change the direction of text become `\uXXXX`. JSON stays the same JSON. Line feeds and tabs stay. Linear in the text's length.
+ * change the direction of text become `\uXXXX`. JSON keeps its meaning. Line feeds and tabs stay. Linear in the text's length.
  */
 export function printable(text: string): string {
   return text.replace(unsafe, character => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`)
 }
 
-/** A number with three digits that count, as short as it can be written. */
+/** A number with three significant digits, as short as possible. */
 export function rounded(value: number): string {
   return String(Number(value.toPrecision(3)))
 }

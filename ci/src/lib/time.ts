@@ -4,7 +4,7 @@ import { UserError } from "./errors.js"
 export const day = 86_400_000
 
 /**
- * A time as a person types it: so long ago, or when.
+ * A time as a person types it: how long ago, or the time itself.
  *
  * @param text a number with s, m, h or d, such as 10m; or a time in ISO 8601
  * @param flag the argument, for the error
@@ -20,13 +20,13 @@ export function parseTime(text: string, flag: string, now = new Date()): Date {
   const time = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN
   if (!Number.isNaN(time)) return new Date(time)
   throw new UserError(
-    `${flag} does not take ${JSON.stringify(text.slice(0, 100))}.`,
+    `${flag} does not accept ${JSON.stringify(text.slice(0, 100))}.`,
     "",
-    "It takes so long ago, such as 10m, 2h or 1d, or a time, such as 2026-01-31T12:00:00Z.",
+    "It must be an age, such as 10m, 2h or 1d, or a time, such as 2026-01-31T12:00:00Z.",
   )
 }
 
-/** Seconds as a person says them: `3 h 12 min`. */
+/** Seconds in readable form: `3 h 12 min`. */
 export function duration(value: number | null): string {
   if (value === null) return "–"
   const all = Math.round(value)

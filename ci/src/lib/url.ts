@@ -1,4 +1,4 @@
-/** Whether a secret may be sent to an address: over HTTPS, or without it to this machine. */
+/** Whether a secret may be sent to an address: over HTTPS, or over plain HTTP to this machine. */
 export function isSafe({ protocol, hostname }: URL): boolean {
   return (
     protocol === "https:" ||

@@ -3,11 +3,11 @@ import type { PastDeployment } from "../ecs/past-deployment.js"
 import { isNewer } from "../lib/semver.js"
 import { day } from "../lib/time.js"
 
-/** A time that is looked at. */
+/** A window of time. */
 export type Window = { since: Date; until: Date }
 
 /**
- * DORA's four metrics of software delivery (dora.dev, "DORA's software delivery performance metrics"), as ECS's record and git have them.
+ * The four DORA metrics of software delivery (dora.dev, "DORA's software delivery performance metrics"), from ECS's record and git.
  * Each is null if there is nothing to count.
  */
 export type Metrics = {
@@ -28,24 +28,23 @@ export type Metrics = {
 
 /** How each number is counted, for a person. */
 export const counted = {
-  deploymentFrequency: "deployments that completed and brought a version that did not run before, per day",
-  leadTime:
-    "median over the commits that those deployments brought, from the commit's time to the deployment's end",
+  deploymentFrequency: "completed deployments of a version that had not run before, per day",
+  leadTime: "median over the commits in those deployments, from the commit's time to the deployment's end",
   changeFailureRate:
-    "of the deployments of a new version that ended, those that ECS rolled back, that failed, or that were followed by going back to an older version",
+    "the share of finished deployments of a new version that ECS rolled back, that failed, or that somebody rolled back later",
   timeToRestore:
-    "median; rolled back by ECS: from the deployment's start to the rollback's end; failed: until the next deployment that completed; gone back from: from its completion to that of the older version",
+    "median; if ECS rolled back: from the deployment's start to the end of the rollback; if it failed: from its start to the next completed deployment; if somebody rolled back later: from the new version's completion to the older one's",
 }
 
 /** A deployment's part in the numbers. */
 type Counted = PastDeployment & { ended: Date }
 
 /**
- * Counts. Deployments that were stopped or replaced before they ended are not counted, nor those that bring what runs already, such as
- * a restart, or something without a version. Pure.
+ * Computes the metrics. Deployments that were stopped or replaced before they ended are not counted, nor are restarts and other
+ * deployments of the running version, nor anything without a version. Pure.
  *
- * @param deployments the oldest first; one from before the window says what ran then
- * @param times when the commits were made that each deployed commit brought; undefined for none
+ * @param deployments oldest first; one from before the window says what ran at its start
+ * @param times for each deployed commit, the times of the commits that came with it; undefined for none
  */
 export function measure(
   service: string,

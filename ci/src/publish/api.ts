@@ -10,10 +10,10 @@ export type Api = {
   signal?: AbortSignal
 }
 
-/** An answer: its status, and what its JSON says. */
+/** An answer: its status, and its parsed JSON. */
 export type Answer<T> = { status: number; body: T }
 
-/** Seconds until the API has to have answered. */
+/** Seconds that the API has to answer. */
 const patience = 20
 
 /**
@@ -45,5 +45,5 @@ export async function call<T>(
   throw failed(`It answered ${answer.status}: ${text.slice(0, 500)}`)
 }
 
-/** Whether an answer says that there is no such thing. */
+/** Whether an answer says that something does not exist. */
 export const missing = (status: number) => status === 404

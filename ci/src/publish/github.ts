@@ -72,10 +72,10 @@ export function github(base: string, path: string, token: string): PublishingHos
   }
 }
 
-/** Whether another run has just made it. */
+/** Whether another run has just created it. */
 const isThere = (status: number, text: string) => status === 422 && text.includes('"already_exists"')
 
-/** What a deployment of this pipeline is called, so that it is told apart from those of GitHub Actions. */
+/** The name of this pipeline's deployments, to tell them apart from those of GitHub Actions. */
 const task = "deploy:ecs-release"
 
 async function findDeployment(api: Api, commit: string, environment: string): Promise<number | undefined> {
@@ -85,7 +85,7 @@ async function findDeployment(api: Api, commit: string, environment: string): Pr
 }
 
 async function makeDeployment(api: Api, commit: string, environment: string): Promise<number> {
-  // Nothing is merged into the commit, and it was tested here: other checks do not decide.
+  // Do not merge anything into the commit, and ignore other checks: it was tested here.
   const how = { task, auto_merge: false, required_contexts: [], description: "ecs-release" }
   const made = await call<{ id: number }>(api, "POST", "/deployments", { ref: commit, environment, ...how })
   return made.body.id

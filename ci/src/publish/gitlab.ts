@@ -18,7 +18,7 @@ const statuses: Record<State, string> = {
  *
  * @param base the API's address, such as https://gitlab.com/api/v4
  * @param path the project's path with all its groups
- * @param username with a job's own token, `gitlab-ci-token`
+ * @param username `gitlab-ci-token` for a job's own token
  */
 export function gitlab(base: string, path: string, token: string, username: string): PublishingHost {
   const isJob = username === "gitlab-ci-token"
@@ -28,12 +28,12 @@ export function gitlab(base: string, path: string, token: string, username: stri
   }
   return {
     name: "GitLab",
-    // GitLab takes no status of a commit with a job's own token.
+    // GitLab does not accept a commit status with a job's own token.
     status: isJob
       ? undefined
       : async (commit, state, { context, description, signal }) => {
           const body = { state: statuses[state], name: context, description: cut(description) }
-          // GitLab answers 400 if the status is that already.
+          // GitLab answers 400 if the status is already the same.
           await call({ ...api, signal }, "POST", `/statuses/${commit}`, body, isSame)
         },
     deployment: async ({ commit, branchOf, environment, url }, state, { signal }) => {
@@ -66,7 +66,7 @@ export function gitlab(base: string, path: string, token: string, username: stri
   }
 }
 
-/** Whether the state is that already. */
+/** Whether the state is already the same. */
 const isSame = (status: number, text: string) => status === 400 && /cannot transition/i.test(text)
 
 type Release = { _links?: { self?: string } }

@@ -1,8 +1,8 @@
 import type { State } from "../announce/announcer.js"
 
-/** What a release shows on the site that hosts the repository. */
+/** A site that hosts the repository, on which a release is shown. */
 export type PublishingHost = {
-  /** Who it is, for messages. */
+  /** Its name, for messages. */
   name: string
   /** Sets the commit's status; undefined if the token cannot. */
   status?: (commit: string, state: State, about: About) => Promise<void>
@@ -31,10 +31,10 @@ export type NewRelease = {
   isOneOfSeveral: boolean
 }
 
-/** What is said about a state, under which name. */
+/** The text for a state, and the name under which it is shown. */
 export type About = { context: string; description: string; signal?: AbortSignal }
 
-/** Text as long as hosts take it. */
+/** Text, cut to the length that hosts accept. */
 export function cut(text: string): string {
   const [line = ""] = text.split("\n")
   return line.length > 140 ? `${line.slice(0, 139)}…` : line

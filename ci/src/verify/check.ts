@@ -5,22 +5,22 @@ import type { Service, TaskDefinition } from "../aws/types.js"
 import { UserError } from "../lib/errors.js"
 import type { ServiceRef, Settings } from "../settings.js"
 
-/** What came of looking at one thing. */
+/** The result of one check. */
 export type Check = {
-  /** What was looked at. */
+  /** What was checked. */
   name: string
-  /** `cannot tell` if a right is missing, or AWS does not answer. */
+  /** `cannot tell` if a permission is missing, or AWS does not answer. */
   result: "ok" | "wrong" | "cannot tell"
   /** What was found; or what is wrong, why, and what to do. */
   text: string
-  /** Whether a deployment would fail on it. */
+  /** Whether a deployment would fail because of it. */
   blocks: boolean
 }
 
-/** A thing to look at. `work` returns what was found, and throws what is wrong. */
+/** A thing to check. `work` returns what it found, and throws what is wrong. */
 export type Look = { name: string; blocks?: boolean; work: () => Promise<string> }
 
-/** What the checks of one service look at. */
+/** The input for the checks of one service. */
 export type Scene = {
   aws: Aws
   caller: Identity
@@ -78,10 +78,10 @@ export async function check(aws: Aws, { name, blocks = false, work }: Look): Pro
   }
 }
 
-/** What is wrong with a thing. Any other error says only that it could not be looked at. */
+/** Something is wrong. Any other error only means that it could not be checked. */
 export class Wrong extends UserError {}
 
-/** Turns a refusal of the deployment's own checks into what is wrong. */
+/** Turns an error of the deployment's own checks into a Wrong. */
 export function orWrong<T>(check: () => T): T {
   try {
     return check()
@@ -90,7 +90,7 @@ export function orWrong<T>(check: () => T): T {
   }
 }
 
-/** Asks AWS for something by its name; if it says that there is no such thing, that is what is wrong. */
+/** Asks AWS for something by its name; if AWS says that it does not exist, that is what is wrong. */
 export async function orMissing<T>(
   call: () => Promise<T>,
   missing: RegExp,

@@ -2,7 +2,7 @@ import { logs } from "../aws/clients.js"
 import { type Look, type Scene, Wrong } from "./check.js"
 import { mayDo } from "./role.js"
 
-/** Log groups exist, or ECS may make them. */
+/** Log groups exist, or ECS may create them. */
 export function logLooks({ aws, definition }: Scene): Look[] {
   const groups = new Map(
     (definition.containerDefinitions ?? []).flatMap(({ logConfiguration }) => {

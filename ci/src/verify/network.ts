@@ -4,7 +4,7 @@ import { UserError } from "../lib/errors.js"
 import { type Look, orMissing, type Scene, Wrong } from "./check.js"
 import { checkRole } from "./role.js"
 
-/** The port that a target group sends traffic to is one of the container's, and the group takes this kind of target. */
+/** The port that a target group sends traffic to is one of the container's, and the group accepts this kind of target. */
 export function balancerLooks({ aws, service, definition }: Scene): Look[] {
   // In blue/green, linear and canary deployments traffic goes to two groups in turn, and ECS moves it with a role.
   const groups = (service.loadBalancers ?? []).flatMap(({ advancedConfiguration, ...it }) => [
@@ -50,9 +50,9 @@ export function balancerLooks({ aws, service, definition }: Scene): Look[] {
         const wanted = definition.networkMode === "awsvpc" ? "ip" : "instance"
         if (found?.TargetType !== wanted) {
           throw new Wrong(
-            `The target group ${group} has targets of type ${found?.TargetType}, and the tasks need ${wanted}.`,
+            `The target group ${group} has targets of type ${found?.TargetType}, but the tasks need ${wanted}.`,
             `The task definition's network mode is ${definition.networkMode ?? "bridge, the default"}.`,
-            `Make a target group of type ${wanted}.`,
+            `Create a target group of type ${wanted}.`,
           )
         }
         return `${containerName}:${containerPort}`
@@ -62,7 +62,7 @@ export function balancerLooks({ aws, service, definition }: Scene): Look[] {
   return [...looks, ...roleLooks]
 }
 
-/** Subnets and security groups exist, in one network. */
+/** Subnets and security groups exist, in the same VPC. */
 export function networkLooks({ aws, service }: Scene): Look[] {
   const { subnets = [], securityGroups = [] } = service.networkConfiguration?.awsvpcConfiguration ?? {}
   if (subnets.length === 0) return []
@@ -93,8 +93,8 @@ export function networkLooks({ aws, service }: Scene): Look[] {
     )
     const { networks } = await found
     const other = SecurityGroups?.find(({ VpcId = "" }) => networks.size > 0 && !networks.has(VpcId))
-    // A group can be associated with other networks than its own.
-    return `${securityGroups.join(", ")}${other ? `; ${other.GroupId} is in ${other.VpcId}, not in the subnets' network` : ""}`
+    // A group can be associated with VPCs other than its own.
+    return `${securityGroups.join(", ")}${other ? `; ${other.GroupId} is in ${other.VpcId}, not in the subnets' VPC` : ""}`
   }
   return [
     { name: "subnets", blocks: true, work: async () => (await found).text },
@@ -102,10 +102,10 @@ export function networkLooks({ aws, service }: Scene): Look[] {
   ]
 }
 
-/** Fargate's quota of vCPUs that run at once in an account and region, on demand and Spot. */
+/** Fargate's quotas for vCPUs that run at the same time in an account and region, On-Demand and Spot. */
 const vcpuQuota = { FARGATE: "L-3032A538", FARGATE_SPOT: "L-36FBB829" }
 
-/** A deployment's tasks fit into the account's quota. What other services use of it is not known. */
+/** A deployment's tasks fit into the account's quota. How much of it other services use is not known. */
 export function quotaLooks({ aws, service, definition }: Scene): Look[] {
   const providers = (service.capacityProviderStrategy ?? []).map(it => it.capacityProvider)
   const kinds = (["FARGATE_SPOT", "FARGATE"] as const).filter(
@@ -124,9 +124,9 @@ export function quotaLooks({ aws, service, definition }: Scene): Look[] {
     if (Quota?.Value === undefined) return `${needed} vCPU needed; the quota is not known`
     if (needed <= Quota.Value) return `${needed} of ${Quota.Value} vCPU at most`
     throw new Wrong(
-      `A deployment needs up to ${needed} vCPU, and the account may run ${Quota.Value} on ${kind}.`,
-      `${service.desiredCount} tasks of ${cpu} vCPU, at ${percent} %. A rolling deployment then goes on more slowly.`,
-      `Ask for more in Service Quotas (fargate, ${vcpuQuota[kind]}), or lower the service's maximumPercent.`,
+      `A deployment needs up to ${needed} vCPU, but the account may run only ${Quota.Value} on ${kind}.`,
+      `${service.desiredCount} tasks of ${cpu} vCPU, at ${percent} %. A rolling deployment would then be slower.`,
+      `Request an increase in Service Quotas (fargate, ${vcpuQuota[kind]}), or lower the service's maximumPercent.`,
     )
   }
   return [{ name: "vCPU quota", work }]

@@ -74,7 +74,7 @@ type Statement = {
   Principal?: { Service?: string | string[] } | string
 }
 
-/** Whether a trust policy lets a service assume the role. Its conditions are not looked at. Pure. */
+/** Whether a trust policy lets a service assume the role. Its conditions are not checked. Pure. */
 export function trusts(document: string, principal: string): boolean {
   const list = <T>(value: T | T[] | undefined): T[] => (value === undefined ? [] : ([value].flat() as T[]))
   let policy: { Statement?: Statement | Statement[] }
@@ -121,7 +121,7 @@ async function checkPass(aws: Aws, arn: string, caller: string): Promise<string>
 /**
  * Whether a role or user may do something, by IAM's simulation of its policies.
  *
- * @throws UserError if that cannot be told: a policy's condition is about something that only the real call has, or an
+ * @throws UserError if the simulation cannot tell: a policy's condition depends on something that only the real call has, or an
  *   organization's policy, which is simulated without its conditions, denies it
  */
 export async function mayDo(

@@ -3,7 +3,7 @@ import { type Aws, secretsManager, ssm } from "../aws/clients.js"
 import { UserError } from "../lib/errors.js"
 import { type Look, orMissing, type Scene, Wrong } from "./check.js"
 
-/** Secrets and parameters that containers get exist. */
+/** The secrets and parameters that containers get exist. */
 export function secretLooks({ aws, caller, definition }: Scene): Look[] {
   const all = (definition.containerDefinitions ?? []).flatMap(
     ({ secrets = [], logConfiguration, repositoryCredentials }) => [
@@ -22,7 +22,7 @@ export function secretLooks({ aws, caller, definition }: Scene): Look[] {
   }))
 }
 
-/** What the secret for a private registry is called; it may be given by its name (ECS API reference, RepositoryCredentials). */
+/** The name of the check for a private registry's secret, which may be given by its name (ECS API reference, RepositoryCredentials). */
 const login = "registry login"
 
 async function checkSecret(aws: Aws, { account }: Identity, from: string): Promise<string> {
@@ -30,7 +30,7 @@ async function checkSecret(aws: Aws, { account }: Identity, from: string): Promi
   if (parts[2] === "secretsmanager") return checkManaged(aws, from)
   const there = regionOf(aws, parts)
   if (parts[0] === "arn" && parts[4] !== account)
-    throw new UserError(`It belongs to account ${parts[4]}, which is not asked.`)
+    throw new UserError(`It belongs to account ${parts[4]}, which is not checked.`)
   const name = parts[0] === "arn" ? from.replace(/^.*?:parameter/, "") : from
   const client = await ssm(there)
   const known = [...new Set([name, name.replace(/^\//, "")])]
@@ -70,7 +70,7 @@ async function checkManaged(aws: Aws, from: string): Promise<string> {
     throw new Wrong(
       `The secret ${id} is being deleted.`,
       `Since ${DeletedDate.toISOString()}.`,
-      "Restore it, or take it out of the task definition.",
+      "Restore it, or remove it from the task definition.",
     )
   }
   const wanted = version || stage || "AWSCURRENT"
@@ -80,6 +80,6 @@ async function checkManaged(aws: Aws, from: string): Promise<string> {
   throw new Wrong(
     `The secret ${id} has no value ${wanted}.`,
     stages.length === 0 ? "It has none at all." : `It has: ${stages.join(", ")}.`,
-    "Give it one (aws secretsmanager put-secret-value), or correct valueFrom in the task definition.",
+    "Set one (aws secretsmanager put-secret-value), or correct valueFrom in the task definition.",
   )
 }

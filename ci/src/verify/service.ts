@@ -42,7 +42,7 @@ export function checkRollback({ service }: Scene): string {
     throw new Wrong(
       "Nothing rolls a failed deployment back.",
       breaker?.enable
-        ? "The circuit breaker is on, without rollback."
+        ? "The circuit breaker is on, but its rollback is off."
         : "The service has no circuit breaker.",
       "Set deploymentCircuitBreaker to enable and rollback in the service.",
     )
@@ -65,19 +65,19 @@ export function hookLooks({ aws, service }: Scene): Look[] {
     if (targetType === "PAUSE") {
       const work = async () => {
         const bad = lifecycleStages.find(it => !pauseStages.includes(it))
-        if (bad) throw new Wrong(`ECS cannot wait at ${bad}.`, "", `It can at ${pauseStages.join(", ")}.`)
+        if (bad) throw new Wrong(`ECS cannot wait at ${bad}.`, "", `Use one of ${pauseStages.join(", ")}.`)
         return `waits for an approval, for ${hook.timeoutConfiguration?.timeoutInMinutes ?? defaultTimeout} min`
       }
       return [{ name, blocks: true, work }]
     }
     const work = async () => {
-      if (!hookTargetArn) throw new Wrong("The hook names no function.", "", "Give it one, or take it out.")
+      if (!hookTargetArn) throw new Wrong("The hook has no function.", "", "Set its function, or remove it.")
       const client = await lambda(aws)
       const { State } = await orMissing(
         () => client.getFunctionConfiguration({ FunctionName: hookTargetArn }),
         /^ResourceNotFound/,
         `There is no Lambda function ${hookTargetArn}.`,
-        "Create it, or take the hook out of the service.",
+        "Create it, or remove the hook from the service.",
       )
       if (State === "Failed")
         throw new Wrong(`The Lambda function ${hookTargetArn} has failed.`, "", "Publish it again.")

@@ -8,9 +8,9 @@ export type ClassifiedCommit = Commit & { parsed: Message; effect: Effect; cance
 const byType: Record<string, Effect> = { feat: "minor", fix: "patch", perf: "patch", revert: "patch" }
 
 /**
- * Says what every commit in the range does to the version: breaking major, `feat` minor, `fix`, `perf` and a revert
- * patch, everything else nothing. A revert whose target is in the range cancels both; a revert of that revert brings the
- * target back.
+ * Says what every commit in the range does to the version: a breaking change raises major, `feat` minor, `fix`, `perf` and a
+ * revert patch; everything else does nothing. A revert whose target is in the range cancels both; a revert of that revert
+ * brings the target back.
  *
  * @param commits the range, in any order
  */
@@ -41,7 +41,7 @@ function cancel(range: (Commit & { parsed: Message })[]): Map<string, string> {
   const targetsOf = new Map(
     reverts.map(({ sha, parsed }) => [sha, parsed.reverts.map(it => targets(sha, it, shas, parents))]),
   )
-  // How many reverts of each revert are not decided yet: one is decided after all those that revert it.
+  // How many reverts of each revert are still undecided: a revert is decided after all those that revert it.
   const open = new Map<string, number>()
   for (const target of [...targetsOf.values()].flat(2)) open.set(target, (open.get(target) ?? 0) + 1)
   const decided = reverts.map(({ sha }) => sha).filter(sha => !open.get(sha))
@@ -84,7 +84,7 @@ function complete(prefix: string, sorted: string[]): string | undefined {
   return found?.startsWith(prefix) && !sorted[low + 1]?.startsWith(prefix) ? found : undefined
 }
 
-/** A reverted commit, and if it is a merge the commits that it brought in: its history without its mainline's. */
+/** A reverted commit, and if it is a merge, the commits that it brought in: its history without that of its mainline. */
 function mergedBy(sha: string, mainline: string | undefined, parents: Map<string, string[]>): string[] {
   const [first, ...others] = parents.get(sha) ?? []
   if (others.length === 0) return [sha]

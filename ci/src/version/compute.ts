@@ -11,7 +11,7 @@ import { chooseBase, type Decision, decide, highestRelease } from "./decide.js"
 /** The version of a commit, and what is known about it. */
 export type ComputedVersion = Checkout & {
   decision: Decision
-  /** The version that a release makes, else the current one. */
+  /** The version that a release would make, or else the current one. */
   version: string
   remote?: Remote
   /** Why the remote's tags could not be read; undefined if they were. */
@@ -26,7 +26,7 @@ export type ComputedVersion = Checkout & {
  *
  * @param options.branch true to ask about the release branch too, if there is a token for the remote
  * @param options.release true if a version will be claimed: the remote is asked about the release branch even without a token
- * @throws UserError for a repository without commits, a shallow clone, missing tags, a number that is taken
+ * @throws UserError for a repository without commits, a shallow clone, missing tags, or a number that is taken
  */
 export async function computeVersion(
   settings: Settings,
@@ -44,7 +44,7 @@ export async function computeVersion(
  * Reads the remote's tags once more and decides again, after another run may have claimed a number.
  *
  * @param lost true if the number was lost to another commit: the next free one is taken
- * @throws UserError if the remote cannot be asked
+ * @throws UserError if the remote does not answer
  */
 export async function recomputeVersion(
   found: ComputedVersion,
@@ -72,7 +72,7 @@ export function offBranch(
   const name = branch === "" ? "the remote's default branch" : `the remote's branch ${branch}`
   if (!remote || unasked !== undefined) {
     return new UserError(
-      `${tagPrefix}v${version} cannot be claimed: ${name} could not be asked whether it contains ${commit}.`,
+      `${tagPrefix}v${version} cannot be claimed: it is not known whether ${name} contains ${commit}.`,
       unasked,
       "Pass the remote's HTTPS address (--git-remote) and a token that may push tags (--git-token env://GITHUB_TOKEN).",
     )
@@ -81,12 +81,12 @@ export function offBranch(
     hasBranch
       ? `${commit} cannot be released: ${name} does not contain this commit.`
       : `${commit} cannot be released: ${remote.url} has no such branch (${name}).`,
-    "Releases are made only from the release branch, so that nothing reaches production that nobody else can see.",
+    "Releases are made only from the release branch, so that nothing reaches production that others cannot see.",
     "Push or merge the commit first (git push), or name the branch to release from: --branch",
   )
 }
 
-/** The commit whose image a release deploys: HEAD, or if it brings nothing new, the one that has the version's tag. */
+/** The commit whose image a release deploys: HEAD, or, if HEAD brings nothing new, the one with the version's tag. */
 export function commitToDeploy(found: ComputedVersion): string {
   const { version, head } = found
   if (!nothingToRelease(found)) return head.sha
@@ -98,7 +98,7 @@ export function nothingToRelease({ decision, version, head }: ComputedVersion): 
   return decision.next === null && !head.atHead.some(tag => tag.version === version)
 }
 
-/** What to say about a commit that brings nothing new, as far as the history shows; undefined if it does. */
+/** What to say about a commit that brings nothing new, judging by the history; undefined if it does bring something. */
 export function nothingToDo(found: ComputedVersion): string | undefined {
   const { decision, version } = found
   if (decision.supersededBy !== null) return superseded(found, decision.supersededBy)
@@ -116,7 +116,7 @@ export function superseded({ head }: ComputedVersion, by: string): string {
 
 function notAsked(version: string, why: string): UserError {
   return new UserError(
-    `The remote could not be asked whether a newer version than ${version} was claimed in the meantime.`,
+    `The remote did not say whether a newer version than ${version} was claimed in the meantime.`,
     why,
     "Nothing is lost: run the same command again once the remote answers.",
   )

@@ -33,7 +33,7 @@ const gitRevert =
  * (items 11 to 13, 16). The body is free text: bullets of a squash are not commits.
  *
  * @param text the whole message; line ends may be LF or CRLF
- * @returns what it says; a header that is not a conventional one gives no `type` and is never breaking
+ * @returns the parsed message; a header that is not a conventional one gives no `type` and is never breaking
  */
 export function parseMessage(text: string): Message {
   const message = (text.includes("\r") ? text.replace(/\r\n?/g, "\n") : text).replace(/^\n+/, "")

@@ -6,7 +6,7 @@ import type { Commit } from "./conventional-commit.js"
 
 export type Bump = "none" | "patch" | "minor" | "major" | "initial" | "override"
 
-/** What is known about the history: all that a decision needs. */
+/** What is known about the history: everything that a decision needs. */
 export type History = {
   /** Version tags merged into HEAD, highest first. */
   merged: VersionTag[]
@@ -48,8 +48,8 @@ export function chooseBase({ atHead, merged }: Pick<History, "merged" | "atHead"
 /**
  * Decides the version of HEAD. Pure: the same history gives the same answer everywhere.
  *
- * @param options.lost true after a claim was lost to a commit outside HEAD's history: the next free number is taken
- * @param options.release true if a release asks: then an outdated HEAD is reported as such, even if its number is taken
+ * @param options.lost true after a claim was lost to a commit outside HEAD's history: then use the next free number
+ * @param options.release true for a release: then an outdated HEAD is reported as such, even if its number is taken
  * @throws UserError if `Release-As` is malformed or not greater, or the number belongs to a commit outside HEAD's history
  */
 export function decide(history: History, { lost = false, release = false } = {}): Decision {
@@ -121,7 +121,7 @@ function override(
   const where = `Commit ${commit.sha.slice(0, 7)} asks for "Release-As: ${asked.slice(0, 60)}"`
   const remedy = "Make a commit (it can be empty: git commit --allow-empty) with a greater Release-As footer."
   if (semver.valid(asked) !== asked || isPrerelease(asked)) {
-    throw new UserError(`${where}, which is not a version.`, "It takes X.Y.Z, such as 2.0.0.", remedy)
+    throw new UserError(`${where}, which is not a version.`, "It must be X.Y.Z, such as 2.0.0.", remedy)
   }
   const least = [current, floor ?? null].find(version => version !== null && semver.lte(asked, version))
   if (least)

@@ -36,8 +36,8 @@ const keeping = () => {
   return { told, listener }
 }
 
-describe("what is told, and when", () => {
-  test("the start and the end, in order; of what never began, nothing", async () => {
+describe("what is announced, and when", () => {
+  test("the start and the end, in order; nothing if it never started", async () => {
     const { told, listener } = keeping()
     const announcer = new Announcer([listener], () => {})
     await announcer.around(
@@ -71,7 +71,7 @@ describe("what is told, and when", () => {
     expect(told).toEqual(["started 1.2.0", `${state} 1.2.0`])
   })
 
-  test("nothing is told of what runs already, nor of a mistake; of what was on its way its end is", async () => {
+  test("nothing for a version that already runs, or for a mistake; only the end if it was in progress", async () => {
     const { told, listener } = keeping()
     const about = async (state: string) => {
       const announcer = new Announcer([listener], () => {})
@@ -92,7 +92,7 @@ describe("what is told, and when", () => {
     expect(told).toEqual(["completed 1.2.0", "paused 1.2.0"])
   })
 
-  test("what another run did in the meantime is a good end, and another commit's turn ends the first", async () => {
+  test("work that another run did in the meantime ends well, and another commit ends the first announcement", async () => {
     const { told, listener } = keeping()
     const announcer = new Announcer([listener], () => {})
     announcer.start(subject)
@@ -105,7 +105,7 @@ describe("what is told, and when", () => {
     expect(told).toEqual(["started 1.2.0", "superseded 1.2.0", "started 1.1.0", "unchanged 1.1.0"])
   })
 
-  test("of an error what happened and why is told, and not an application's log", async () => {
+  test("for an error, what happened and why, but not the application's log", async () => {
     const texts: string[] = []
     const announcer = new Announcer(
       [{ name: "x", tell: async ({ text }) => void texts.push(text) }],
@@ -126,7 +126,7 @@ describe("what is told, and when", () => {
     expect(texts).toEqual(["", "rolled back: 1.2.0\nECS: the circuit breaker"])
   })
 
-  test("a listener that fails is a warning, and the others are told", async () => {
+  test("a failing listener causes a warning, and the others still get the message", async () => {
     const { told, listener } = keeping()
     const lines: string[] = []
     const failing: Listener = {
@@ -147,7 +147,7 @@ describe("what is told, and when", () => {
 })
 
 describe("a webhook", () => {
-  test("gets JSON, signed as Standard Webhooks has it", async () => {
+  test("gets JSON, signed as Standard Webhooks specifies", async () => {
     const receiver = await standIn(() => [204])
     await webhookListener(receiver.url, "a secret").tell(announcement, signal)
     const [{ headers, text }] = receiver.asked as unknown as [
@@ -167,7 +167,7 @@ describe("a webhook", () => {
     await receiver.close()
   })
 
-  test("that refuses is named by its host alone: its path is a secret", async () => {
+  test("that refuses is named only by its host: its path is a secret", async () => {
     const receiver = await standIn(() => [500])
     const listener = webhookListener(`${receiver.url}/services/T0/B0/secret-part`, "")
     expect(listener.name).toBe("the webhook at 127.0.0.1")
@@ -177,7 +177,7 @@ describe("a webhook", () => {
     await expect(listener.tell(announcement, signal)).rejects.toThrow(/^ECONNREFUSED$/)
   })
 
-  test("is not followed to another host", async () => {
+  test("redirects are not followed to another host", async () => {
     const receiver = await standIn(() => [302])
     await expect(webhookListener(receiver.url, "s").tell(announcement, signal)).rejects.toThrow(
       /answered 302/,
@@ -186,7 +186,7 @@ describe("a webhook", () => {
     await receiver.close()
   })
 
-  test("with a secret in the form of Standard Webhooks is signed with what it stands for", async () => {
+  test("with a secret in the form of Standard Webhooks is signed with the decoded secret", async () => {
     const receiver = await standIn(() => [204])
     const secret = `whsec_${Buffer.from("0123456789012345678901234567").toString("base64")}`
     await webhookListener(receiver.url, secret).tell(announcement, signal)
@@ -197,7 +197,7 @@ describe("a webhook", () => {
     await receiver.close()
   })
 
-  test("that fails for a moment is asked once more, with the same id", async () => {
+  test("that fails for a moment is tried once more, with the same ID", async () => {
     let asked = 0
     const receiver = await standIn(() => [++asked === 1 ? 503 : 204])
     await webhookListener(receiver.url, "").tell(announcement, signal)

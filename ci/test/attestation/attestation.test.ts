@@ -81,13 +81,13 @@ describe("a key's reference", () => {
     )
   })
 
-  test("of another kind of key is refused, with how to make the right one", async () => {
+  test("to another kind of key is refused, with how to create the right one", async () => {
     await expect(keyIn(pair("P-384"), "ECC_NIST_P384")).rejects.toThrow(
-      /is of ECC_NIST_P384[\s\S]*create-key/,
+      /has the key spec ECC_NIST_P384[\s\S]*create-key/,
     )
   })
 
-  test("a key that the caller may not sign with is found out before", async () => {
+  test("if the caller may not sign with a key, that is found out early", async () => {
     const key = await keyIn()
     await expect(key.check()).resolves.toBeUndefined()
     kms
@@ -100,7 +100,7 @@ describe("a key's reference", () => {
 })
 
 describe("a signature", () => {
-  test("is of one digest, by one key, of the bytes as they are", async () => {
+  test("is valid for one digest, one key, and the exact bytes only", async () => {
     const key = signing(await keyIn())
     const { body, annotations } = await signImage("registry/web", digest, { version: "1.2.0" }, key)
     const signature = annotations?.[signatureNote]
@@ -113,7 +113,7 @@ describe("a signature", () => {
     }
   })
 
-  test("of something that is no image's payload is none", async () => {
+  test("of something other than an image's payload is not valid", async () => {
     const key = signing(await keyIn())
     for (const text of ["null", "5", "{}", "not json", '{"critical":null}']) {
       const signature = (await key.sign(Buffer.from(text))).toString("base64")
@@ -329,5 +329,5 @@ describe("ECR's managed signing", () => {
 test("--require takes two words", () => {
   expect(parseRequire("signature, provenance")).toEqual(["signature", "provenance"])
   expect(parseRequire("")).toEqual([])
-  expect(() => parseRequire("sbom")).toThrow(/does not take "sbom"/)
+  expect(() => parseRequire("sbom")).toThrow(/does not accept "sbom"/)
 })

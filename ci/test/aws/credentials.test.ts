@@ -32,7 +32,7 @@ afterEach(() => {
 })
 
 describe("credentials", () => {
-  it("are those of the environment, as three secrets", async () => {
+  it("come from the environment, as three secrets", async () => {
     const [awsAccessKeyId, awsSecretAccessKey] = [secret(() => "AKIA"), secret(() => "s")]
     const load = await credentialsOf({ ...none, awsAccessKeyId, awsSecretAccessKey }, place)
     expect(await load()).toEqual({ accessKeyId: "AKIA", secretAccessKey: "s", sessionToken: undefined })
@@ -52,7 +52,7 @@ describe("credentials", () => {
     expect([await key(), await key()]).toEqual(["ASIA2", "ASIA2"])
   })
 
-  it("are read as a container's endpoint gives them, too", async () => {
+  it("are also read in the form that a container's endpoint returns", async () => {
     const text = JSON.stringify({
       ...{ RoleArn: "x", AccessKeyId: "ASIA", SecretAccessKey: "s", Token: "t" },
       Expiration: new Date(Date.now() + hour).toISOString(),
@@ -91,7 +91,7 @@ describe("credentials", () => {
     expect(sts.commandCalls(AssumeRoleCommand)[0]?.args[0].input).toEqual(asked)
   })
 
-  it("of a role that may not be assumed are an error that says so", async () => {
+  it("of a role that may not be assumed: an error says so", async () => {
     const denied = Object.assign(new Error("not authorized to perform: sts:AssumeRole"), {
       name: "AccessDenied",
     })

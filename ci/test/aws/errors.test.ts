@@ -101,7 +101,7 @@ describe("what is not an answer from AWS", () => {
     ).rejects.toThrow(/^http:\/\/127\.0\.0\.1:9 does not answer/)
   }, 30_000)
 
-  it("passes a user error and a defect through unchanged", async () => {
+  it("passes a user error and a bug through unchanged", async () => {
     const own = new UserError("mine")
     const defect = new TypeError("undefined is not a function")
     expect(explain(own, about)).toBe(own)

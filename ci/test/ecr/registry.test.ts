@@ -108,7 +108,7 @@ test.each([
   expect(asked).toEqual([options])
 })
 
-test("a push that fails for another reason is that error", async () => {
+test("a push that fails for another reason reports that error", async () => {
   repository()
   const registry = await Registry.open(aws, "web")
   const image = {
@@ -142,7 +142,7 @@ describe("an image whose origin is vouched for", () => {
     expect(pushed.tags).toContain(commit)
   })
 
-  test("is not one that somebody else has put under the commit, before or at the same time", async () => {
+  test("is never one that somebody else pushed under the commit, before or at the same time", async () => {
     const image = repository()
     tags.set(commit, digest("e"))
     const registry = await Registry.open(aws, "web")

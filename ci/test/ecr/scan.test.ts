@@ -181,7 +181,7 @@ describe("severities", () => {
   it("are taken in any case, and others refused", async () => {
     expect(parseSeverity("high")).toBe("HIGH")
     expect(() => parseSeverity("severe")).toThrow(
-      /^"severe" is not a severity\.\n→ It takes one of CRITICAL, HIGH/,
+      /^"severe" is not a severity\.\n→ It must be one of CRITICAL, HIGH/,
     )
     await expect(gate("severe")).rejects.toThrow("not a severity")
   })

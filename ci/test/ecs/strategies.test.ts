@@ -97,7 +97,7 @@ it("a deployment that completes early says that old tasks are still being stoppe
     before: service([old], early),
   })
   expect((await settle(run())).text).toMatch(
-    /^completed: prod\/web runs 1\.1\.0: 2 of 2 running; ECS still stops 1 old task, after/,
+    /^completed: prod\/web runs 1\.1\.0: 2 of 2 running; ECS is still stopping 1 old task, after/,
   )
 })
 

@@ -123,7 +123,7 @@ describe("a record of an earlier deployment of the same revision", () => {
     expect(marks()).not.toContain("ecs-release:rolled-back")
   })
 
-  it("decides nothing for ECS's own way back to that revision", async () => {
+  it("decides nothing for ECS's own rollback to that revision", async () => {
     const back = (state: object) =>
       service([
         deployment("back", 1, {

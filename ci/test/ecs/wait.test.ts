@@ -140,7 +140,7 @@ describe("a blue/green deployment", () => {
     expect((await rejection(run())).message).toMatch(/^failed: .*\nstopped by a user/)
   })
 
-  it("is not complete because its tasks run: the record decides", async () => {
+  it("is not complete just because its tasks run: the record decides", async () => {
     const scene = world("BLUE_GREEN")
     scene.updated = [[0, service([{ ...green, rolloutState: "COMPLETED" }], strategy("BLUE_GREEN"))]]
     play(scene)
@@ -209,7 +209,7 @@ describe("AWS that stops answering", () => {
   })
 })
 
-describe("one look", () => {
+describe("one poll", () => {
   const followed = { id: "ecs-svc/new", revision: revision(2) }
 
   it("does not end a deployment that ECS does not list at all", () => {
@@ -251,7 +251,7 @@ describe("one look", () => {
   })
 })
 
-it("looks every second at first, and ever less often while nothing new is said", () => {
+it("polls every second at first, and less and less often while there is nothing new", () => {
   expect([0, 3.9, 10, 20, 50, 1000].map(still => secondsToNextLook(still))).toEqual([1, 1, 7, 14, 30, 30])
   expect(secondsToNextLook(1000, true)).toBe(5)
 })

@@ -113,7 +113,7 @@ test("an annotated tag on the commit is its claim too", async () => {
   expect(await claim(localShell(one), url(), base, "v1.0.2")).toEqual({ won: true, repeated: true })
 })
 
-test("a remote that refuses is an error with its words, before anything is built and at the claim", async () => {
+test("if the remote refuses, the error has its words, before anything is built and at the claim", async () => {
   const hook = join(remote, "hooks", "update")
   mkdirSync(join(remote, "hooks"), { recursive: true })
   writeFileSync(hook, '#!/bin/sh\necho "releases are frozen: permission denied" >&2\nexit 1\n')

@@ -39,7 +39,7 @@ const commit = (path: string, message: string) => {
   commitIn(path, message)
 }
 
-describe("nothing of the source's configuration is honoured", () => {
+describe("the source's configuration is ignored", () => {
   const marker = join(folder, "marker")
   const script = join(folder, "script")
   beforeAll(() => {
@@ -226,7 +226,7 @@ describe("a source that cannot be read says why", () => {
   })
 })
 
-test("git's words are linear to clean, and without a URL's password", () => {
+test("git's messages are cleaned in linear time, and have no password from a URL", () => {
   for (const unit of ["://", "a:b@", "https://user:", "@", "x"]) {
     expect(gitSays(unit.repeat(2_000_000)).length).toBeLessThan(600)
   }

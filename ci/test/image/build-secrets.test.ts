@@ -32,9 +32,9 @@ test("or the one that is given for it", async () => {
 })
 
 test.each([
-  [[secret("cmd://x", "a")], [], /no id.*--build-secret-id/s],
-  [[secret("env://A", "a"), secret("file://x/A", "b")], [], /Two build secrets have the id A/],
-  [[secret("env://A", "a")], ["x", "y"], /1 build secrets and 2 ids/],
+  [[secret("cmd://x", "a")], [], /no ID.*--build-secret-id/s],
+  [[secret("env://A", "a"), secret("file://x/A", "b")], [], /Two build secrets have the ID A/],
+  [[secret("env://A", "a")], ["x", "y"], /1 build secrets, but 2 IDs/],
   [[secret("env://A")], [], /build secret A has no value.*Set A in the environment/s],
 ])("mistakes are refused before anything is built", async (given, ids, message) => {
   await expect(buildSecrets(given, ids)).rejects.toThrow(message)

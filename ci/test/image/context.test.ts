@@ -169,7 +169,7 @@ describe("Git LFS", () => {
     expect([files["app/model.bin"], files["app/empty.bin"], changes]).toEqual([content, "", []])
   })
 
-  test("other content is a change, and is built as one", async () => {
+  test("different content counts as a change, and is built", async () => {
     write("app/model.bin", `${content}!`)
     await expect(refuseDirty()).rejects.toThrow(/model\.bin/)
     expect(await context()).toMatchObject({

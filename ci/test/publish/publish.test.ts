@@ -94,14 +94,14 @@ describe("what fails", () => {
     await expect(failed).rejects.not.toThrow(/wrong-token/)
   })
 
-  test("a redirect is not followed, so that the token goes to no other place", async () => {
+  test("a redirect is not followed, so that the token goes nowhere else", async () => {
     const elsewhere = await standIn(() => [302])
     await expect(call({ base: elsewhere.url, headers: {} }, "GET", "/x")).rejects.toThrow(/answered 302/)
     expect(elsewhere.asked).toHaveLength(1)
     await elsewhere.close()
   })
 
-  test("a release that is refused for another reason than that it is there", async () => {
+  test("a release that is refused for a reason other than that it exists", async () => {
     const refusing = await standIn(() => [
       422,
       { message: "Validation Failed", errors: [{ code: "custom" }] },

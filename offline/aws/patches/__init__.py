@@ -1,1 +1,1 @@
-"""Fixes for what the emulator does differently from AWS and a release would notice. Each part has `apply()`."""
+"""Fixes for differences between the emulator and AWS that a release would notice. Each part has `apply()`."""

@@ -1,4 +1,4 @@
-"""Who may ask the emulator what: it has endpoints that AWS lacks, and a browser on this machine can reach its port."""
+"""Who may call which endpoint: the emulator has some that AWS lacks, and a browser on this machine can reach its port."""
 
 import ipaddress
 import os
@@ -26,7 +26,7 @@ def refusal(scope):
     if origin is not None and origin != f"http://{host}":
         return 403, f"A page from {origin} may not use the emulator."
     if scope["path"].startswith("/_") and scope["path"] != HEALTH:
-        return 404, f"{scope['path']} does not exist: AWS has nothing like it."
+        return 404, f"{scope['path']} does not exist: AWS has no such path."
     return None
 
 

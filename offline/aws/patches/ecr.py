@@ -91,7 +91,7 @@ def get_authorization_token(_data):
 
 
 def guard_registry():
-    """As on AWS, nothing is pushed or pulled without the token. ECS gets it through its execution role."""
+    """As on AWS, pushing and pulling need the token. ECS gets it through its execution role."""
     serve = ecr.handle_registry_request
 
     def account_of(given):
@@ -134,13 +134,13 @@ def guard_registry():
 # ── Referrers ──
 
 def serve_referrers():
-    """The emulator takes a path for the registry's by the words that it knows in it."""
+    """The emulator recognizes a registry path by the words in it."""
     is_registry_path = app._is_ecr_registry_path
     app._is_ecr_registry_path = lambda path: is_registry_path(path) or REFERRERS.fullmatch(path) is not None
 
 
 def referrers(name, digest, query_params):
-    """What is attached to an image (OCI distribution specification 1.1, "Listing Referrers")."""
+    """The attachments of an image (OCI distribution specification 1.1, "Listing Referrers")."""
     wanted = (query_params or {}).get("artifactType")
     wanted = wanted[0] if isinstance(wanted, list) else wanted
     found = []

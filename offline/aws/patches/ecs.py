@@ -110,7 +110,7 @@ def run_task(original, data):
 
 
 def run_container(original, docker_client, container, run_kwargs, **named):
-    """Every task pulls its image with its execution role, also one that RunTask starts (Amazon ECS task lifecycle)."""
+    """Every task pulls its image with its execution role, even if RunTask starts it (Amazon ECS task lifecycle)."""
     if named.get("auth_config") is None:
         named |= {"refresh_image": True, "auth_config": ecs._resolve_repository_credentials(container)}
     return original(docker_client, container, run_kwargs, **named)
@@ -125,7 +125,7 @@ def container_arguments(original, definition, *rest, **named):
 
 
 def stop_task(original, data):
-    """A task that the scheduler stops names the deployment which made it do so."""
+    """If the scheduler stops a task, the task names the deployment that caused it."""
     answer = original(data)
     task = ecs._resolve_task(data.get("task", ""), ecs._resolve_cluster_name(data.get("cluster", "default")))
     if task and task.get("stopCode") == "UserInitiated" and task.get("group", "").startswith("service:"):
@@ -201,7 +201,7 @@ def complete_deployment(original, cluster, service_key, expected_deployment_id=N
 
 
 def tell_completion(service):
-    """Once per completion. A reader may see the new state before the old tasks are stopped: it gets the events then."""
+    """Once per completion. If a reader sees the new state before the old tasks are stopped, it already gets the events."""
     primary = ecs._primary_deployment(service)
     if primary and primary.get("rolloutState") == "COMPLETED" and primary.get("_told") != primary["updatedAt"]:
         primary["_told"] = primary["updatedAt"]

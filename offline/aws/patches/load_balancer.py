@@ -1,4 +1,4 @@
-"""The load balancer has an address that can be opened, and after a restart only targets that run."""
+"""Gives the load balancer an address that can be opened, and after a restart only targets that are running."""
 
 import os
 
@@ -7,7 +7,7 @@ from ministack.services.cloudformation import provisioners
 
 
 def apply():
-    # What the targets of the last run were has no meaning now: another container may have such an address.
+    # The last run's targets mean nothing now: another container may have their address.
     # ECS registers the service's tasks again as they start.
     load = alb.load_persisted_state
     alb.load_persisted_state = lambda data: load({**data, "_targets": {}})

@@ -1,4 +1,4 @@
-"""What the service runs before its first release, as an image that comes with `cdk deploy`: it only says so."""
+"""The service's placeholder before its first release, as an image that comes with `cdk deploy`: it only says that there is none yet."""
 
 import signal
 import sys
