@@ -21,7 +21,7 @@ type System = keyof typeof ciFiles
 export type CiOptions = {
   /** The address to call the module by, with its version. */
   module: string
-  /** The branch whose pushes are released; "" for main. */
+  /** The branch whose pushes are released. */
   branch: string
   /** Arguments that the release needs because nothing in the repository sets them, such as `--branch trunk`. */
   given: string[]
@@ -57,7 +57,7 @@ export function ciText(system: string, { module, branch, given }: CiOptions): { 
   }
   const texts: Record<System, typeof github> = { github, gitlab, codebuild }
   const call = ["call", ...given].join(" ")
-  return { path: ciFiles[system as System], text: texts[system as System](module, branch || "main", call) }
+  return { path: ciFiles[system as System], text: texts[system as System](module, branch, call) }
 }
 
 /** Installs the Dagger CLI after checking its checksum; downloads nothing if it is already installed. */

@@ -30,6 +30,7 @@ import { dashboard } from "./dashboard.js"
 import { outcomeOf } from "./ecs/result.js"
 import { rolledBackError, wasRolledBack } from "./ecs/rolled-back.js"
 import { openCheckout } from "./git/checkout.js"
+import { defaultBranch } from "./git/remote-branch.js"
 import { defaultGitImage } from "./git/repository.js"
 import { history } from "./history.js"
 import { buildImage, buildTarget, contextOf, runTests, unreleasedVersion } from "./image/build.js"
@@ -1021,7 +1022,7 @@ export class EcsRelease {
    * Returns the CI file that releases on every push
    *
    * For GitHub Actions, GitLab CI or AWS CodeBuild. AWS trusts the job's own identity (OpenID Connect) or the build's role: no AWS key
-   * is stored. Export it to the repository, and read its first lines. It releases pushes to main, or to --branch.
+   * is stored. Export it to the repository, and read its first lines. It releases pushes to the remote's default branch, or to --branch.
    *
    * Example: dagger call ci-config --system github --module github.com/OWNER/ecs-release/ci@v1.2.3 export --path .
    *
@@ -1031,10 +1032,15 @@ export class EcsRelease {
   @func({ cache: "never" })
   async ciConfig(system: string, module: string, ws?: Workspace): Promise<Directory> {
     const apps = await this.apps(ws)
-    const branch = apps[0]?.settings.branch ?? ""
+    const { settings } = apps[0] as App
+    const branch = settings.branch || (await defaultBranch(settings))
+    if (!branch)
+      print(
+        "The remote does not name its default branch, so the file releases main. For another one, pass --branch.",
+      )
     // Settings in the repository's own file need no argument here.
     const region = apps.every(({ settings }) => settings.region !== "") ? [] : ['--region "$AWS_REGION"']
     const given = [...(this.branch === "" ? [] : [`--branch ${this.branch}`]), ...region]
-    return ciConfig(system, { module, branch, given })
+    return ciConfig(system, { module, branch: branch || "main", given })
   }
 }

@@ -7,7 +7,7 @@ import { parse } from "yaml"
 import { ciText, daggerVersion } from "../src/ci-config.js"
 
 const module = "github.com/team/ecs-release/ci@v1.2.3"
-const options = { module, branch: "", given: ['--region "$AWS_REGION"'] }
+const options = { module, branch: "main", given: ['--region "$AWS_REGION"'] }
 const token = "eyJ.the-jobs-identity"
 const secret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCY"
 const answer = `<AssumeRoleWithWebIdentityResponse>

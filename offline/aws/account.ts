@@ -10,6 +10,9 @@ import { resolveImage } from "../machine/images.js"
 import { run } from "../machine/process.js"
 import { WORLD } from "./names.js"
 
+// On Node.js 20 the AWS SDK would say each time that it will want 22 one day.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true"
+
 /** How long the pipeline's credentials are valid: the maximum for a role's session. */
 const SESSION_SECONDS = 12 * 3600
 

@@ -128,9 +128,13 @@ describe("from another repository", { timeout: 300_000 }, () => {
       `--path=${to}`,
     ]
     expect((await call(["call", "ci-config", ...words])).exitCode).toBe(0)
-    expect(readFileSync(join(to, ".github/workflows/release.yml"), "utf8")).toContain(
-      "ecs-release/ci@v1.2.3 call",
-    )
+    const workflow = () => readFileSync(join(to, ".github/workflows/release.yml"), "utf8")
+    expect(workflow()).toContain("ecs-release/ci@v1.2.3 call")
+    expect(workflow()).toContain('branches: ["main"]')
+    world.git("update-ref", "refs/remotes/origin/master", "HEAD")
+    world.git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/master")
+    expect((await call(["call", "ci-config", ...words])).exitCode).toBe(0)
+    expect(workflow()).toContain('branches: ["master"]')
   })
 
   it("check runs the tests, and fails with them", async () => {

@@ -1,6 +1,6 @@
 import { UserError } from "../lib/errors.js"
 import type { Settings } from "../settings.js"
-import { remoteAddress } from "./checkout.js"
+import { openCheckout, openRemote, remoteAddress } from "./checkout.js"
 import { type Remote, remoteUrl } from "./remote.js"
 import type { Repository } from "./repository.js"
 import { asking, gitSays } from "./shell.js"
@@ -33,4 +33,17 @@ export async function remoteAndBranch(
     gitSays(stderr),
     "Run the same command again, or name the branch that releases are made from: --branch main",
   )
+}
+
+/** The remote's default branch; undefined if there is no remote, or it does not name one. */
+export async function defaultBranch(settings: Settings): Promise<string | undefined> {
+  try {
+    const { repository } = await openCheckout(settings)
+    const remote = await openRemote(repository, settings)
+    const { ref } = await remoteAndBranch(repository, settings, remote)
+    return ref.startsWith("refs/heads/") ? ref.slice("refs/heads/".length) : undefined
+  } catch (error) {
+    if (error instanceof UserError) return undefined
+    throw error
+  }
 }
