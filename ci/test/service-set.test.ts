@@ -8,7 +8,7 @@ import {
   UpdateServiceCommand,
 } from "@aws-sdk/client-ecs"
 import { afterEach, expect, it, vi } from "vitest"
-import { deploySet, rollbackSet } from "../src/service-set.js"
+import { deploySet, onEach, rollbackSet } from "../src/service-set.js"
 import {
   at,
   aws,
@@ -262,4 +262,16 @@ it("rollback moves both to one version, and asks for it if they run different on
   )
   await settle(rollbackSet(aws, [back("web", { to: "1.2.0" }), back("worker", { to: "1.2.0" })]))
   expect(running()).toEqual({ web: "1.2.0", worker: "1.2.0" })
+})
+
+it("several services are all waited for, and each has its line if one fails", async () => {
+  const all = [{ service: "web" }, { service: "worker" }]
+  const work = async ({ service }: { service: string }, print: (line: string) => void) => {
+    print("begun")
+    if (service === "web") throw new Error("broken")
+    return service
+  }
+  const error = await onEach(all, line => lines.push(line), work).catch((it: Error) => it)
+  expect((error as Error).message).toMatch(/^1 of 2 services failed\.\nweb: broken\n/)
+  expect(lines).toEqual(["web: begun", "worker: begun"])
 })

@@ -12,8 +12,6 @@ interface CreateOptions {
   stdin?: boolean
   /** True for a terminal. */
   tty?: boolean
-  /** Its network: the host's, unless it is a service. */
-  network?: "host" | "bridge"
 }
 
 /** A running service that a container is bound to. */
@@ -30,6 +28,8 @@ export interface Created {
   id: string
   /** The mounted directories, by their path in the container. */
   volumes: Map<string, FilledVolume>
+  /** "host" or "bridge". */
+  network: string
   /** Removes the container and its anonymous volumes. */
   remove(): Promise<void>
 }
@@ -37,8 +37,8 @@ export interface Created {
 /**
  * Makes a container to run a command in, from a settled container value, its mounts filled.
  *
- * A command shares the host's network: through Docker's bridge it couldn't reach what listens on the host's loopback, and a network of
- * its own takes as long as all the rest of a short command.
+ * If a bound service is a server on the host, the container shares the host's network: through Docker's bridge
+ * it can't reach what listens on the host's loopback. Else it is on the bridge.
  */
 export async function createContainer(
   session: Session,
@@ -47,7 +47,8 @@ export async function createContainer(
   services: Bound[],
   options: CreateOptions = {},
 ): Promise<Created> {
-  const { stdin = false, tty = false, network = "host" } = options
+  const network = services.some(service => service.network === "host") ? "host" : "bridge"
+  const { stdin = false, tty = false } = options
   const json = {
     Image: await bareImage(session, container.layers, container.platform),
     Cmd: args,
@@ -81,7 +82,7 @@ export async function createContainer(
     await session.docker.json("DELETE", `/containers/${id}`, { query }).catch(() => {})
   }
   try {
-    return { id, volumes: await fillVolumes(session, id, container.mounts), remove }
+    return { id, volumes: await fillVolumes(session, id, container.mounts), network, remove }
   } catch (error) {
     await remove()
     throw error

@@ -99,10 +99,7 @@ async function inDocker(
   const container = await settle(session, run.container)
   const scrubber = await scrubberOf(container)
   session.log(`service ${scrubber.text(run.args.join(" "))}`)
-  const bound = await startBound(session, container)
-  // On the bridge, where no port is taken, unless it needs a server that only the host reaches.
-  const network = bound.some(one => one.network === "host") ? "host" : "bridge"
-  const created = await createContainer(session, container, run.args, bound, { network })
+  const created = await createContainer(session, container, run.args, await startBound(session, container))
   try {
     const output: string[] = []
     const lines = new LineLog(line => {
@@ -115,19 +112,20 @@ async function inDocker(
       () => {},
     )
     await session.docker.json("POST", `/containers/${created.id}/start`)
-    const address = network === "host" ? "127.0.0.1" : await addressOf(session, created)
+    const address = await addressOf(session, created)
     for (const port of service.ports) {
       if (port.protocol === "UDP") continue
       await open(session, created, address, port.port, { args: run.args, output })
     }
-    return { address, network, stop: () => stop(session, created) }
+    return { address, network: created.network, stop: () => stop(session, created) }
   } catch (error) {
     await created.remove()
     throw error
   }
 }
 
-async function addressOf(session: Session, { id }: Created): Promise<string> {
+async function addressOf(session: Session, { id, network }: Created): Promise<string> {
+  if (network === "host") return "127.0.0.1"
   const { NetworkSettings } = await session.docker.json("GET", `/containers/${id}/json`)
   return NetworkSettings.Networks.bridge?.IPAddress || "127.0.0.1"
 }

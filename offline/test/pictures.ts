@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net"
 import { createServer } from "node:net"
 import { join } from "node:path"
 import { chromium } from "playwright-core"
-import { chromiumProgram } from "../../ci/test/chromium.js"
+import { chromiumProgram } from "../../ci/test/dashboard/chromium.js"
 import { animation, asciicast, essential, type Line } from "./cast.js"
 import { project, TestWorld } from "./release.world.js"
 

@@ -224,7 +224,7 @@ describe("what an earlier run, or somebody else, has pushed", () => {
     const commit = await world.pushCommit("fix: planted")
     await world.tagImage("0.1.0", commit)
     await expect(world.runAsRoot(module => module.release(), signing)).rejects.toThrow(
-      /0\.1\.3 was in the registry already/,
+      /0\.1\.3 was already in the registry/,
     )
     expect(await world.runningVersion()).toBe("0.1.1")
   })

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs"
-import { installDebian } from "../../offline/machine/packages.js"
+import { installDebian } from "../../../offline/machine/packages.js"
 
 const programs = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]
 

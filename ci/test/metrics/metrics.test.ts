@@ -7,15 +7,15 @@ import {
   ListServiceDeploymentsCommand,
 } from "@aws-sdk/client-ecs"
 import { afterAll, describe, expect, test } from "vitest"
-import { type PastDeployment, pastDeployments } from "../src/ecs/past-deployment.js"
-import { openService } from "../src/ecs/service.js"
-import { readTimes } from "../src/git/log.js"
-import { duration } from "../src/lib/time.js"
-import { measure } from "../src/metrics/measure.js"
-import { metricsEmf, metricsTable, parseWindow } from "../src/metrics.js"
-import { aws, definition, ecs, revision, where } from "./ecs/mock.js"
-import { commitIn, git } from "./git/histories.js"
-import { localHistory } from "./git/local-shell.js"
+import { type PastDeployment, pastDeployments } from "../../src/ecs/past-deployment.js"
+import { openService } from "../../src/ecs/service.js"
+import { readTimes } from "../../src/git/log.js"
+import { duration } from "../../src/lib/time.js"
+import { measure } from "../../src/metrics/measure.js"
+import { metricsEmf, metricsTable, parseWindow } from "../../src/metrics.js"
+import { aws, definition, ecs, revision, where } from "../ecs/mock.js"
+import { commitIn, git } from "../git/histories.js"
+import { localHistory } from "../git/local-shell.js"
 
 const minutes = (value: number) => new Date(Date.UTC(2026, 0, 10) + value * 60_000)
 const window = { since: minutes(0), until: minutes(10 * 24 * 60) }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
-import { assertCompression } from "../src/ecs/service.js"
-import { type Check, countOf, refuseWrong, writeChecks } from "../src/verify/check.js"
-import { trusts } from "../src/verify/role.js"
+import { assertCompression } from "../../src/ecs/service.js"
+import { type Check, countOf, refuseWrong, writeChecks } from "../../src/verify/check.js"
+import { trusts } from "../../src/verify/role.js"
 
 const service = "ecs-tasks.amazonaws.com"
 const policy = (statement: object) => JSON.stringify({ Statement: statement })
