@@ -19,8 +19,8 @@ export default defineConfig({
         },
       },
     ],
-    // Two files at a time: most of them start processes and containers of their own.
-    maxWorkers: 2,
+    // Three files at a time on two cores: most of them start processes and containers of their own, and wait for these.
+    maxWorkers: 3,
     env: {
       // The AWS SDK would say on every run that it will want Node.js 22 one day.
       AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",

@@ -102,7 +102,7 @@ export async function startEmulator(options: EmulatorOptions, before: Found | un
   const logFile = emulatorLog(stateDir)
   const env = environment(options, { port, frontPort, rootKey })
   const process = await startDetached(python, [join(import.meta.dirname, "emulator.py")], { logFile, env })
-  const deadline = Date.now() + 30_000
+  const deadline = Date.now() + 90_000
   while (isRunning(process) && Date.now() < deadline) {
     const answer = await fetch(`http://127.0.0.1:${port}/_ministack/health`).catch(() => undefined)
     if (answer?.ok) return { process, port, frontPort, rootKey }

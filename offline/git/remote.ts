@@ -104,7 +104,7 @@ async function ensureServer(stateDir: string): Promise<{ port: number; token: st
     env,
   })
   writeKept(recordFile(stateDir), { process: running, port, token })
-  for (const deadline = Date.now() + 15_000; isRunning(running) && Date.now() < deadline; await sleep(20)) {
+  for (const deadline = Date.now() + 60_000; isRunning(running) && Date.now() < deadline; await sleep(20)) {
     const answer = await fetch(`http://127.0.0.1:${port}/health`).catch(() => undefined)
     if (answer?.ok) return { port, token }
   }

@@ -64,7 +64,7 @@ export function daemonAddress(host: string): { socketPath: string } | { host: st
 export async function daemonAnswers(host: string): Promise<boolean> {
   const where = daemonAddress(host)
   return new Promise(resolve => {
-    const ping = request({ ...where, path: "/_ping", timeout: 3000 }, response => {
+    const ping = request({ ...where, path: "/_ping", timeout: 15_000 }, response => {
       response.resume()
       response.once("end", () => resolve(response.statusCode === 200))
     })

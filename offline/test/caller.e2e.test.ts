@@ -54,8 +54,8 @@ describe("from another repository", { timeout: 300_000 }, () => {
     ["a sub-folder of the caller's", "src/deep", project],
     ["the folder to install from", "", join(project, "ci")],
   ])("the version is the caller's: %s", async (_, folder, module) => {
-    const { stdout, exitCode } = await call(["call", "version"], join(world.source, folder), module)
-    expect({ stdout, exitCode }).toEqual({ stdout: "4.6.0", exitCode: 0 })
+    const { stdout, exitCode, stderr } = await call(["call", "version"], join(world.source, folder), module)
+    expect({ stdout, exitCode }, stderr).toEqual({ stdout: "4.6.0", exitCode: 0 })
   })
 
   it("the settings are the caller's", async () => {
