@@ -271,7 +271,8 @@ it("several services are all waited for, and each has its line if one fails", as
     if (service === "web") throw new Error("broken")
     return service
   }
-  const error = await onEach(all, line => lines.push(line), work).catch((it: Error) => it)
+  const said: string[] = []
+  const error = await onEach(all, line => said.push(line), work).catch((it: Error) => it)
   expect((error as Error).message).toMatch(/^1 of 2 services failed\.\nweb: broken\n/)
-  expect(lines).toEqual(["web: begun", "worker: begun"])
+  expect(said).toEqual(["web: begun", "worker: begun"])
 })
