@@ -55,6 +55,12 @@ export default {
       // The settings' type is that of the module's class, and the class calls the verbs.
       to: { circular: true, viaOnly: { pathNot: "^ci/src/settings\\.ts$" } },
     },
+    {
+      name: "the settings take only the type of the module's class",
+      severity: "error",
+      from: { path: "^ci/src/settings\\.ts$" },
+      to: { path: "^ci/src/index\\.ts$", dependencyTypesNot: ["type-only"] },
+    },
     { ...noun("lib"), to: { path: "^ci/src/", pathNot: "^ci/src/lib/" } },
     {
       ...noun("settings"),

@@ -100,7 +100,7 @@ export async function attest(
   const made =
     settings.sbomImage === noSbom || (scans === undefined && (await haveSboms(to, platforms)))
       ? []
-      : await (scans ?? scanPushed(aws, settings, digest, version))
+      : await (scans ?? scanPushed(aws, settings, { digest, version, platforms }))
   const sboms = sbomsOf(platforms, made)
   await Promise.all([
     attach(to, digest, "intoto", statementType, () => [plain(statement)]),
@@ -172,10 +172,16 @@ async function haveSboms(from: Access, images: { digest: string }[]): Promise<bo
 }
 
 /** The SBOMs of an image that an earlier run pushed. They are made from the image in the registry, since another build may differ. */
-async function scanPushed(aws: Aws, settings: Settings, digest: string, version: string): Promise<Sbom[]> {
+async function scanPushed(
+  aws: Aws,
+  settings: Settings,
+  { digest, version, platforms }: { digest: string; version: string; platforms: { platform?: string }[] },
+): Promise<Sbom[]> {
   const registry = await Registry.open(aws, settings.repository, settings.awsEndpoint)
+  // An earlier run may have built it for more platforms than are named now.
+  const [first = ""] = namesIn(settings.platform)
   const images = await Promise.all(
-    namesIn(settings.platform).map(platform => registry.pull(digest, platform as Platform)),
+    platforms.map(({ platform = first }) => registry.pull(digest, platform as Platform)),
   )
   return scanImages(images, settings, registry.uri, version) ?? []
 }

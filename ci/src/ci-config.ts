@@ -1,5 +1,7 @@
 import { type Directory, dag } from "@dagger.io/dagger"
+import { defaultBranch } from "./git/remote-branch.js"
 import { UserError } from "./lib/errors.js"
+import type { Settings } from "./settings.js"
 
 /** The Dagger CLI that the generated files install, and the SHA-256 of its archives (checksums.txt of that release). */
 export const daggerVersion = "0.21.8"
@@ -35,6 +37,20 @@ export type CiOptions = {
 export function ciConfig(system: string, options: CiOptions): Directory {
   const { path, text } = ciText(system, options)
   return dag.directory().withNewFile(path, text)
+}
+
+/** The branch that is released: the one that is set, or the remote's default one. If that is not known, `main`, and why is printed. */
+export async function releaseBranch(settings: Settings, print: (line: string) => void): Promise<string> {
+  if (settings.branch !== "") return settings.branch
+  try {
+    return await defaultBranch(settings)
+  } catch (error) {
+    const [why] = (error as Error).message.split("\n", 1)
+    print(
+      `warning: the remote's default branch is not known, so the file releases main; for another one, pass --branch: ${why}`,
+    )
+    return "main"
+  }
 }
 
 /** As {@link ciConfig}: the file's path and text. Pure. */

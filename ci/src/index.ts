@@ -24,13 +24,12 @@ import { parseRequire } from "./attestation/verify.js"
 import { openAws } from "./aws/account.js"
 import { changelog, changelogOf, releasesSince, siteOf } from "./changelog.js"
 import { updateChangelog } from "./changelog-file.js"
-import { ciConfig } from "./ci-config.js"
+import { ciConfig, releaseBranch } from "./ci-config.js"
 import { type App, appsOf, eachApp, severalApps } from "./config.js"
 import { dashboard } from "./dashboard.js"
 import { outcomeOf } from "./ecs/result.js"
 import { rolledBackError, wasRolledBack } from "./ecs/rolled-back.js"
 import { openCheckout } from "./git/checkout.js"
-import { defaultBranch } from "./git/remote-branch.js"
 import { defaultGitImage } from "./git/repository.js"
 import { history } from "./history.js"
 import { buildImage, buildTarget, contextOf, runTests, unreleasedVersion } from "./image/build.js"
@@ -1033,14 +1032,12 @@ export class EcsRelease {
   async ciConfig(system: string, module: string, ws?: Workspace): Promise<Directory> {
     const apps = await this.apps(ws)
     const { settings } = apps[0] as App
-    const branch = settings.branch || (await defaultBranch(settings))
-    if (!branch)
-      print(
-        "The remote does not name its default branch, so the file releases main. For another one, pass --branch.",
-      )
     // Settings in the repository's own file need no argument here.
     const region = apps.every(({ settings }) => settings.region !== "") ? [] : ['--region "$AWS_REGION"']
     const given = [...(this.branch === "" ? [] : [`--branch ${this.branch}`]), ...region]
-    return ciConfig(system, { module, branch: branch || "main", given })
+    const written = (branch: string) => ciConfig(system, { module, branch, given })
+    // What was typed is checked before the remote is asked.
+    written("main")
+    return written(await releaseBranch(settings, print))
   }
 }

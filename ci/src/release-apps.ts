@@ -39,7 +39,7 @@ export async function releaseApps(
   throw new UserError(
     `${failed.length} of ${apps.length} apps failed: ${failed.map(({ app }) => app).join(", ")}.`,
     [table(rows), "", ...whole].join("\n"),
-    `Fix it and release again: the other apps are done. To release one app only: --app ${failed[0]?.app}`,
+    `Fix it and release again: what is done stays done. To release one app only: --app ${failed[0]?.app}`,
   )
 }
 

@@ -11,7 +11,7 @@ import {
   type Target,
 } from "./ecs/service.js"
 import { failures, report, stoppedTasks } from "./ecs/stopped-tasks.js"
-import { secondsToNextLook } from "./ecs/wait.js"
+import { secondsToNextPoll } from "./ecs/wait.js"
 import { UserError } from "./lib/errors.js"
 import type { ServiceRef } from "./settings.js"
 
@@ -70,7 +70,7 @@ export async function scale(
       if (text !== shown) print(`${cluster}/${name}: ${text}`)
       shown = text
       if (elapsed() >= timeoutSeconds) throw await tooLate(target, to, text, new Date(start))
-      await new Promise(resolve => setTimeout(resolve, secondsToNextLook(elapsed()) * 1000))
+      await new Promise(resolve => setTimeout(resolve, secondsToNextPoll(elapsed()) * 1000))
     }
   })
 }

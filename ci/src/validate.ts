@@ -85,7 +85,7 @@ const rules: Rule[] = [
     value => isKeyReference(value) || isSignerProfile(value),
     "a key in AWS KMS, such as awskms:///alias/release, or the ARN of an AWS Signer profile",
   ],
-  ["notify", each(isNotifyArn), "ARNs of Amazon SNS topics and Amazon EventBridge event buses, with commas"],
+  ["notify", each(isNotifyArn), "ARNs of SNS topics and EventBridge event buses, separated by commas"],
   [
     "gitApi",
     value => /^https?:\/\/[^/?#@]+(\/[^?#]*)?$/.test(value),
@@ -108,7 +108,7 @@ const rules: Rule[] = [
   [
     "service",
     value => each(ecsName)(value) && namesIn(value).length === partsOf(value).length,
-    `${ecsTakes}; several with commas, each once`,
+    `${ecsTakes}; or several, separated by commas, each once`,
   ],
   ["container", each(ecsName), `${ecsTakes}; or several, separated by commas`],
   [
@@ -116,7 +116,7 @@ const rules: Rule[] = [
     (value, { service }) =>
       each(matches(/^(arn:[^\s,]+|[A-Za-z0-9_-]{1,255}(:[0-9]+)?)$/))(value) &&
       partsOf(value).length === partsOf(service).length,
-    "a task definition: its family, family:revision, or ARN; for several services as many, with commas",
+    "a task definition: its family, family:revision, or ARN; for several services, one for each, separated by commas",
   ],
   ["approval", value => approvalStages.includes(value), `one of ${approvalStages.join(", ")}`],
 ]

@@ -54,7 +54,7 @@ async function run(loaded: Loaded, steps: Step[], globals: Globals, log: Log): P
     await (await opening).close()
   }
   const interrupt = onInterrupt(close)
-  const sayOfReal = globals.silent ? () => {} : (await import("./real-engine.ts")).lookForReal(kept)
+  const sayOfReal = globals.silent ? () => {} : (await import("./real-engine.js")).lookForReal(kept)
   try {
     return await executor.execute(steps)
   } catch (error) {

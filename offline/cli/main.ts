@@ -22,7 +22,7 @@ async function dispatch(words: readonly string[]): Promise<number> {
   const [command, ...rest] = takeFlags(words, [...ownFlags(globals), ...flags, help])
   if (command === undefined || isHelp(command)) return print(rootHelp())
   if (globals.engine === "real" && !(command in SANDBOX)) {
-    return (await import("./real-engine.ts")).runReal(words, command, rest, globals)
+    return (await import("./real-engine.js")).runReal(words, command, rest, globals)
   }
   if (!(command in COMMANDS) && !(command in SANDBOX)) {
     throw new CliError(`unknown command or file ${JSON.stringify(command)} for "dagger"`, { usage: "dagger" })

@@ -1,4 +1,5 @@
 import { execFile, execFileSync, spawn } from "node:child_process"
+import { randomInt } from "node:crypto"
 import { once } from "node:events"
 import { closeSync, existsSync, openSync, readdirSync, readFileSync } from "node:fs"
 import { type AddressInfo, createServer, type Server } from "node:net"
@@ -129,14 +130,27 @@ export function beginning(pid: number): string | undefined {
   }
 }
 
-/** Free TCP ports on loopback: the wanted ones that are free, others for those that are taken. */
+/**
+ * Free TCP ports on loopback: the wanted ones that are free, others for those that are taken. They are below those that systems give
+ * to outgoing connections (Linux from 32768, IANA from 49152): one of these could be taken before its server has started.
+ */
 export async function freePorts(wanted: (number | undefined)[]): Promise<number[]> {
   const servers: Server[] = []
   // Each is held until all are found: no two may be the same.
-  for (const port of wanted) servers.push(await listen(port ?? 0).catch(() => listen(0)))
+  for (const port of wanted) servers.push(await listen(port ?? anyPort()).catch(listenAnywhere))
   const ports = servers.map(server => (server.address() as AddressInfo).port)
   await Promise.all(servers.map(server => new Promise(done => server.close(done))))
   return ports
+}
+
+const anyPort = () => randomInt(20_000, 32_768)
+
+async function listenAnywhere(): Promise<Server> {
+  for (let tries = 0; tries < 100; tries++) {
+    const server = await listen(anyPort()).catch(() => undefined)
+    if (server) return server
+  }
+  return listen(0)
 }
 
 async function listen(port: number): Promise<Server> {

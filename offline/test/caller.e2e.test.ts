@@ -135,6 +135,8 @@ describe("from another repository", { timeout: 300_000 }, () => {
     world.git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/master")
     expect((await call(["call", "ci-config", ...words])).exitCode).toBe(0)
     expect(workflow()).toContain('branches: ["master"]')
+    world.git("symbolic-ref", "--delete", "refs/remotes/origin/HEAD")
+    world.git("update-ref", "-d", "refs/remotes/origin/master")
   })
 
   it("check runs the tests, and fails with them", async () => {

@@ -60,6 +60,9 @@ describe("--engine real", { timeout: 240_000 }, () => {
       input: "from standard input",
       reject: false,
     })
+    expect(ran, ran.stderr).toMatchObject({
+      ...{ exitCode: 7, stdout: "from standard input", stderr: "from the real one" },
+    })
     const { emulator, git } = await world.up()
     expect(recorded()).toEqual([
       "-s",
@@ -70,7 +73,6 @@ describe("--engine real", { timeout: 240_000 }, () => {
       `--region=${emulator.region}`,
       ...["-m", MODULE, ...words],
     ])
-    expect(ran).toMatchObject({ exitCode: 7, stdout: "from standard input", stderr: "from the real one" })
     const seen = readFileSync(`${record}.env`, "utf8").split("\n")
     expect(seen).toContain(`AWS_ACCESS_KEY_ID=${emulator.env.AWS_ACCESS_KEY_ID}`)
     expect(seen).toContain(`GITHUB_TOKEN=${git.token}`)

@@ -54,7 +54,7 @@ beforeAll(async () => {
   probing = (async () => {
     while (!probe.stop) {
       probe.asked += 1
-      const answer = await fetch(emulator.appUrl, { signal: AbortSignal.timeout(60_000) }).catch(String)
+      const answer = await fetch(emulator.appUrl, { signal: AbortSignal.timeout(20_000) }).catch(String)
       if (typeof answer === "string" || !answer.ok) {
         probe.failed.push(typeof answer === "string" ? answer : String(answer.status))
       }
@@ -165,6 +165,6 @@ test("a one-off task runs from the same image, and its exit code decides", async
 }, 180_000)
 
 test("no request failed in all that time", () => {
-  expect(probe.asked).toBeGreaterThan(0)
+  expect(probe.asked).toBeGreaterThan(20)
   expect(probe.failed).toEqual([])
 })

@@ -100,6 +100,8 @@ describe("ports", () => {
   it("are the wanted ones if those are free, and otherwise different ones", async () => {
     const [first = 0, second = 0] = await freePorts([undefined, undefined])
     expect(first).not.toBe(second)
+    // No outgoing connection can take them meanwhile.
+    expect(Math.max(first, second)).toBeLessThan(32_768)
     expect(await freePorts([first, second])).toEqual([first, second])
     const taken = createServer()
     await new Promise<void>(resolve => taken.listen(first, "127.0.0.1", resolve))

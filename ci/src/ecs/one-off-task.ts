@@ -78,4 +78,4 @@ function volumesOf(service: Service): NonNullable<RunTaskRequest["volumeConfigur
 }
 
 /** The family of one-off tasks: the service's own family contains only what the service runs. */
-export const suffix = "-task"
+const suffix = "-task"

@@ -9,6 +9,7 @@ import { listServiceDeployments } from "./service-deployment.js"
 
 /** What is known about task definitions besides their tags: ARNs. */
 export type Past = { succeeded: ReadonlySet<string>; failed: ReadonlySet<string> }
+
 /** What ECS itself knows about task definitions: from its record of deployments, and from failed ones still in the service's list. */
 export async function readPast(target: Target, service: Service): Promise<Past> {
   const records = await listServiceDeployments(target, 20)
@@ -29,6 +30,7 @@ export async function readPast(target: Target, service: Service): Promise<Past> 
 
 /** How a version was rolled back: it was deployed, and then the service was made to run another one in its place. */
 export type RolledBack = { version: string; revision: string; why: string }
+
 /**
  * Finds out whether a version was rolled back, by a person or by ECS: if so, a repeated release of its commit must not bring it
  * back by itself. It uses the tag on the version's newest revision, or, if the run that should have set it was

@@ -65,7 +65,7 @@ export type Checkpoint = {
 }
 
 /** Everything that a poll changes. */
-export type Following = {
+type Following = {
   judged: WaitState
   printed: Printed
   record?: string
@@ -100,10 +100,10 @@ const pausedInterval = 10
 /**
  * Seconds to wait before the next poll, depending on how long ago ECS last reported something new: a task that started, an event, a stage.
  * A deployment that has just changed will change again soon, for example at the end, when old tasks stop. One that has not changed for a
- * while is waiting for something slow and is polled rarely: 18 times in five minutes. The delay is at most 70 % of the time since the last
- * change and at most 30 seconds; while traffic shifts, at most 5, so that no stage is missed.
+ * while is waiting for something slow and is polled rarely: 18 times in five minutes. The delay is a second at
+ * first, then 70 % of the time since the last change, up to 30 seconds; while traffic shifts, up to 5, so that no stage is missed.
  */
-export function secondsToNextLook(still: number, shifts = false): number {
+export function secondsToNextPoll(still: number, shifts = false): number {
   return still < 4 ? 1 : Math.min(shifts ? 5 : 30, still * 0.7)
 }
 
@@ -173,7 +173,7 @@ export async function follow(target: Target, followed: Followed, options: Follow
     const left = Math.max(0.2, options.timeoutSeconds - active())
     const seconds = state.pause
       ? pausedInterval
-      : Math.min(secondsToNextLook(elapsed() - state.changedAt, service && shiftsTraffic(service)), left)
+      : Math.min(secondsToNextPoll(elapsed() - state.changedAt, service && shiftsTraffic(service)), left)
     await new Promise(resolve => setTimeout(resolve, seconds * 1000))
   }
 }
@@ -286,12 +286,7 @@ function goesOn(error: unknown, target: Target): unknown {
 }
 
 /** Whether one of our tasks may have stopped: a count shows it, or tasks have been missing for some time. */
-export function mayHaveStopped(
-  followed: Followed,
-  service: Service,
-  state: Following,
-  elapsed: number,
-): boolean {
+function mayHaveStopped(followed: Followed, service: Service, state: Following, elapsed: number): boolean {
   const ours = followedIn(followed, service)
   const { runningCount = 0, pendingCount = 0, failedTasks = 0, desiredCount = 0 } = ours ?? {}
   const before = state.counts

@@ -5,6 +5,7 @@ import { openRepository, type Repository } from "./repository.js"
 
 /** A commit that is checked out. */
 export type Checkout = { head: Head; repository: Repository }
+
 /**
  * Opens the repository at the checked-out commit. It does not contact the remote or decide a version.
  *

@@ -35,15 +35,15 @@ export async function remoteAndBranch(
   )
 }
 
-/** The remote's default branch; undefined if there is no remote, or it does not name one. */
-export async function defaultBranch(settings: Settings): Promise<string | undefined> {
-  try {
-    const { repository } = await openCheckout(settings)
-    const remote = await openRemote(repository, settings)
-    const { ref } = await remoteAndBranch(repository, settings, remote)
-    return ref.startsWith("refs/heads/") ? ref.slice("refs/heads/".length) : undefined
-  } catch (error) {
-    if (error instanceof UserError) return undefined
-    throw error
-  }
+/**
+ * The remote's default branch.
+ *
+ * @throws UserError if there is no remote, or it does not name one
+ */
+export async function defaultBranch(settings: Settings): Promise<string> {
+  const { repository } = await openCheckout(settings)
+  const remote = await openRemote(repository, settings)
+  const { ref } = await remoteAndBranch(repository, settings, remote)
+  if (ref.startsWith("refs/heads/")) return ref.slice("refs/heads/".length)
+  throw new UserError("The remote does not name its default branch.")
 }

@@ -3,8 +3,10 @@ import { printable } from "./text.js"
 
 /** Name and version of the JSON output's schema (docs/schema/output.v1.json). Fields may be added, but none is changed or removed. */
 export const outputSchema = "ecs-release/v1"
+
 /** What a result is printed as: `text` is for a person, `json` for a program. */
 export type Format = "text" | "json"
+
 /**
  * Reads the argument `--format`.
  *
@@ -22,6 +24,7 @@ export function parseFormat(text: string, takes = "text or json"): Format {
 
 /** A result, with its text for a person. */
 type Result = { text: string; [field: string]: unknown }
+
 /**
  * Writes a result: its text, or everything else in it as JSON, with its kind and the schema's name.
  *

@@ -38,11 +38,11 @@ export async function call<T>(
     )
   const type = body && { "content-type": "application/json" }
   const request = { method, headers: { ...headers, ...type }, body: body && JSON.stringify(body), signal }
-  const answer = await send(url, request, patience).catch(error => Promise.reject(failed(error.message)))
-  const text = await answer.text()
-  if (answer.ok || isFine(answer.status, text))
-    return { status: answer.status, body: (parseJson(text) ?? {}) as T }
-  throw failed(`It answered ${answer.status}: ${text.slice(0, 500)}`)
+  const { ok, status, text } = await send(url, request, patience).catch(error =>
+    Promise.reject(failed(`The request failed: ${error.message}.`)),
+  )
+  if (ok || isFine(status, text)) return { status, body: (parseJson(text) ?? {}) as T }
+  throw failed(`It answered ${status}: ${text.slice(0, 500)}`)
 }
 
 /** Whether an answer says that something does not exist. */

@@ -10,7 +10,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import { deploy } from "../../src/deploy.js"
 import { initialState, judge } from "../../src/ecs/judge.js"
 import { progress } from "../../src/ecs/progress.js"
-import { secondsToNextLook } from "../../src/ecs/wait.js"
+import { secondsToNextPoll } from "../../src/ecs/wait.js"
 import {
   at,
   aws,
@@ -252,6 +252,6 @@ describe("one poll", () => {
 })
 
 it("polls every second at first, and less and less often while there is nothing new", () => {
-  expect([0, 3.9, 10, 20, 50, 1000].map(still => secondsToNextLook(still))).toEqual([1, 1, 7, 14, 30, 30])
-  expect(secondsToNextLook(1000, true)).toBe(5)
+  expect([0, 3.9, 10, 20, 50, 1000].map(still => secondsToNextPoll(still))).toEqual([1, 1, 7, 14, 30, 30])
+  expect(secondsToNextPoll(1000, true)).toBe(5)
 })

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -110,6 +111,7 @@ def guard_registry():
             return status, {**fields, "Www-Authenticate": f'Basic realm="http://{REGISTRY}/",service="ecr.amazonaws.com"'}, answer
         try:
             with request_scope(account, get_region()):
+                share_with_docker(method, path, headers)
                 if asked := REFERRERS.fullmatch(path):
                     return referrers(*asked.groups(), query_params)
                 return await serve(method, path, headers, body, query_params)
@@ -159,6 +161,7 @@ def referrers(name, digest, query_params):
 
 def keep_blobs_on_disk():
     """Layers are files and not part of the state, which is then small enough to be written after each change."""
+    forget_old_blobs()
     ecr._layer_blobs = Blobs(os.path.join(persistence.STATE_DIR, "blobs"))
     get_state = ecr.get_state
     ecr.get_state = lambda: {name: value for name, value in get_state().items() if name != "layer_blobs"}
@@ -182,10 +185,29 @@ class Blobs:
         return {}
 
 
+BLOB = re.compile(r"/v2/(.+)/blobs/(sha256:[0-9a-f]{64})")
+
 SHARED = os.environ["SHARED_BLOBS"]
-"""Large layers of all this machine's registries: base images, which Docker then need not compress and send to each of them."""
+"""Large layers that this machine's registries got lately: base images, which Docker then need not compress and send to each of them."""
 
 LARGE = 1 << 20
+WEEK = 7 * 24 * 3600
+
+
+def share_with_docker(method, path, headers):
+    """Docker asks for a layer before it sends it. Others are told only what the repository was sent."""
+    agent = next((value for name, value in headers.items() if name.lower() == "user-agent"), "")
+    asked = BLOB.fullmatch(path)
+    if method == "HEAD" and asked and agent.startswith("docker/"):
+        ecr._layer_blobs.get(asked.group(1)).adopt(asked.group(2))
+
+
+def forget_old_blobs():
+    """Removes shared layers that no registry has any more."""
+    with contextlib.suppress(FileNotFoundError):
+        for entry in os.scandir(SHARED):
+            if entry.stat().st_nlink == 1 and entry.stat().st_mtime < time.time() - WEEK:
+                os.remove(entry.path)
 
 
 class Layers:
@@ -230,12 +252,22 @@ class Layers:
 
     def __contains__(self, digest):
         try:
-            path = self._path(digest)
+            return os.path.exists(self._path(digest))
         except KeyError:
             return False
-        if not os.path.exists(path):
-            self._link(os.path.join(SHARED, os.path.basename(path)), path)
-        return os.path.exists(path)
+
+    def adopt(self, digest):
+        """Takes over a layer that another registry has got, if it is whole."""
+        path = self._path(digest)
+        shared = os.path.join(SHARED, os.path.basename(path))
+        if os.path.exists(path) or not os.path.exists(shared):
+            return
+        with open(shared, "rb") as file:
+            is_whole = hashlib.sha256(file.read()).hexdigest() == os.path.basename(path)
+        if is_whole:
+            self._link(shared, path)
+        else:
+            os.remove(shared)
 
     def get(self, digest, default=None):
         return self[digest] if digest in self else default
