@@ -135,8 +135,13 @@ async function attestFound(
     })
   } catch (error) {
     // The image was good enough to be pushed: go on even if its SBOM or provenance is missing.
-    print(`warning: SBOM and provenance could not be attached: ${(error as Error).message.split("\n", 1)[0]}`)
+    warnUnattached(error, print)
   }
+}
+
+/** Says that an image has no SBOM and provenance, and why. */
+export function warnUnattached(error: unknown, print: (line: string) => void): void {
+  print(`warning: SBOM and provenance could not be attached: ${(error as Error).message.split("\n", 1)[0]}`)
 }
 
 /** Prints the result of the checks, and refuses to go on if a deployment would fail. */

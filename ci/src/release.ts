@@ -18,7 +18,7 @@ import { type Preflight, preflights, serviceNames } from "./preflight.js"
 import { assertProved } from "./proof.js"
 import type { PublishingHost } from "./publish/host.js"
 import { hostListener, publishingHost, publishRelease } from "./publish.js"
-import { neverPushed, pushRelease } from "./push.js"
+import { neverPushed, pushRelease, warnUnattached } from "./push.js"
 import { deploysNothing, isLive } from "./release-decision.js"
 import { type ServiceEnd, serviceEnd } from "./service-set.js"
 import { required, type ServiceRef, type Settings, servicesOf } from "./settings.js"
@@ -211,7 +211,7 @@ async function attached(attaching: Promise<void>, print: (line: string) => void)
   try {
     await attaching
   } catch (error) {
-    print(`warning: SBOM and provenance could not be attached: ${(error as Error).message.split("\n", 1)[0]}`)
+    warnUnattached(error, print)
     print("warning: run 'dagger call push' on this commit to attach them")
   }
 }

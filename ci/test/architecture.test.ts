@@ -10,7 +10,7 @@ test("the arrows go one way (docs/architecture.md, .dependency-cruiser.mjs)", ()
   expect(execFileSync("npm", ["run", "-s", "arrows"], options)).toContain("no dependency violations found")
 }, 120_000)
 
-// The rule above sees no import whose name is an expression, and the clients are loaded by such (aws/clients.ts).
+// The rule above sees no import whose name is an expression, as those of the clients are (aws/clients.ts).
 test("the AWS SDK is named in ci/src/aws alone", () => {
   const src = join(root, "ci/src")
   const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter(it => it.endsWith(".ts"))

@@ -1,32 +1,12 @@
 import { FilterLogEventsCommand } from "@aws-sdk/client-cloudwatch-logs"
-import { afterEach, describe, expect, it, vi } from "vitest"
+import { describe, expect, it } from "vitest"
 import { logGroupsOf } from "../src/ecs/logs.js"
 import { parseTime } from "../src/lib/time.js"
 import { readLogs } from "../src/logs.js"
-import {
-  at,
-  aws,
-  definition,
-  deployment,
-  failure,
-  logs,
-  play,
-  rejection,
-  service,
-  settle,
-  where,
-} from "./ecs/mock.js"
+import { at, aws, definition, failure, logs, play, rejection, service, settle } from "./ecs/mock.js"
+import { definitions, eachTest, lines, old, target, watch } from "./operate.scene.js"
 
-const lines: string[] = []
-const watch = { timeoutSeconds: 60, print: (line: string) => lines.push(line) }
-const target = { ...where, someContainers: false }
-const definitions = () => [{ definition: definition(2, "b", "1.1.0") }]
-const old = deployment("old", 2, {})
-
-afterEach(() => {
-  vi.useRealTimers()
-  lines.length = 0
-})
+eachTest()
 
 describe("logs", () => {
   const event = (seconds: number, message: string, stream = "app/app/0123456789abcdef") => ({

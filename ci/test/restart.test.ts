@@ -1,18 +1,10 @@
 import { TagResourceCommand, UpdateServiceCommand } from "@aws-sdk/client-ecs"
-import { afterEach, describe, expect, it, vi } from "vitest"
+import { describe, expect, it } from "vitest"
 import { restart } from "../src/restart.js"
-import { at, aws, definition, deployment, ecs, play, rejection, service, settle, where } from "./ecs/mock.js"
+import { at, aws, deployment, ecs, play, rejection, service, settle } from "./ecs/mock.js"
+import { definitions, eachTest, old, target, watch } from "./operate.scene.js"
 
-const lines: string[] = []
-const watch = { timeoutSeconds: 60, print: (line: string) => lines.push(line) }
-const target = { ...where, someContainers: false }
-const definitions = () => [{ definition: definition(2, "b", "1.1.0") }]
-const old = deployment("old", 2, {})
-
-afterEach(() => {
-  vi.useRealTimers()
-  lines.length = 0
-})
+eachTest()
 
 describe("restart", () => {
   const fresh = deployment("new", 2, { rolloutState: "IN_PROGRESS", runningCount: 0, createdAt: at(1) })

@@ -1,30 +1,10 @@
 import { UpdateServiceCommand } from "@aws-sdk/client-ecs"
-import { afterEach, describe, expect, it, vi } from "vitest"
+import { describe, expect, it } from "vitest"
 import { scale } from "../src/scale.js"
-import {
-  at,
-  aws,
-  definition,
-  deployment,
-  ecs,
-  play,
-  rejection,
-  service,
-  settle,
-  stoppedTask,
-  where,
-} from "./ecs/mock.js"
+import { at, aws, deployment, ecs, play, rejection, service, settle, stoppedTask } from "./ecs/mock.js"
+import { definitions, eachTest, lines, old, target, watch } from "./operate.scene.js"
 
-const lines: string[] = []
-const watch = { timeoutSeconds: 60, print: (line: string) => lines.push(line) }
-const target = { ...where, someContainers: false }
-const definitions = () => [{ definition: definition(2, "b", "1.1.0") }]
-const old = deployment("old", 2, {})
-
-afterEach(() => {
-  vi.useRealTimers()
-  lines.length = 0
-})
+eachTest()
 
 describe("scale", () => {
   const running = (count: number) =>

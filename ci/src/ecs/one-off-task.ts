@@ -3,6 +3,9 @@ import { UserError } from "../lib/errors.js"
 import { primaryOf } from "./service.js"
 import type { Registration } from "./task-definition.js"
 
+/** The family of one-off tasks: the service's own family contains only what the service runs. */
+const suffix = "-task"
+
 /**
  * The task definition of a one-off task: the release's, with a command in place of one container's entry point and command. A
  * request to run a task can replace an image's command, but not its entry point, so the task needs its own definition.
@@ -76,6 +79,3 @@ function volumesOf(service: Service): NonNullable<RunTaskRequest["volumeConfigur
     },
   }))
 }
-
-/** The family of one-off tasks: the service's own family contains only what the service runs. */
-const suffix = "-task"
