@@ -1,13 +1,17 @@
 import { spawn } from "node:child_process"
-import { readdirSync, readFileSync } from "node:fs"
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { socketsDir } from "../cli/sockets.mjs"
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
+import { endServing, socketsDir } from "../cli/sockets.mjs"
 import { copyOf, DAGGER, daggerProcess, until } from "./cli.help.js"
 
-// A call is served by a process that stays. Others' tests use such processes too: each of these looks at its own.
+// A call is served by a process that stays. These tests have a folder of such processes to themselves: in the one of all other tests both
+// may be busy.
 
 let module: ReturnType<typeof copyOf>
+const tmp = mkdtempSync(join(tmpdir(), "serve-"))
+vi.stubEnv("TMPDIR", tmp)
 const dir = socketsDir() as string
 
 /** The processes that serve, by id. */
@@ -36,7 +40,11 @@ describe("a call", { timeout: 240_000 }, () => {
   beforeAll(() => {
     module = copyOf("hello")
   })
-  afterAll(() => module.remove())
+  afterAll(async () => {
+    await endServing(dir)
+    module.remove()
+    rmSync(tmp, { recursive: true, force: true })
+  })
 
   it("is served by a process that is there, and by another one if that is busy", async () => {
     await daggerProcess(module.dir, ["-s", "call", "greet"])
