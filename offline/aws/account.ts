@@ -1,12 +1,14 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { createHash } from "node:crypto"
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { CloudFormation, waitUntilStackCreateComplete } from "@aws-sdk/client-cloudformation"
 import { ECR } from "@aws-sdk/client-ecr"
 import { STS } from "@aws-sdk/client-sts"
 import { type DockerTarget, dockerEnv } from "../machine/docker.js"
-import type { Log } from "../machine/home.js"
+import { checkoutCache, type Log } from "../machine/home.js"
 import { resolveImage } from "../machine/images.js"
+import { cached } from "../machine/kept.js"
 import { run } from "../machine/process.js"
 import { WORLD } from "./names.js"
 
@@ -42,11 +44,8 @@ export async function makeAccount(docker: DockerTarget, root: Root, log: Log): P
   if (await describeStack(client, "pipeline")) return
   log("creating the offline AWS account from infra/: registry, network, load balancer, service, roles")
   await createStack(client, "CDKToolkit", toolkitTemplate())
-  const [placeholder] = await Promise.all([
-    publishPlaceholder(docker, root, log),
-    import("../../infra/lib/synth.js"), // takes seconds to load, so in parallel
-  ])
-  await createStack(client, "hello", await worldTemplate(placeholder))
+  const [placeholder, template] = await Promise.all([publishPlaceholder(docker, root, log), worldTemplate()])
+  await createStack(client, "hello", withPlaceholder(template, placeholder))
   const outputs = (await describeStack(client, "hello"))?.Outputs
   const output = (key: string) => outputs?.find(({ OutputKey }) => OutputKey === key)?.OutputValue ?? ""
   await createStack(
@@ -102,20 +101,35 @@ function toolkitTemplate(): object {
   return { Resources: { Assets: { Type: "AWS::ECR::Repository", Properties: { RepositoryName: ASSETS } } } }
 }
 
+/** Stands for the placeholder image in the template that is kept. */
+const PLACEHOLDER = "placeholder.invalid/image:0"
+
+/** What differs from infra/config.ts. */
+const SETTINGS = [`region=${WORLD.region}`, `placeholder.image=${PLACEHOLDER}`, "placeholder.command=[]"]
+
 /**
  * The stack of infra/, unchanged except for the placeholder image, which is not pulled from an outside registry here, and for what
- * the emulator does not support. The CDK is loaded only when an account has to be created.
- *
- * @param placeholder the image that the service runs until the first release
+ * the emulator does not support. The CDK takes seconds, so the template is kept under a hash of what it is made from.
  */
-async function worldTemplate(placeholder: string): Promise<object> {
-  const [{ config }, { emulatorTemplate }, { changed }] = await Promise.all([
-    import("../../infra/config.js"),
-    import("../../infra/lib/emulator.js"),
-    import("../../infra/lib/settings.js"),
-  ])
-  const settings = [`region=${WORLD.region}`, `placeholder.image=${placeholder}`, "placeholder.command=[]"]
-  return emulatorTemplate(changed(config, settings)).template
+function worldTemplate(): Promise<object> {
+  const root = join(import.meta.dirname, "../..")
+  const sources = readdirSync(join(root, "infra/lib")).map(name => `infra/lib/${name}`)
+  const hash = createHash("sha256").update(JSON.stringify(SETTINGS))
+  for (const file of ["infra/config.ts", "package-lock.json", ...sources])
+    hash.update(readFileSync(join(root, file)))
+  return cached(join(checkoutCache(root), "infra"), hash.digest("hex"), async () => {
+    const [{ config }, { emulatorTemplate }, { changed }] = await Promise.all([
+      import("../../infra/config.js"),
+      import("../../infra/lib/emulator.js"),
+      import("../../infra/lib/settings.js"),
+    ])
+    return emulatorTemplate(changed(config, SETTINGS)).template
+  })
+}
+
+/** @param placeholder the image that the service runs until the first release */
+function withPlaceholder(template: object, placeholder: string): object {
+  return JSON.parse(JSON.stringify(template).replaceAll(PLACEHOLDER, placeholder))
 }
 
 /**

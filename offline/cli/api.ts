@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto"
-import { mkdirSync, readFileSync } from "node:fs"
+import { readFileSync } from "node:fs"
 import { join } from "node:path"
-import { readKept, writeKept } from "../machine/kept.js"
+import { cached } from "../machine/kept.js"
 import type {
   ArgumentDef,
   EnumDef,
@@ -134,17 +134,11 @@ export function memberName(name: string): string {
 const SCHEMA = new URL("../session/schema.graphql", import.meta.url)
 
 /** The core API's types. They are kept under the schema's hash, since reading a schema takes longer than the rest of a help page. */
-export async function coreApi(stateDir: string): Promise<CoreApi> {
+export function coreApi(cache: string): Promise<CoreApi> {
   const schema = readFileSync(SCHEMA, "utf8")
   const reader = readFileSync(new URL(import.meta.url))
   const hash = createHash("sha256").update(schema).update(reader).digest("hex")
-  const path = join(stateDir, "core", `${hash}.json`)
-  const kept = readKept<CoreApi>(path)
-  if (kept) return kept
-  const api = await readCoreApi(schema)
-  mkdirSync(join(stateDir, "core"), { recursive: true })
-  writeKept(path, api)
-  return api
+  return cached(join(cache, "core"), hash, () => readCoreApi(schema))
 }
 
 async function readCoreApi(schema: string): Promise<CoreApi> {

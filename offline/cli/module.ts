@@ -1,5 +1,5 @@
 import { resolve } from "node:path"
-import { checkoutHome } from "../machine/home.js"
+import { checkoutCache, checkoutHome } from "../machine/home.js"
 import { moduleTypes } from "../module/kept.js"
 import { type SdkFiles, sdkFiles } from "../module/sdk.js"
 import { findModule, type ModuleSource } from "../module/source.js"
@@ -10,7 +10,7 @@ import { functionList } from "./help.js"
 import { ROOT } from "./sockets.mjs"
 import { type Addresses, withUserDefaults } from "./user-defaults.js"
 
-/** Where this checkout keeps its offline state: emulator, git remote, sessions' contents, modules' types. */
+/** Where this checkout keeps its offline state: emulator, git remote, sessions' contents. */
 export function stateDir(): string {
   return checkoutHome(ROOT)
 }
@@ -28,13 +28,13 @@ export interface Loaded {
 /** Loads the module that the flags name, with the user's defaults. Throws CliError. */
 export async function loadModule(globals: Globals, log: Log): Promise<Loaded> {
   const cwd = resolve(globals.workdir ?? ".")
-  const kept = stateDir()
+  const cache = checkoutCache(ROOT)
   try {
     const source = findModule(globals.mod, cwd)
-    const sdk = await sdkFiles(kept)
-    const types = await moduleTypes(source, sdk, kept, log)
+    const sdk = await sdkFiles(cache)
+    const types = await moduleTypes(source, sdk, cache, log)
     const { module, ...defaults } = withUserDefaults(source.name, types, source.dir, cwd)
-    return { source, sdk, api: new Api(source.name, module, await coreApi(kept)), ...defaults }
+    return { source, sdk, api: new Api(source.name, module, await coreApi(cache)), ...defaults }
   } catch (error) {
     throw error instanceof CliError ? error : new CliError((error as Error).message)
   }

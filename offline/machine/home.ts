@@ -39,12 +39,23 @@ export function machineRunDir(): string {
  * `ECS_RELEASE_STATE` names another one, for a second world beside the checkout's own: the tests'.
  */
 export function checkoutHome(checkout: string): string {
-  if (process.env.ECS_RELEASE_STATE) return process.env.ECS_RELEASE_STATE
+  return process.env.ECS_RELEASE_STATE || folderFor(checkout, "checkouts")
+}
+
+/**
+ * The directory for what is computed from a checkout's files, such as a module's types, under a hash of them. All worlds of the checkout
+ * share it, and a reset keeps it.
+ */
+export function checkoutCache(checkout: string): string {
+  return folderFor(checkout, "cache")
+}
+
+function folderFor(checkout: string, kind: string): string {
   const path = realpathSync(checkout)
   const hash = createHash("sha256").update(path).digest("hex").slice(0, 8)
-  const home = join(machineHome(), "checkouts", `${basename(path)}-${hash}`)
-  mkdirSync(home, { recursive: true })
-  return home
+  const folder = join(machineHome(), kind, `${basename(path)}-${hash}`)
+  mkdirSync(folder, { recursive: true })
+  return folder
 }
 
 /** Where sessions keep what they make. */

@@ -1,5 +1,5 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
-import { dirname } from "node:path"
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
 
 /** How to start over with a new sandbox, as the end of an error's text. */
 export const RESET = "`./offline/dagger reset` deletes the sandbox, and the next call creates a new one."
@@ -39,5 +39,27 @@ export function writeKept(path: string, value: unknown): void {
   } catch (error) {
     rmSync(aside, { force: true })
     throw error
+  }
+}
+
+/** How many results a folder keeps: for sources as they are now, and as they were. */
+const MOST_CACHED = 10
+
+/**
+ * What `make` returned for this key before, else what it returns now, which is kept in `folder` as JSON. A damaged file counts as missing.
+ *
+ * @param key a hash of everything that the result depends on
+ */
+export async function cached<T>(folder: string, key: string, make: () => T | Promise<T>): Promise<T> {
+  const path = join(folder, `${key}.json`)
+  try {
+    return JSON.parse(readFileSync(path, "utf8")) as T
+  } catch {
+    const made = await make()
+    writeKept(path, made)
+    const age = (name: string) => statSync(join(folder, name), { throwIfNoEntry: false })?.mtimeMs ?? 0
+    const oldest = readdirSync(folder).sort((a, b) => age(b) - age(a))
+    for (const name of oldest.slice(MOST_CACHED)) rmSync(join(folder, name), { force: true })
+    return made
   }
 }

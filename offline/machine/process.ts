@@ -42,8 +42,8 @@ export function run(
 }
 
 /**
- * Starts a process in its own group that outlives this one; its output goes to `logFile`, which is appended to.
- * Throws when the command can't be started at all.
+ * Starts a process in its own group that outlives this one; its output goes to `logFile`, which is appended to. It doesn't get TMPDIR:
+ * that folder may go with whoever made it for this process. Throws when the command can't be started at all.
  */
 export function startDetached(
   command: string,
@@ -55,7 +55,7 @@ export function startDetached(
     const child = spawn(command, args, {
       detached: true,
       stdio: ["ignore", log, log],
-      env: options.env ?? process.env,
+      env: { ...(options.env ?? process.env), TMPDIR: undefined },
       cwd: options.cwd ?? "/",
     })
     child.once("error", reject)

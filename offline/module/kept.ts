@@ -1,34 +1,27 @@
 import { createHash } from "node:crypto"
 import { existsSync, mkdirSync, rmSync } from "node:fs"
 import { dirname, join } from "node:path"
-import { readKept, writeKept } from "../machine/kept.js"
+import { cached, readKept, writeKept } from "../machine/kept.js"
 import { decodeId } from "../session/recipe.js"
 import type { SdkFiles } from "./sdk.js"
 import { type ModuleFiles, sourcesHash } from "./source.js"
 import type { ModuleDef } from "./types.js"
 
 /**
- * A module's types. Asking the module takes seconds, so the answer is kept under the hash of its sources. `log` is called before
- * it is asked. Throws if the module doesn't load.
+ * A module's types. Asking the module takes seconds, so the answer is kept in `cache` under the hash of its sources. `log` is called
+ * before it is asked. Throws if the module doesn't load.
  */
-export async function moduleTypes(
+export function moduleTypes(
   module: ModuleFiles,
   sdk: SdkFiles,
-  stateDir: string,
+  cache: string,
   log: (line: string) => void,
 ): Promise<ModuleDef> {
-  const folder = join(stateDir, "modules", module.name)
-  const path = join(folder, `${sourcesHash(module, sdk)}.json`)
-  const kept = readKept<ModuleDef>(path)
-  if (kept) return kept
-  log(`module ${module.name}: reading its types…`)
-  const { describe } = await import("./run.js")
-  const types = await describe(module, sdk)
-  // Results for older sources are deleted.
-  rmSync(folder, { recursive: true, force: true })
-  mkdirSync(folder, { recursive: true })
-  writeKept(path, types)
-  return types
+  return cached(join(cache, "modules", module.name), sourcesHash(module, sdk), async () => {
+    log(`module ${module.name}: reading its types…`)
+    const { describe } = await import("./run.js")
+    return describe(module, sdk)
+  })
 }
 
 /**

@@ -19,13 +19,13 @@ export interface SdkFiles {
 /** Increased when the files' format changes. */
 const FORM = 7
 
-/** Finds or makes the files under `stateDir`; making them takes a few seconds. */
-export async function sdkFiles(stateDir: string): Promise<SdkFiles> {
+/** Finds or makes the files under `cache`; making them takes a few seconds. */
+export async function sdkFiles(cache: string): Promise<SdkFiles> {
   const require = createRequire(import.meta.url)
   const sdk = join(dirname(require.resolve("@dagger.io/dagger")), "../..")
   const compiler = dirname(require.resolve("typescript"))
   const version = `${versionOf(sdk)}-${versionOf(dirname(compiler))}-${FORM}`
-  const folder = join(stateDir, "sdk", version)
+  const folder = join(cache, "sdk", version)
   if (!existsSync(folder)) {
     const building = `${folder}.${process.pid}`
     mkdirSync(join(building, "types"), { recursive: true })

@@ -1,10 +1,10 @@
 import { execFile } from "node:child_process"
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { errorText } from "../cli/errors.js"
-import { readKept, writeKept } from "../machine/kept.js"
+import { cached, readKept, writeKept } from "../machine/kept.js"
 import { isRunning, startDetached, startedWith, stop } from "../machine/process.js"
 import { Store } from "../session/store.js"
 
@@ -57,6 +57,35 @@ describe("a kept file", () => {
     for (const read of [() => readKept(file), () => store.get("execs", "ab12")])
       expect(read).toThrow(`${file} is damaged`)
     expect(() => readKept(file)).toThrow("./offline/dagger reset")
+  })
+})
+
+describe("a cached result", () => {
+  it("is made once for a key, and again if its file is damaged", async () => {
+    let made = 0
+    const ask = (key: string) => cached(dir, key, () => ({ key, made: ++made }))
+    expect(await ask("a")).toEqual({ key: "a", made: 1 })
+    expect(await ask("a")).toEqual({ key: "a", made: 1 })
+    expect(await ask("b")).toEqual({ key: "b", made: 2 })
+    writeFileSync(join(dir, "a.json"), '{"key": ')
+    expect(await ask("a")).toEqual({ key: "a", made: 3 })
+    expect(await ask("a")).toEqual({ key: "a", made: 3 })
+  })
+
+  it("is not kept if it could not be made", async () => {
+    await expect(cached(dir, "a", () => Promise.reject(new Error("no")))).rejects.toThrow("no")
+    expect(await cached(dir, "a", () => 1)).toBe(1)
+  })
+
+  it("goes when there are ten newer ones", async () => {
+    for (let day = 0; day < 12; day++) {
+      await cached(dir, `${day}`, () => day)
+      utimesSync(join(dir, `${day}.json`), day * 86_400, day * 86_400)
+    }
+    await cached(dir, "last", () => 0)
+    expect(readdirSync(dir).sort()).toEqual(
+      ["10", "11", "3", "4", "5", "6", "7", "8", "9", "last"].map(name => `${name}.json`),
+    )
   })
 })
 

@@ -33,6 +33,17 @@ describe("a process of ours", () => {
     expect(isRunning(owned)).toBe(false)
   })
 
+  it("does not depend on a folder that may go with its caller", async () => {
+    const seen = join(dir, "seen")
+    const env = { ...process.env, TMPDIR: dir, KEPT: "yes" }
+    await startDetached("sh", ["-c", `echo "<$TMPDIR> $KEPT" > ${seen}.new; mv ${seen}.new ${seen}`], {
+      logFile,
+      env,
+    })
+    await expect.poll(() => existsSync(seen), { timeout: 20_000 }).toBe(true)
+    expect(readFileSync(seen, "utf8")).toBe("<> yes\n")
+  })
+
   it("that can't be started is an error", async () => {
     await expect(startDetached(join(dir, "nothing"), [], { logFile })).rejects.toThrow("ENOENT")
   })
