@@ -21,7 +21,7 @@ process.stdin.once("close", () => process.kill(process.pid, "SIGKILL"))
 
 const [client = "", ...files] = process.argv.slice(2)
 // The bundle that stands in for the SDK here has the compiler in it as well.
-const compiler = (sdk as unknown as { ts: typeof ts }).ts
+const { ts: compiler, keep } = sdk as unknown as { ts: typeof ts; keep: () => void }
 narrowScan(compiler.sys, process.cwd(), dirname(client))
 scanOnce(compiler)
 
@@ -36,6 +36,7 @@ for await (const line of createInterface(process.stdin)) {
   }
   process.stdout.write(END)
   process.stderr.write(END)
+  keep()
 }
 
 /** Has the compiler read the sources at the first call only: they are the same as long as this process lives. */

@@ -4,13 +4,13 @@ import { dirname } from "node:path"
 import { Script } from "node:vm"
 
 /**
- * Loads a CommonJS file and returns its exports. The first process saves V8's compiled code in the file `kept` when it ends, and all
- * later ones use it: a large file then loads in a third of the time, and the code that runs is already compiled. The file
- * must not import() anything.
+ * Loads a CommonJS file. The first process saves V8's compiled code in the file `kept` when it calls `keep`, and all later ones use it:
+ * a large file then loads in a third of the time, and the code that has run by then is already compiled. The file must not
+ * import() anything.
  *
  * @param {string} path absolute
  * @param {string} kept absolute; the version of Node.js is added
- * @returns {Record<string, unknown>}
+ * @returns {{ exports: Record<string, unknown>, keep: () => void }}
  */
 export function loadCompiled(path, kept) {
   const keptPath = `${kept}.${process.version}-${process.arch}`
@@ -19,8 +19,12 @@ export function loadCompiled(path, kept) {
   const script = new Script(text, { filename: path, cachedData })
   const module = { exports: {} }
   script.runInThisContext()(module.exports, createRequire(path), module, path, dirname(path))
-  if (!cachedData || script.cachedDataRejected) process.once("exit", () => keep(script, keptPath))
-  return module.exports
+  let isKept = cachedData !== undefined && !script.cachedDataRejected
+  const keep = () => {
+    if (!isKept) write(script, keptPath)
+    isKept = true
+  }
+  return { exports: module.exports, keep }
 }
 
 /** @param {string} path */
@@ -33,7 +37,7 @@ function read(path) {
 }
 
 /** @param {Script} script @param {string} path */
-function keep(script, path) {
+function write(script, path) {
   try {
     writeFileSync(`${path}.${process.pid}`, script.createCachedData())
     renameSync(`${path}.${process.pid}`, path)

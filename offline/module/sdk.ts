@@ -17,7 +17,7 @@ export interface SdkFiles {
 }
 
 /** Increased when the files' format changes. */
-const FORM = 7
+const FORM = 8
 
 /** Finds or makes the files under `cache`; making them takes a few seconds. */
 export async function sdkFiles(cache: string): Promise<SdkFiles> {
@@ -49,7 +49,7 @@ export async function sdkFiles(cache: string): Promise<SdkFiles> {
 async function bundle(compiler: string, folder: string): Promise<void> {
   // Needed once for a version, and slow to load.
   const { build } = await import("esbuild")
-  const contents = 'export * from "@dagger.io/dagger"\nexport { default as ts } from "typescript"\n'
+  const contents = 'export * from "@dagger.io/dagger"\nexport { default as ts, keep } from "typescript"\n'
   await build({
     stdin: { contents, resolveDir: import.meta.dirname },
     outfile: join(folder, "sdk.mjs"),
@@ -70,8 +70,10 @@ async function bundle(compiler: string, folder: string): Promise<void> {
     'import { fileURLToPath } from "node:url"',
     `import { loadCompiled } from ${JSON.stringify(new URL("load-compiled.mjs", import.meta.url).href)}`,
     'const kept = fileURLToPath(new URL("compiler", import.meta.url))',
+    `const { exports, keep } = loadCompiled(${JSON.stringify(join(compiler, "typescript.js"))}, kept)`,
     // A copy: its functions may be replaced.
-    `export default { ...loadCompiled(${JSON.stringify(join(compiler, "typescript.js"))}, kept) }`,
+    "export default { ...exports }",
+    "export { keep }",
   ]
   writeFileSync(join(folder, "compiler.mjs"), `${lines.join("\n")}\n`)
 }
