@@ -1,7 +1,15 @@
 import { createHash } from "node:crypto"
-import { mkdirSync, realpathSync } from "node:fs"
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs"
 import { homedir } from "node:os"
-import { basename, join } from "node:path"
+import { basename, dirname, join } from "node:path"
 
 /** Takes one line of progress, without a newline. Every slow step says what it does through one of these. */
 export type Log = (line: string) => void
@@ -44,10 +52,29 @@ export function checkoutHome(checkout: string): string {
 
 /**
  * The directory for what is computed from a checkout's files, such as a module's types, under a hash of them. All worlds of the checkout
- * share it, and a reset keeps it.
+ * share it, and a reset keeps it. The first time, those of checkouts that no longer exist are deleted.
  */
 export function checkoutCache(checkout: string): string {
-  return folderFor(checkout, "cache")
+  const folder = folderFor(checkout, "cache")
+  if (existsSync(join(folder, OWNER))) return folder
+  writeFileSync(join(folder, OWNER), realpathSync(checkout))
+  for (const name of readdirSync(dirname(folder))) {
+    const cache = join(dirname(folder), name)
+    if (isOrphan(cache)) rmSync(cache, { recursive: true, force: true })
+  }
+  return folder
+}
+
+/** The file with the path of the checkout. */
+const OWNER = "checkout"
+
+function isOrphan(cache: string): boolean {
+  try {
+    return !existsSync(readFileSync(join(cache, OWNER), "utf8"))
+  } catch {
+    // Just made, or just deleted, by another process.
+    return false
+  }
 }
 
 function folderFor(checkout: string, kind: string): string {

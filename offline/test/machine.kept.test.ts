@@ -2,8 +2,9 @@ import { execFile } from "node:child_process"
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
-import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import { errorText } from "../cli/errors.js"
+import { checkoutCache } from "../machine/home.js"
 import { cached, readKept, writeKept } from "../machine/kept.js"
 import { isRunning, startDetached, startedWith, stop } from "../machine/process.js"
 import { Store } from "../session/store.js"
@@ -86,6 +87,21 @@ describe("a cached result", () => {
     expect(readdirSync(dir).sort()).toEqual(
       ["10", "11", "3", "4", "5", "6", "7", "8", "9", "last"].map(name => `${name}.json`),
     )
+  })
+})
+
+describe("a checkout's cache", () => {
+  it("is the same for all of its worlds, and goes once the checkout has gone", () => {
+    vi.stubEnv("ECS_RELEASE_HOME", join(dir, "home"))
+    const [one, other] = ["one", "other"].map(name => join(dir, name)) as [string, string]
+    for (const checkout of [one, other]) mkdirSync(checkout)
+    const cache = checkoutCache(one)
+    vi.stubEnv("ECS_RELEASE_STATE", join(dir, "another world"))
+    expect(checkoutCache(one)).toBe(cache)
+    rmSync(one, { recursive: true })
+    const left = checkoutCache(other)
+    vi.unstubAllEnvs()
+    expect(readdirSync(join(dir, "home/cache")).map(name => join(dir, "home/cache", name))).toEqual([left])
   })
 })
 
