@@ -34,7 +34,9 @@ export default defineConfig({
       reporter: ["text-summary", "html"],
       reportsDirectory: "reports/coverage",
     },
-    testTimeout: 30_000,
+    // Far more than any of them takes, beside other work too: it is for one that hangs.
+    testTimeout: 300_000,
     hookTimeout: 300_000,
+    expect: { poll: { timeout: 120_000 } },
   },
 })

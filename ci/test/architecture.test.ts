@@ -8,7 +8,7 @@ const root = join(import.meta.dirname, "../..")
 test("the arrows go one way (docs/architecture.md, .dependency-cruiser.mjs)", () => {
   const options = { cwd: root, encoding: "utf8" as const, env: { ...process.env, NO_COLOR: "1" } }
   expect(execFileSync("npm", ["run", "-s", "arrows"], options)).toContain("no dependency violations found")
-}, 120_000)
+})
 
 // The rule above sees no import whose name is an expression, as those of the clients are (aws/clients.ts).
 test("the AWS SDK is named in ci/src/aws alone", () => {

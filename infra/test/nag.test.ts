@@ -10,9 +10,6 @@ import { changed } from "../lib/settings.js"
 import { ReleaseStack } from "../lib/stack.js"
 import { complete, variants } from "./variants.js"
 
-/** The first synthesis in a process loads the rules: seconds of a whole core. */
-const slow = { timeout: 180_000 }
-
 const outdir = mkdtempSync(join(tmpdir(), "nag-"))
 afterAll(() => rmSync(outdir, { recursive: true, force: true }))
 
@@ -32,11 +29,11 @@ function findings(config: Config, prepare = (_: ReleaseStack) => {}): string[] {
   return report.pluginReports.flatMap(({ violations }) => violations.map(({ ruleName }) => ruleName))
 }
 
-it.each(Object.keys(variants))("finds nothing without a reason: %s", slow, name => {
+it.each(Object.keys(variants))("finds nothing without a reason: %s", name => {
   expect(findings(variants[name] ?? complete)).toEqual([])
 })
 
-it("reports a finding without a reason", slow, () => {
+it("reports a finding without a reason", () => {
   const found = findings(complete, stack => new Bucket(stack, "Open"))
   expect(found).toEqual(["AwsSolutions-S1", "AwsSolutions-S10"])
 })

@@ -41,12 +41,12 @@ beforeAll(async () => {
   const project = git.path.replace(/^\//, "").replace(/\.git$/, "")
   github = await githubStandIn(git.token, project)
   receiver = await standIn(() => [refuses ? 500 : 204])
-}, 300_000)
+})
 afterAll(async () => {
   await github.close()
   await receiver.close()
   await world.remove()
-}, 60_000)
+})
 
 const told = () => receiver.asked.map(({ body }) => `${body.action} ${body.state} ${body.version}`)
 const settings = () => ({
@@ -57,7 +57,7 @@ const settings = () => ({
 const publish = (folder?: string) =>
   world.run(module => module.release(900, "", "", "text", false, "", "", true), settings(), folder)
 
-describe("release --publish", { timeout: 300_000 }, () => {
+describe("release --publish", () => {
   test("makes the release with its notes, the commit's status and the deployment's, and tells the webhook", async () => {
     const commit = await world.pushCommit("feat: begin")
     expect(await publish()).toMatch(
@@ -165,7 +165,7 @@ test("an event bus of the emulator takes the events of deploy and rollback", {
   expect(told().slice(-2)).toEqual(["rollback started 0.1.1", "rollback completed 0.1.1"])
 })
 
-test("the dashboard runs as a service, and shows what the record has", { timeout: 300_000 }, async () => {
+test("the dashboard runs as a service, and shows what the record has", async () => {
   const probe = await standIn(() => [200])
   const port = Number(new URL(probe.url).port)
   await probe.close()
@@ -183,7 +183,7 @@ test("the dashboard runs as a service, and shows what the record has", { timeout
   expect(text).not.toContain("could not be created")
 })
 
-describe("what the record says afterwards", { timeout: 120_000 }, () => {
+describe("what the record says afterwards", () => {
   test("metrics counts what was deployed, rolled back and gone back from", async () => {
     const text = await world.run(module => module.metrics("1h"))
     expect(text).toMatch(/^hello\/hello, .*\ndeployment frequency .* 3 deployments/)

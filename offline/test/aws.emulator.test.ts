@@ -169,7 +169,6 @@ describe("a deployment", () => {
         expect(said.events?.map(event => event.message)).toEqual(["no database"])
       }
     },
-    60_000,
   )
 })
 
@@ -182,13 +181,13 @@ describe("the emulator", () => {
     expect([again.port, again.appUrl]).toEqual([emulator.port, emulator.appUrl])
     emulator = again
     expect(await answer()).toBe("1.0.0")
-  }, 60_000)
+  })
 
   it("comes back after a kill, with what it had written", async () => {
     const id = await deploy(emulator, await push(target, emulator, "1.2.0", "well"))
     await settled(emulator, id)
     const saved = () => readFileSync(join(stateDir, "aws/ecs.json"), "utf8")
-    await expect.poll(saved, { timeout: 60_000 }).toContain(id)
+    await expect.poll(saved).toContain(id)
     lines.length = 0
     const running = recordOf(stateDir)?.process
     process.kill(running?.pid ?? 0, "SIGKILL")
@@ -198,7 +197,7 @@ describe("the emulator", () => {
     expect(await answer()).toBe("1.2.0")
     expect((await service(new ECSClient(client(emulator)))).runningCount).toBe(1)
     expect(await containers()).toHaveLength(1)
-  }, 60_000)
+  })
 
   it("leaves nothing after a reset", async () => {
     const { port } = emulator
@@ -207,5 +206,5 @@ describe("the emulator", () => {
     expect(existsSync(join(stateDir, "aws"))).toBe(false)
     const ours = ["image", "ls", "--quiet", "--filter", `reference=127.0.0.1:${port}/*`]
     expect(await docker(target, stateDir, ours)).toBe("")
-  }, 60_000)
+  })
 })

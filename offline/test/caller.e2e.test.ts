@@ -40,7 +40,7 @@ beforeAll(async () => {
 afterAll(async () => {
   agent.close()
   await world.remove()
-}, 60_000)
+})
 
 const call = (words: string[], cwd = world.source, module = project) =>
   daggerProcess(cwd, ["-m", module, ...words], { ...world.environment, SHOP_TOKEN: token } as Record<
@@ -48,7 +48,7 @@ const call = (words: string[], cwd = world.source, module = project) =>
     string
   >)
 
-describe("from another repository", { timeout: 300_000 }, () => {
+describe("from another repository", () => {
   it.each([
     ["the module's folder", "", project],
     ["a sub-folder of the caller's", "src/deep", project],

@@ -15,7 +15,7 @@ const call = (...args: string[]) => dagger(module.dir, ["-s", "call", ...args], 
 const callFrom = (cwd: string, ...args: string[]) =>
   dagger(cwd, ["-s", "-m", module.dir, "call", ...args], environment)
 
-describe("dagger call", { timeout: 240_000 }, () => {
+describe("dagger call", () => {
   beforeAll(() => {
     module = copyOf("hello")
     work = mkdtempSync(join(tmpdir(), "work-"))

@@ -29,7 +29,7 @@ function runs(pid: number): boolean {
   }
 }
 
-describe("the command", { timeout: 240_000 }, () => {
+describe("the command", () => {
   beforeAll(() => {
     module = copyOf("hello")
   })

@@ -48,7 +48,7 @@ afterAll(async () => {
   await world.remove()
 })
 
-describe("--engine real", { timeout: 240_000 }, () => {
+describe("--engine real", () => {
   const MODULE = join(import.meta.dirname, "../..")
 
   it("makes the same call with the dagger on PATH against the same sandbox, and passes its results on", async () => {
@@ -113,7 +113,7 @@ describe("--engine real", { timeout: 240_000 }, () => {
   })
 })
 
-describe("the note on --engine real", { timeout: 240_000 }, () => {
+describe("the note on --engine real", () => {
   const NOTE = /^note: \/\S*\/bin\/dagger \(v0\.21\.8\) and its engine are running: .*--engine real call/m
   /** A call that goes on until the fake's answer is in. */
   const call = (...flags: string[]) =>

@@ -36,7 +36,7 @@ async function startWaiting() {
   return { cli, ended, server: parentOf(Number(pid)), stderr: () => stderr }
 }
 
-describe("a call", { timeout: 240_000 }, () => {
+describe("a call", () => {
   beforeAll(() => {
     module = copyOf("hello")
   })

@@ -41,7 +41,7 @@ const SUCCEEDED = ["DOWNLOAD_SOURCE", "INSTALL", "PRE_BUILD", "BUILD", "POST_BUI
   phase => `${phase} SUCCEEDED`,
 )
 
-describe("laptop and CodeBuild", { timeout: 60_000 }, () => {
+describe("laptop and CodeBuild", () => {
   const folder = temporaryForAll()
   let seen: Rehearsal
   let retry: BuildResult

@@ -15,10 +15,10 @@ beforeAll(async () => {
   world.commit("feat: begin\n\nRelease-As: 0.3.6")
   await world.push("main")
   await world.release()
-}, 300_000)
-afterAll(() => world.remove(), 60_000)
+})
+afterAll(() => world.remove())
 
-describe("what other people did in the meantime", { timeout: 300_000 }, () => {
+describe("what other people did in the meantime", () => {
   test("an older commit whose number a newer one took is superseded, not told to take another number", async () => {
     world.commit("fix: older")
     const older = world.clone("older")
@@ -106,7 +106,7 @@ describe("what other people did in the meantime", { timeout: 300_000 }, () => {
   })
 })
 
-describe("a migration", { timeout: 300_000 }, () => {
+describe("a migration", () => {
   const migrate = "python3 hello_world.py --version >&2; test ! -e /nope"
 
   test("of one version runs once, however many runs of it there are at once", async () => {
@@ -114,12 +114,12 @@ describe("a migration", { timeout: 300_000 }, () => {
     const twin = world.clone("twin")
     const migration = "ecs-release/migrate/hello/0-4-0"
     const first = world.release({ migrate: untilFinished })
-    await expect.poll(() => world.tasks(migration), { timeout: 120_000 }).toHaveLength(1)
+    await expect.poll(() => world.tasks(migration)).toHaveLength(1)
     const lines = vi.spyOn(console, "log")
     // A command that would fail shows whether it runs.
     const second = world.release({ migrate: "exit 3" }, twin)
     await expect
-      .poll(() => lines.mock.calls.flat().join("\n"), { timeout: 120_000 })
+      .poll(() => lines.mock.calls.flat().join("\n"))
       .toMatch(/of another run is already doing this/)
     lines.mockRestore()
     await world.finish(migration)
@@ -143,7 +143,7 @@ describe("a migration", { timeout: 300_000 }, () => {
   })
 })
 
-describe("settings", { timeout: 300_000 }, () => {
+describe("settings", () => {
   test("go live by deploy if HEAD is not a release", async () => {
     await world.pushCommit("docs: no release")
     expect(await world.run(module => module.deploy())).toMatch(
@@ -169,7 +169,7 @@ describe("settings", { timeout: 300_000 }, () => {
   })
 })
 
-describe("every function works", { timeout: 300_000 }, () => {
+describe("every function works", () => {
   test("what is released, in words, in a table and as JSON", async () => {
     world.git("checkout", "-q", "--detach", (await world.remoteTags())["v0.5.0"] as string)
     expect(await world.run(module => module.changelog())).toMatch(
@@ -202,7 +202,7 @@ describe("every function works", { timeout: 300_000 }, () => {
   })
 })
 
-describe("test, test-report and build never refuse because of a version rule", { timeout: 300_000 }, () => {
+describe("test, test-report and build never refuse because of a version rule", () => {
   const all = async () => {
     const head = world.git("rev-parse", "HEAD")
     expect(await world.run(module => module.test())).toMatch(`commit ${head.slice(0, 7)}`)

@@ -8,9 +8,9 @@ beforeAll(async () => {
   world = new ModuleWorld()
   await world.start()
 })
-afterAll(() => world.remove(), 60_000)
+afterAll(() => world.remove())
 
-describe("what is released", { timeout: 300_000 }, () => {
+describe("what is released", () => {
   test("the first version", async () => {
     await world.push("main")
     expect(await world.release()).toMatch(/^completed: hello\/hello runs 0\.1\.0/)
@@ -50,7 +50,7 @@ describe("what is released", { timeout: 300_000 }, () => {
   })
 })
 
-describe("a version that was claimed but never reached the service", { timeout: 300_000 }, () => {
+describe("a version that was claimed but never reached the service", () => {
   test("is finished by the next release, whatever its commits, if its image is in the registry", async () => {
     const commit = await world.pushCommit("feat: pushed and not deployed")
     await world.run(module => module.push())
@@ -95,7 +95,7 @@ describe("a version that was claimed but never reached the service", { timeout: 
   })
 })
 
-describe("an older version never replaces a newer one", { timeout: 300_000 }, () => {
+describe("an older version never replaces a newer one", () => {
   test("not if the newer one is released while this one waits for its migration", async () => {
     await world.pushCommit("fix: slow")
     const slow = world.clone("slow")
@@ -103,7 +103,7 @@ describe("an older version never replaces a newer one", { timeout: 300_000 }, ()
     await world.push("main")
     const running = world.release({ migrate: untilFinished }, slow)
     const migration = "ecs-release/migrate/hello/0-3-1"
-    await expect.poll(() => world.tasks(migration), { timeout: 120_000 }).toHaveLength(1)
+    await expect.poll(() => world.tasks(migration)).toHaveLength(1)
     expect(await world.release()).toMatch(/^completed: .* 0\.3\.2/)
     await world.finish(migration)
     expect(await running).toMatch(/^superseded: .* older than 0\.3\.2/)

@@ -30,7 +30,7 @@ beforeAll(() => {
   const flags = ["--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund"]
   execFileSync("npm", ["ci", ...flags], { cwd: module, stdio: "ignore" })
 })
-afterAll(() => world.remove(), 60_000)
+afterAll(() => world.remove())
 
 /** Makes an example the content of the world's repository, and releases it. */
 async function release(example: string, ...given: string[]) {
@@ -50,7 +50,7 @@ async function version(): Promise<Record<string, string>> {
   return (await (await fetch(`${emulator.appUrl}/version`)).json()) as Record<string, string>
 }
 
-describe("an example", { timeout: 300_000 }, () => {
+describe("an example", () => {
   test.each(["go", "node"])("in %s is tested, built and released", async example => {
     const { stdout, stderr, exitCode } = await release(example)
     expect({ exitCode, stderr: exitCode === 0 ? "" : stderr.slice(-2000) }).toEqual({

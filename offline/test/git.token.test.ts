@@ -34,7 +34,7 @@ beforeAll(async () => {
 afterAll(async () => {
   server.close()
   await world.remove()
-}, 60_000)
+})
 
 test("an echoed token, and what moves a terminal, is in no error and no progress", async () => {
   asked = []
@@ -57,4 +57,4 @@ test("an echoed token, and what moves a terminal, is in no error and no progress
   for (const form of forms) expect(output).not.toContain(form)
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they must not be there
   expect(output).not.toMatch(/[\u0007\u001b\u202e]/)
-}, 60_000)
+})

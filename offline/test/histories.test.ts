@@ -31,25 +31,21 @@ afterAll(async () => {
   rmSync(folder, { recursive: true })
 })
 
-test.each(cases.map(one => [one.name, one] as const))(
-  "%s",
-  async (_, one) => {
-    const { next, bump, current, error } = one.expected
-    const clone = build(one, join(folder, one.name))
-    await connection(async () => {
-      const module = new EcsRelease(dag.host().directory(clone), undefined, one.path)
-      if (error) {
-        for (const call of [module.version(), module.plan(), module.release()])
-          await expect(call).rejects.toThrow(/→ /)
-        return
-      }
-      expect(JSON.parse(await module.plan())).toMatchObject({
-        version: next ?? current,
-        next,
-        bump,
-        current,
-      })
+test.each(cases.map(one => [one.name, one] as const))("%s", async (_, one) => {
+  const { next, bump, current, error } = one.expected
+  const clone = build(one, join(folder, one.name))
+  await connection(async () => {
+    const module = new EcsRelease(dag.host().directory(clone), undefined, one.path)
+    if (error) {
+      for (const call of [module.version(), module.plan(), module.release()])
+        await expect(call).rejects.toThrow(/→ /)
+      return
+    }
+    expect(JSON.parse(await module.plan())).toMatchObject({
+      version: next ?? current,
+      next,
+      bump,
+      current,
     })
-  },
-  60_000,
-)
+  })
+})

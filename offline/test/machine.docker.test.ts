@@ -78,7 +78,6 @@ describe("Docker", () => {
         rmSync(home, { recursive: true })
       }
     },
-    120_000,
   )
 })
 
@@ -104,7 +103,7 @@ describe("an image", () => {
     expect(await inside(debian, "cat", "/etc/debian_version")).toMatch(/^12/)
     const git = await resolveImage(docker, "public.ecr.aws/docker/library/buildpack-deps:bookworm-scm", log)
     expect(await inside(git, "git", "--version")).toMatch(/^git version 2/)
-  }, 300_000)
+  })
 
   it("that no reachable registry has fails at once, with a remedy", async () => {
     const missing = resolveImage(docker, "127.0.0.1:1/team/tool:7", log)

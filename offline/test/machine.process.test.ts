@@ -14,7 +14,7 @@ describe("a process of ours", () => {
   it("is known by its id and its beginning, and ended by them", async () => {
     const owned = await startDetached("sh", ["-c", "echo begun; exec sleep 60"], { logFile })
     expect(isRunning(owned)).toBe(true)
-    await expect.poll(() => readFileSync(logFile, "utf8"), { timeout: 20_000 }).toContain("begun")
+    await expect.poll(() => readFileSync(logFile, "utf8")).toContain("begun")
     // Another process that got this id is not ours, and is left alone.
     const other = { ...owned, began: `${owned.began}0` }
     expect(isRunning(other)).toBe(false)
@@ -40,7 +40,7 @@ describe("a process of ours", () => {
       logFile,
       env,
     })
-    await expect.poll(() => existsSync(seen), { timeout: 20_000 }).toBe(true)
+    await expect.poll(() => existsSync(seen)).toBe(true)
     expect(readFileSync(seen, "utf8")).toBe("<> yes\n")
   })
 

@@ -99,8 +99,8 @@ beforeAll(async () => {
     networkConfiguration: service?.networkConfiguration,
     deploymentConfiguration: { deploymentCircuitBreaker: { enable: true, rollback: true } },
   })
-}, 300_000)
-afterAll(() => world.remove(), 60_000)
+})
+afterAll(() => world.remove())
 
 test("a release goes to the first stage, and a promotion takes its digest to the next", {
   timeout: 300_000,
@@ -230,7 +230,7 @@ async function inService(stage: string): Promise<string> {
     : services[0].deployments[0].outcome
 }
 
-test("credentials of another account change nothing", { timeout: 120_000 }, async () => {
+test("credentials of another account change nothing", async () => {
   await world.pushCommit("chore: another account", { "ecs-release.yaml": file("999999999999") })
   await expect(promote()).rejects.toThrow(
     /^The AWS credentials are for account 222222222222, but --account is 9{12}/,

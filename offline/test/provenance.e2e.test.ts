@@ -29,7 +29,7 @@ beforeAll(async () => {
   await world.push("main")
   await world.runAsRoot(module => module.release(), signing)
 }, 600_000)
-afterAll(() => world.remove(), 60_000)
+afterAll(() => world.remove())
 
 /** The registry, and the released image's digest. */
 async function released(version = "0.1.0") {

@@ -18,7 +18,7 @@ beforeAll(async () => {
   world = new ModuleWorld()
   await world.start()
 })
-afterAll(() => world.remove(), 60_000)
+afterAll(() => world.remove())
 
 const docker = async (...args: string[]) => {
   const { docker } = await world.up()
@@ -33,7 +33,7 @@ const started = async (...words: string[]) => {
   return { ...ran, processes: count(/: a process starts$/gm), containers: count(/^exec /gm) }
 }
 
-describe("a commit to a running service", { timeout: 300_000 }, () => {
+describe("a commit to a running service", () => {
   test("the first release makes 0.1.0 live", async () => {
     first = { commit: world.git("rev-parse", "HEAD"), ran: await world.call("release") }
     const { code, stdout, stderr } = first.ran
@@ -149,7 +149,7 @@ describe("a commit to a running service", { timeout: 300_000 }, () => {
   }
 })
 
-describe("mistakes get an error that says what to do", { timeout: 120_000 }, () => {
+describe("mistakes get an error that says what to do", () => {
   const mistake = async (
     call: (module: EcsRelease) => Promise<unknown>,
     settings: Partial<EcsRelease>,
@@ -229,4 +229,4 @@ CMD ["perl", "server.pl"]
     /^completed: hello\/hello runs 5\.0\.0/,
   )
   expect(await world.runningVersion()).toBe("5.0.0")
-}, 300_000)
+})

@@ -53,4 +53,4 @@ it("the world comes up once for commands at the same time, is found again, goes 
   const pulled = ["image", "ls", "--quiet", "--filter", `reference=127.0.0.1:${one.emulator.port}/*`]
   expect((await run(one.docker.cli, pulled, { env: dockerEnv(one.docker) })).stdout).toBe("")
   expect(await hasImage(one.docker, base)).toBe(true)
-}, 120_000)
+})

@@ -75,4 +75,4 @@ it("ecs-release.yaml's schema has the settings as the module documents them (npx
   await expect(`${JSON.stringify(schema, null, 2)}\n`).toMatchFileSnapshot(
     join(project, "docs/schema/config.v1.json"),
   )
-}, 120_000)
+})

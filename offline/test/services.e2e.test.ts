@@ -44,14 +44,14 @@ beforeAll(async () => {
     networkConfiguration: service?.networkConfiguration,
     deploymentConfiguration: { deploymentCircuitBreaker: { enable: true, rollback: true } },
   })
-}, 300_000)
-afterAll(() => world.remove(), 60_000)
+})
+afterAll(() => world.remove())
 
 /** Calls the module as the root, since the pipeline's role is for one service. */
 const run = <T>(call: Parameters<typeof world.run<T>>[0], settings = {}) =>
   world.runAsRoot<T>(call, { ...set, ...settings })
 
-describe("services that are released together", { timeout: 300_000 }, () => {
+describe("services that are released together", () => {
   test("get the same digest, and are reported one by one", async () => {
     await world.pushCommit("feat: both")
     const released = checked(await run(module => module.release(900, "", "", "json")))
@@ -142,7 +142,7 @@ test("an image for several platforms is one index, which ECS runs by its digest"
   )
 })
 
-describe("the apps of a monorepo", { timeout: 300_000 }, () => {
+describe("the apps of a monorepo", () => {
   const file = `cluster: hello
 container: app
 apps:

@@ -22,7 +22,7 @@ async function context(files: Record<string, string>): Promise<string> {
 const build = (dir: string, then: string, args = "") =>
   `{loadDirectoryFromID(id:"${dir}"){dockerBuild${args}{${then}}}}`
 
-test("an ignore file leaves files out, the Dockerfile itself among them", { timeout: 60_000 }, async () => {
+test("an ignore file leaves files out, the Dockerfile itself among them", async () => {
   const dir = await context({
     "ci/Dockerfile": `FROM ${BASE}\nCOPY . /c`,
     ".dockerignore": "ci\n*.log",
@@ -33,7 +33,7 @@ test("an ignore file leaves files out, the Dockerfile itself among them", { time
   expect(await session.leaf(query)).toEqual([".dockerignore", "b.txt"])
 })
 
-test("a changed file of the same length is seen", { timeout: 60_000 }, async () => {
+test("a changed file of the same length is seen", async () => {
   const text = `FROM ${BASE}\nCOPY v /v`
   const read = async (v: string) =>
     session.leaf(build(await context({ Dockerfile: text, v }), 'file(path:"/v"){contents}'))
@@ -53,7 +53,7 @@ test("a failing test run gives its output, in the error and in the progress", {
   expect(session.lines.join("\n")).toMatch(/#\d+ \d+\.\d+ 1 failed/)
 })
 
-test("a file that isn't there", { timeout: 60_000 }, async () => {
+test("a file that isn't there", async () => {
   const dir = await context({ Dockerfile: `FROM ${BASE}\nCOPY nope /` })
   await expect(session.leaf(build(dir, "sync"))).rejects.toThrow(/"\/nope".*not found/)
 })

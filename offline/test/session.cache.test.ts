@@ -18,7 +18,7 @@ afterAll(async () => {
 const random = (chain = "") =>
   `{container{from(address:"${BASE}"){${chain}withExec(args:["sh","-c","cat /proc/sys/kernel/random/uuid > /u; cat /u"]){stdout}}}${chain && "}"}}`
 
-test("a command runs once for one recipe, in this session and in the next", { timeout: 60_000 }, async () => {
+test("a command runs once for one recipe, in this session and in the next", async () => {
   const first = await session.leaf(random())
   expect(await session.leaf(random())).toBe(first)
   const next = await start(state)
@@ -28,13 +28,13 @@ test("a command runs once for one recipe, in this session and in the next", { ti
   await next.close()
 })
 
-test("a variable that changes makes it run again", { timeout: 60_000 }, async () => {
+test("a variable that changes makes it run again", async () => {
   const one = await session.leaf(random('withEnvVariable(name:"N",value:"1"){'))
   const two = await session.leaf(random('withEnvVariable(name:"N",value:"2"){'))
   expect(one).not.toBe(two)
 })
 
-test("equal queries at once run a command once, others run beside it", { timeout: 60_000 }, async () => {
+test("equal queries at once run a command once, others run beside it", async () => {
   const query = random('withEnvVariable(name:"N",value:"3"){')
   const other = random('withEnvVariable(name:"N",value:"4"){')
   const [a, b, c] = await Promise.all([session.leaf(query), session.leaf(query), session.leaf(other)])
@@ -43,14 +43,14 @@ test("equal queries at once run a command once, others run beside it", { timeout
   expect(session.lines.filter(line => line === a.trim())).toHaveLength(1)
 })
 
-test("a command that failed runs again", { timeout: 60_000 }, async () => {
+test("a command that failed runs again", async () => {
   const query = `{container{from(address:"${BASE}"){withExec(args:["sh","-c","echo again; exit 1"]){sync}}}}`
   await expect(session.leaf(query)).rejects.toThrow("exit code: 1")
   await expect(session.leaf(query)).rejects.toThrow("exit code: 1")
   expect(session.lines.filter(line => line === "again")).toHaveLength(2)
 })
 
-test("a folder of the host counts by its content", { timeout: 60_000 }, async () => {
+test("a folder of the host counts by its content", async () => {
   const folder = newState()
   mkdirSync(join(folder, "sub"))
   writeFileSync(join(folder, "sub/a"), "1")
@@ -70,7 +70,7 @@ test("a folder of the host counts by its content", { timeout: 60_000 }, async ()
   expect(await digest()).toBe(first)
 })
 
-test("a build runs once for one content", { timeout: 120_000 }, async () => {
+test("a build runs once for one content", async () => {
   const text = `FROM ${BASE}\nRUN cat /proc/sys/kernel/random/uuid > /u\n# ${Date.now()}`
   const query = `{directory{withNewFile(path:"Dockerfile",contents:${JSON.stringify(text)}){dockerBuild{file(path:"/u"){contents}}}}}`
   const first = await session.leaf(query)

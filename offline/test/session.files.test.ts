@@ -37,7 +37,7 @@ test("what is written to a mounted directory lives on, in that branch alone", {
   expect(await session.leaf(fresh)).toBe("ran\na.txt\nsub\n0\n")
 })
 
-test("the same for a user who can't write into the daemon's folders", { timeout: 60_000 }, async () => {
+test("the same for a user who can't write into the daemon's folders", async () => {
   const user = vi.spyOn(process, "getuid").mockReturnValue(1000)
   const read = sh("stat -c %u:%g /m/a.txt; cat /m/big | tr -d x; /m/sub/run", "stdout")
   const write = sh(
@@ -50,17 +50,17 @@ test("the same for a user who can't write into the daemon's folders", { timeout:
   user.mockRestore()
 })
 
-test("a mounted directory is not part of the image", { timeout: 60_000 }, async () => {
+test("a mounted directory is not part of the image", async () => {
   const chain = `withMountedDirectory(path:"/m",source:"${files}"){${sh("echo x > /m/x; echo y > /y", 'withoutMount(path:"/m"){directory(path:"/m"){entries}}')}}`
   expect(await session.leaf(on(chain))).toEqual([])
 })
 
-test("files put on a mounted path go into the mount", { timeout: 60_000 }, async () => {
+test("files put on a mounted path go into the mount", async () => {
   const chain = `withMountedDirectory(path:"/m",source:"${files}"){withNewFile(path:"/m/sub/n",contents:"N"){withoutFile(path:"/m/a.txt"){directory(path:"/m"){glob(pattern:"**")}}}}`
   expect(await session.leaf(on(chain))).toEqual(["sub/", "sub/n", "sub/run"])
 })
 
-test("a cache volume is shared by commands and kept", { timeout: 60_000 }, async () => {
+test("a cache volume is shared by commands and kept", async () => {
   const cache = await session.leaf(`{cacheVolume(key:"test-${Date.now()}"){id}}`)
   const with_ = (script: string) =>
     on(`withMountedCache(path:"/c",cache:"${cache}"){${sh(script, "stdout")}}`)
@@ -78,7 +78,7 @@ async function volumes(): Promise<string[]> {
   return own.sort((a, b) => (a.CreatedAt < b.CreatedAt ? -1 : 1)).map(one => one.Name)
 }
 
-test("edits keep what directories below are, and follow links", { timeout: 60_000 }, async () => {
+test("edits keep what directories below are, and follow links", async () => {
   const chain = `withNewFile(path:"/tmp/x",contents:"X"){withNewFile(path:"/root/r",contents:""){withNewFile(path:"/bin/tool",contents:"#!/bin/sh\\necho tool",permissions:493){${sh("stat -c %a /tmp /root /usr; ls /bin | grep -c .; tool; readlink /bin", "stdout")}}}}`
   const lines: string[] = (await session.leaf(on(chain))).trim().split("\n")
   expect(lines.slice(0, 3)).toEqual(["1777", "700", "755"])
@@ -97,7 +97,7 @@ test("files that were added can be removed; files of the image can't, and the er
   )
 })
 
-test("a container of files alone", { timeout: 60_000 }, async () => {
+test("a container of files alone", async () => {
   expect(
     await session.leaf(
       `{container{withDirectory(path:"/",source:"${files}"){rootfs{directory(path:"sub"){entries}}}}}`,

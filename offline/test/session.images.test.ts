@@ -47,14 +47,14 @@ test("a run leaves no more images than the previous run, and keeps those that it
   expect(await once(state, write("two"))).toContain("two")
 })
 
-test("a run that needs less takes nothing away", { timeout: 120_000 }, async () => {
+test("a run that needs less takes nothing away", async () => {
   const state = newState()
   await once(state, write("one"))
   await once(state, "{defaultPlatform}")
   expect(await once(state, write("one"))).toEqual([])
 })
 
-test("as long as another run needs them, all images stay", { timeout: 120_000 }, async () => {
+test("as long as another run needs them, all images stay", async () => {
   const state = newState()
   const other: Asked = await start(state)
   const file = `{container{from(address:"${BASE}"){withExec(args:["sh","-c","echo long > /file"]){file(path:"/file"){contents}}}}}`

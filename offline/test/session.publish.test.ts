@@ -33,7 +33,7 @@ const chain = (
   withEntrypoint(args:["cat"]){withDefaultArgs(args:["/app"]){withUser(name:"nobody"){withWorkdir(path:"/srv"){
   withExposedPort(port:8080){${then}}}}}}}}}}}}`
 
-test("publishes what the recipe set and nothing else, the same each time", { timeout: 60_000 }, async () => {
+test("publishes what the recipe set and nothing else, the same each time", async () => {
   const address = `${registry.address}/team/app:1.2.3`
   const published: string = await session.leaf(chain(`publish(address:"${address}")`))
   expect(published).toMatch(new RegExp(`^${address}@sha256:[0-9a-f]{64}$`))
@@ -56,7 +56,7 @@ test("publishes what the recipe set and nothing else, the same each time", { tim
   expect(again.split("@")[1]).toBe(published.split("@")[1])
 })
 
-test("leaves no tag behind and puts back one that was there", { timeout: 60_000 }, async () => {
+test("leaves no tag behind and puts back one that was there", async () => {
   const name = `${registry.address}/team/app`
   await session.leaf(chain(`publish(address:"${name}:gone")`))
   expect(await docker.find(`/images/${name}:gone/json`)).toBeUndefined()
@@ -67,7 +67,7 @@ test("leaves no tag behind and puts back one that was there", { timeout: 60_000 
   await docker.json("DELETE", `/images/${name}:kept`)
 })
 
-test("logs in with the container's login", { timeout: 60_000 }, async () => {
+test("logs in with the container's login", async () => {
   const address = `${closed.address}/team/app:1`
   await expect(session.leaf(chain(`publish(address:"${address}")`))).rejects.toThrow(
     `failed to export: failed to push ${address}:`,
@@ -80,7 +80,7 @@ test("logs in with the container's login", { timeout: 60_000 }, async () => {
   await expect(session.leaf(chain(out))).rejects.toThrow("failed to push")
 })
 
-test("an image goes out as a tarball that Docker loads", { timeout: 60_000 }, async () => {
+test("an image goes out as a tarball that Docker loads", async () => {
   const path = join(newState(), "image.tar")
   expect(await session.leaf(chain(`export(path:"${path}")`))).toBe(path)
   const answers = await docker.lines("POST", "/images/load", { tar: createReadStream(path) })

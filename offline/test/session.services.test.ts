@@ -100,7 +100,7 @@ test("a service in a container: from the host, from a bound container, until it 
   expect(await running()).toHaveLength(0)
 })
 
-test("a service that ends at once says why", { timeout: 60_000 }, async () => {
+test("a service that ends at once says why", async () => {
   const answer = await session.ask(made("die qq(no luck\\n)", "start"))
   expect(answer.errors?.[0]?.extensions).toMatchObject({ _type: "EXEC_ERROR", stderr: "no luck" })
   expect(await running()).toHaveLength(0)

@@ -11,8 +11,8 @@ beforeAll(async () => {
   await world.start()
   await world.push("main")
   await world.release()
-}, 300_000)
-afterAll(() => world.remove(), 60_000)
+})
+afterAll(() => world.remove())
 
 test("a new version is checked once it is serving, and not again after it passed", {
   timeout: 120_000,

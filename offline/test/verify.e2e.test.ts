@@ -18,10 +18,10 @@ const verify = async (settings = {}): Promise<Record<string, string>> => {
 beforeAll(async () => {
   await world.start()
   await world.push("main")
-}, 300_000)
-afterAll(() => world.remove(), 60_000)
+})
+afterAll(() => world.remove())
 
-test("the sample service has what a deployment needs", { timeout: 120_000 }, async () => {
+test("the sample service has what a deployment needs", async () => {
   const checks = await verify()
   expect(Object.keys(checks)).toEqual([
     ...["credentials", "registry", "service", "containers", "platform"],

@@ -99,7 +99,7 @@ describe("what is not an answer from AWS", () => {
     await expect(
       explained({ ...about, endpoint: nowhere.endpoint }, () => describeService(target)),
     ).rejects.toThrow(/^http:\/\/127\.0\.0\.1:9 does not answer/)
-  }, 30_000)
+  })
 
   it("passes a user error and a bug through unchanged", async () => {
     const own = new UserError("mine")

@@ -148,7 +148,7 @@ describe("the server", () => {
       (await fetch(`http://127.0.0.1:${(slow.address() as AddressInfo).port}/main`)).text()
     expect(await ask()).toContain("reading ECS’s record")
     give(state)
-    await expect.poll(ask, { timeout: 20_000 }).toContain("production")
+    await expect.poll(ask).toContain("production")
     slow.closeAllConnections()
     slow.close()
   })
@@ -184,7 +184,7 @@ test("it is busy while something goes on", () => {
   expect(isBusy(stateOf([{ name: "a", stage: "", region: "", error: "gone" }]))).toBe(false)
 })
 
-describe("in a browser", { timeout: 120_000 }, () => {
+describe("in a browser", () => {
   let browser: Browser
   beforeAll(async () => {
     const executablePath = await chromiumProgram()

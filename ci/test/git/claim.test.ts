@@ -53,7 +53,7 @@ beforeAll(async () => {
   await vi.waitFor(async () => {
     if ((await localShell(one)(`git ls-remote ${url()}`)).code !== 0)
       throw new Error("the git daemon does not answer")
-  }, 60_000)
+  })
 })
 
 afterAll(() => {
@@ -84,7 +84,7 @@ test("of two commits that claim the same number at once one wins, a hundred time
     return a.won
   }
   for (let i = 0; i < numbers.length; i += 5) await Promise.all(numbers.slice(i, i + 5).map(contend))
-}, 180_000)
+})
 
 test("the same commit may claim its number again", async () => {
   expect(await claim(localShell(one), url(), shas.one, "v1.0.0")).toEqual({ won: true, repeated: false })
@@ -184,7 +184,7 @@ test("a remote that hangs ends in an error", async () => {
     silent.closeAllConnections()
     silent.close()
   }
-}, 60_000)
+})
 
 test("a remote that wants a token gets it, says what to set, and the token stays out of every argument list and message", async () => {
   const seen: string[] = []
