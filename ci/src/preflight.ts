@@ -66,7 +66,7 @@ export async function preflight(
     ])
     const { definition } = template || running
     const containers = chooseContainers(definition, where).map(({ name = "" }) => name)
-    assertPlatform(definition, settings.platform)
+    assertPlatform(definition, service, settings.platform)
     const current = readRevision(running, where.container)
     return {
       name: `${where.cluster}/${where.service}`,

@@ -5,8 +5,8 @@ import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
 import { changelogBetween } from "./changelog.js"
 import { copyAttached, copyImage } from "./ecr/copy.js"
-import { accessTo } from "./ecr/distribution.js"
-import { parseImage } from "./ecr/image.js"
+import { accessTo, accessToImage } from "./ecr/distribution.js"
+import { isInRepository, parseImage } from "./ecr/image.js"
 import { Registry } from "./ecr/registry.js"
 import type { DeployResult } from "./ecs/result.js"
 import {
@@ -181,8 +181,9 @@ async function provenIn({ stage, aws }: Place, wanted: string | undefined): Prom
 /** The registry has to have the digest under that version too: otherwise somebody else deployed it under that version's name. */
 async function assertReleased({ stage, aws }: Place, { image, digest, version }: Proven): Promise<void> {
   const repository = repositoryOf(stage.settings)
-  if (parseImage(image).repository !== repository) return // It is in an earlier stage's registry, and was checked there.
   await explained({ ...aws, repository }, async () => {
+    // If the stage pulls its images, this one is in an earlier stage's registry, and was checked there.
+    if (!(await isInRepository(aws, repository, image))) return
     const found = await (await Registry.open(aws, repository)).find(version)
     if (found?.digest === digest) return
     throw new UserError(
@@ -284,7 +285,7 @@ async function imageFor(
     const registry = await Registry.open(to.aws, repository)
     if (parseImage(image).uri === registry.uri) return image
     const there = { ...from.aws, region }
-    const origin = await explained({ ...there, repository: source }, () => accessTo(there, source))
+    const origin = await explained({ ...there, repository: source }, () => accessToImage(there, image))
     const target = await accessTo(to.aws, repository)
     const copy = (tag: string) => {
       print(`copying ${digest} to ${registry.uri}`)

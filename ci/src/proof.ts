@@ -30,12 +30,12 @@ export async function requireProof(
 ): Promise<void> {
   if (requirements.length === 0) return
   if (given) refuseOverruled(settings, given)
-  const { repository, digest = "", region = aws.region } = parseImage(image)
+  const { repository, digest = "", region = aws.region, account } = parseImage(image)
   const place = there.endpoint ? there : { ...there, region }
   const signer = required(settings.signingKey, "signing key", "--signing-key")
   if (isSignerProfile(signer)) {
     if (requirements.includes("provenance")) throw needsKms(signer)
-    return requireManagedSignature(place, { name: version, repository, digest }, signer)
+    return requireManagedSignature(place, { name: version, repository, digest, account }, signer)
   }
   const { publicKey } = await openKey(aws, signer)
   const from = await explained({ ...place, repository }, () => accessToImage(place, image))

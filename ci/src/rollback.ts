@@ -3,7 +3,7 @@ import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
 import type { Service } from "./aws/types.js"
 import { deploy } from "./deploy.js"
-import { imageNamed, type NamedImage, parseImage } from "./ecr/image.js"
+import { imageNamed, isInRepository, type NamedImage } from "./ecr/image.js"
 import { DeployError, type DeployResult, deployError } from "./ecs/result.js"
 import {
   describeRevision,
@@ -173,9 +173,9 @@ async function previous(
   if (found?.version !== undefined) {
     const { image, version, commit } = found
     // If a stage pulls its images, they are in another stage's repository.
-    const own = image !== undefined && parseImage(image).repository === options.repository
-    if (own || !image?.includes("@")) return imageNamed(target.aws, options, version)
-    return { image, version, commit }
+    if (image?.includes("@") && !(await isInRepository(target.aws, options.repository, image)))
+      return { image, version, commit }
+    return imageNamed(target.aws, options, version)
   }
   throw new UserError(
     `There is no version before ${current.version ?? "the running one"} on ${target.cluster}/${target.service}.`,

@@ -19,10 +19,17 @@ export type RunOptions = DeployOptions & {
   print?: (line: string) => void
 }
 
+/** A task that ran, and did not end well. */
+export class TaskError extends UserError {}
+
 /** A task that ended well. */
 export type RunOutcome = { exitCode: number; task: string; text: string }
 
 const interval = 2
+/** Seconds between requests for a task that no capacity is free for. */
+const placing = 10
+/** Reasons for which ECS places no task now, and may soon (ECS developer guide, "API failure reasons"). */
+const noCapacity = /^(RESOURCE|AGENT)\b|capacity is unavailable/i
 /** How many pages of a log to print per look: a log that grows as fast as it is read must not hold it up. */
 const logPages = 100
 
@@ -33,7 +40,8 @@ const logPages = 100
  *
  * @param options.image by digest
  * @returns if the command exited with 0
- * @throws UserError that begins with `failed` if it did not, or with `timed out` (the task is stopped then)
+ * @throws TaskError that begins with `failed` if it did not, or with `timed out` (the task is stopped then); UserError if it could not
+ *   be run
  */
 export async function runTask(aws: Aws, options: RunOptions): Promise<RunOutcome> {
   const { command, timeoutSeconds = 900, print = console.log } = options
@@ -46,14 +54,19 @@ export async function runTask(aws: Aws, options: RunOptions): Promise<RunOutcome
     const done = earlier.find(task => exitCodeOf(task, container) === 0)
     if (done) return conclude(done, container, command)
     const running = earlier.find(({ lastStatus }) => lastStatus !== "STOPPED")
-    const tries = earlier.flatMap(({ taskArn = "" }) => taskArn)
+    const before = earlier.flatMap(({ taskArn = "" }) => taskArn)
     if (running) return followTask(target, running, definition, container, options)
     const tags = service.propagateTags === "SERVICE" ? await serviceTags(target) : []
     const revision = await register(target, definition)
     try {
       const request = runRequest(target, service, revision, tags)
-      const named = options.once === undefined ? request : await onlyOnce(request, options.once, tries)
-      const task = await start(target, named)
+      const { once } = options
+      const task = await place(
+        target,
+        attempt => (once === undefined ? request : onlyOnce(request, once, [...before, `${attempt}`])),
+        timeoutSeconds,
+        print,
+      )
       print(`task ${shortName(task.taskArn)} runs ${shortName(revision)}: ${command.join(" ")}`)
       const ended = await wait(target, task, definition, container, timeoutSeconds, print)
       return conclude(ended, container, command)
@@ -92,11 +105,12 @@ async function startedBy({ client, cluster }: Target, name: string): Promise<Tas
  * A request that starts one task, however many runs send it at once: ECS accepts a client token once, and tells everyone else which
  * task has it (RunTask, "Idempotency").
  *
- * @param tries the tasks that were started under the name before and failed
+ * @param before the tasks that were started under the name before and failed, and the number of this attempt: for a token that was sent,
+ *   ECS repeats its answer, even that there is no capacity
  */
-async function onlyOnce(request: RunTaskRequest, name: string, tries: string[]): Promise<RunTaskRequest> {
+function onlyOnce(request: RunTaskRequest, name: string, before: string[]): RunTaskRequest {
   const clientToken = createHash("sha256")
-    .update([name, ...tries.sort()].join("\n"))
+    .update([name, ...before.sort()].join("\n"))
     .digest("hex")
   return { ...request, startedBy: name, clientToken }
 }
@@ -116,27 +130,58 @@ async function deregister({ client }: Target, revision: string, print: (line: st
   }
 }
 
-async function start({ client, cluster, service }: Target, request: RunTaskRequest): Promise<Task> {
+/**
+ * Starts a task. If there is no capacity for it now, this tries again until the time is up.
+ *
+ * @param requestFor the request of each attempt, the first of which is 0
+ */
+async function place(
+  target: Target,
+  requestFor: (attempt: number) => RunTaskRequest,
+  timeoutSeconds: number,
+  print: (line: string) => void,
+): Promise<Task> {
+  const until = Date.now() + timeoutSeconds * 1000
+  for (let attempt = 0; ; attempt++) {
+    const { task, reasons, again } = await start(target, requestFor(attempt))
+    if (task) return task
+    if (!again || Date.now() + placing * 1000 > until) throw unplaced(target, reasons)
+    print(`ECS did not start the task (${reasons.join("; ")}); asking again in ${placing} s`)
+    await new Promise(resolve => setTimeout(resolve, placing * 1000))
+  }
+}
+
+/** Asks for a task once. Gives it, or why there is none, and whether to ask again. */
+async function start(
+  { client }: Target,
+  request: RunTaskRequest,
+): Promise<{ task?: Task; reasons: string[]; again: boolean }> {
   // Thanks to the token, a repeated request, such as the SDK's own retry, does not start a second task.
   const answer = await client
     .runTask({ clientToken: randomUUID(), ...request })
     .catch(error => theirs(error) ?? Promise.reject(error))
   const task = answer.tasks?.[0]
-  if (task?.taskArn !== undefined) return task
-  const reasons = (answer.failures ?? []).map(({ reason, detail }) =>
-    [reason, detail].filter(Boolean).join(": "),
-  )
-  throw new UserError(
+  const failures = answer.failures ?? []
+  return {
+    task: task?.taskArn === undefined ? undefined : task,
+    reasons: failures.map(({ reason, detail }) => [reason, detail].filter(Boolean).join(": ")),
+    again: failures.some(({ reason = "" }) => noCapacity.test(reason)),
+  }
+}
+
+function unplaced({ cluster, service }: Target, reasons: string[]): UserError {
+  return new UserError(
     `failed: ECS did not start the task on ${cluster}.`,
     reasons.join("; "),
     `Check the capacity and network of the service "${service}": the task uses the same.`,
   )
 }
 
-/** The task that another request with the same client token has started (RunTask, `ConflictException`). */
+/** The task that another request with the same client token has started, if it got one (RunTask, `ConflictException`). */
 function theirs(error: Error & { resourceIds?: string[] }): RunTaskResponse | undefined {
-  if (error.name !== "ConflictException" || !error.resourceIds?.[0]) return undefined
-  return { tasks: [{ taskArn: error.resourceIds[0] }] }
+  if (error.name !== "ConflictException") return undefined
+  const [taskArn] = error.resourceIds ?? []
+  return taskArn ? { tasks: [{ taskArn }] } : { failures: [{ reason: "RESOURCE", detail: error.message }] }
 }
 
 /** Waits for a task to end, printing its log as it comes. */
@@ -222,13 +267,13 @@ async function stop({ client, cluster }: Target, { taskArn }: Task, seconds: num
   try {
     await client.stopTask({ cluster, task: taskArn, reason: `ecs-release: timed out after ${seconds} s` })
   } catch (error) {
-    return new UserError(
+    return new TaskError(
       `timed out after ${seconds} s: the task ${name} could not be stopped and keeps running.`,
       (error as Error).message,
       `Stop it: aws ecs stop-task --cluster ${cluster} --task ${name}`,
     )
   }
-  return new UserError(
+  return new TaskError(
     `timed out after ${seconds} s: the task ${name} was stopped.`,
     "",
     "Give it more time with --timeout, or check its log for what it was waiting for.",
@@ -241,7 +286,7 @@ export function conclude(task: Task, container: string, command: string[]): RunO
   const { exitCode, reason } = task.containers?.find(({ name }) => name === container) ?? {}
   if (exitCode === 0) return { exitCode, task: id, text: `completed: ${command.join(" ")} (task ${id})` }
   const what = exitCode === undefined ? "the command did not finish" : `the command exited ${exitCode}`
-  throw new UserError(
+  throw new TaskError(
     `failed: ${what}: ${command.join(" ")} (task ${id})`,
     [task.stoppedReason, reason].filter(Boolean).join("; "),
     "Fix it and run again; this step deployed nothing.",

@@ -23,6 +23,9 @@ export type ScaleOptions = {
   print: (line: string) => void
 }
 
+/** How long ECS may describe the service as it was before the update. */
+const staleSeconds = 60
+
 /**
  * Sets how many tasks a service should run, and waits until they do (ECS UpdateService, desiredCount). It makes no deployment.
  *
@@ -52,9 +55,13 @@ export async function scale(
     if (from !== to) await target.client.updateService({ cluster, service: name, desiredCount: to })
     print(`${cluster}/${name}: from ${from} to ${to} tasks`)
     let shown = ""
+    let isSeen = false
     for (;;) {
       const counts = await countsOf(target)
-      if (counts && counts.desired !== to) {
+      isSeen ||= counts?.desired === to
+      // ECS is eventually consistent: at first it may still describe the service as it was.
+      const isStale = !isSeen && counts?.desired === from && elapsed() < staleSeconds
+      if (counts && counts.desired !== to && !isStale) {
         throw new UserError(
           `${cluster}/${name} is set to ${tasksText(counts.desired)} by something else.`,
           "Application Auto Scaling or another person did that.",

@@ -5,8 +5,7 @@ import { currentRevision, describeRevision, readRevision, tagRevision } from "./
 import { describeService, openService, shiftsTraffic } from "./ecs/service.js"
 import { smokedTag } from "./ecs/task-definition.js"
 import { testUrlOf } from "./ecs/url.js"
-import { UserError } from "./lib/errors.js"
-import { runTask } from "./run.js"
+import { runTask, TaskError } from "./run.js"
 import { deploySet, rollbackSet } from "./service-set.js"
 
 /** A command that says whether a new version works. */
@@ -68,7 +67,11 @@ export async function deployChecked(aws: Aws, runs: DeployRun[], smoke: Smoke): 
   throw await goneBack(aws, runs, smoke, failure ?? "")
 }
 
-/** Runs the command. Returns its output if it fails. */
+/**
+ * Runs the command. Returns its output if it fails.
+ *
+ * @throws UserError if it could not be run: the next run of the same command checks again
+ */
 async function run(
   aws: Aws,
   run: DeployRun,
@@ -91,7 +94,10 @@ async function run(
     print("smoke check: passed")
     return undefined
   } catch (error) {
-    if (!(error instanceof UserError)) throw error
+    if (!(error instanceof TaskError)) {
+      print("smoke check: could not be run, which says nothing about the version")
+      throw error
+    }
     print("smoke check: failed")
     return [error.message.split("\n")[0], ...output.slice(-outputLines)].join("\n")
   }
@@ -109,7 +115,10 @@ async function goneBack(aws: Aws, runs: DeployRun[], { repository, tagPrefix }: 
     ...{ repository, tagPrefix, timeoutSeconds: it.timeoutSeconds, print: it.print },
   })
   try {
-    await rollbackSet(aws, [back(first), ...others.map(back)])
+    const ends = await rollbackSet(aws, [back(first), ...others.map(back)])
+    const waiting = ends.find(({ word }) => word === "paused")
+    if (waiting)
+      return broken("failed", first, `It still runs: going back waits for a person. ${waiting.text}`, output)
   } catch (error) {
     return broken("failed", first, `It could not go back: ${(error as Error).message}`, output)
   }

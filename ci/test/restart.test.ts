@@ -1,7 +1,7 @@
-import { TagResourceCommand, UpdateServiceCommand } from "@aws-sdk/client-ecs"
+import { RegisterTaskDefinitionCommand, TagResourceCommand, UpdateServiceCommand } from "@aws-sdk/client-ecs"
 import { describe, expect, it } from "vitest"
 import { restart } from "../src/restart.js"
-import { at, aws, deployment, ecs, play, rejection, service, settle } from "./ecs/mock.js"
+import { at, aws, deployment, ecs, play, rejection, revision, service, settle } from "./ecs/mock.js"
 import { definitions, eachTest, old, target, watch } from "./operate.scene.js"
 
 eachTest()
@@ -19,6 +19,22 @@ describe("restart", () => {
     expect(await settle(restart(aws, target, watch))).toMatchObject({ word: "completed", version: "1.1.0" })
     const [update] = ecs.commandCalls(UpdateServiceCommand)
     expect(update?.args[0].input).toMatchObject({ forceNewDeployment: true })
+  })
+
+  it("works if somebody has deregistered the task definition that runs", async () => {
+    const [{ definition }] = definitions() as [ReturnType<typeof definitions>[number]]
+    const done = service([deployment("new", 3, { createdAt: at(1) })])
+    const gone = {
+      definition: { ...definition, status: "INACTIVE" as const },
+      tags: [{ key: "team", value: "web" }],
+    }
+    play({ before: service([old]), updated: [[0, done]], definitions: [gone] })
+    expect(await settle(restart(aws, target, watch))).toMatchObject({ word: "completed", version: "1.1.0" })
+    expect(ecs.commandCalls(RegisterTaskDefinitionCommand)[0]?.args[0].input).toMatchObject({
+      ...{ family: "web", tags: gone.tags, containerDefinitions: definition.containerDefinitions },
+    })
+    const [update] = ecs.commandCalls(UpdateServiceCommand)
+    expect(update?.args[0].input.taskDefinition).toBe(revision(3))
   })
 
   it("that fails leaves no note: the version that runs is the one from before", async () => {

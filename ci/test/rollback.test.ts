@@ -1,3 +1,4 @@
+import { DescribeImagesCommand } from "@aws-sdk/client-ecr"
 import {
   RegisterTaskDefinitionCommand,
   TagResourceCommand,
@@ -11,6 +12,7 @@ import {
   aws,
   definition,
   deployment,
+  ecr,
   ecs,
   image,
   play,
@@ -38,6 +40,43 @@ beforeEach(() => {
 })
 afterEach(() => {
   vi.useRealTimers()
+})
+
+describe("an image", () => {
+  const world = (image?: string): World => ({
+    before: service([deployment("now", 2, {})]),
+    updated: [[0, service([deployment("back", 3, { createdAt: new Date(Date.UTC(2025, 0, 1)) })])]],
+    definitions: [
+      { definition: definition(1, "a", "1.0.0", image ? { containerDefinitions: [withImage(image)] } : {}) },
+      { definition: definition(2, "b", "1.1.0") },
+    ],
+    images,
+  })
+  const withImage = (name: string) => ({
+    name: "app",
+    image: name,
+    environment: [{ name: "APP_VERSION", value: "1.0.0" }],
+  })
+  const registered = () =>
+    ecs.commandCalls(RegisterTaskDefinitionCommand)[0]?.args[0].input.containerDefinitions?.[0]?.image
+
+  it("of a repository of the same name in another account or region stays that one", async () => {
+    const pulled = `999999999999.dkr.ecr.us-east-1.amazonaws.com/web@${digest("a")}`
+    play(world(pulled))
+    await settle(back())
+    expect(registered()).toBe(pulled)
+  })
+
+  it("that is archived is refused, with what restores it", async () => {
+    play(world())
+    ecr.on(DescribeImagesCommand).resolves({
+      imageDetails: [{ imageDigest: digest("a"), imageTags: ["1.0.0"], imageStatus: "ARCHIVED" }],
+    })
+    expect((await rejection(back())).message).toMatch(
+      /is ARCHIVED: ECS cannot pull it\.\n→ Restore it: aws ecr update-image-storage-class/,
+    )
+    expect(ecs.commandCalls(UpdateServiceCommand)).toEqual([])
+  })
 })
 
 describe("the previous version", () => {

@@ -180,6 +180,16 @@ describe("the task's definition", () => {
     ])
   })
 
+  it.each([
+    ["bridge", [{ containerPort: 80, hostPort: 0 }]],
+    ["host", []],
+    ["awsvpc", [{ containerPort: 80, hostPort: 80 }]],
+  ] as const)("has no fixed host port: %s", (networkMode, portMappings) => {
+    const proxy = { name: "proxy", portMappings: [{ containerPort: 80, hostPort: 80 }] }
+    const definition = { ...release(proxy, { name: "app" }), networkMode }
+    expect(oneOff(definition, "app", ["true"]).containerDefinitions?.[0]?.portMappings).toEqual(portMappings)
+  })
+
   it("needs a command", () => {
     expect(() => oneOff(release({ name: "app" }), "app", [])).toThrow("There is no command to run.")
     expect(() => oneOff(release({ name: "app" }), "app", [""])).toThrow("There is no command to run.")
@@ -208,6 +218,22 @@ it("fails if ECS does not start it", async () => {
     .resolves({ tasks: [], failures: [{ reason: "RESOURCE:MEMORY", detail: "no instance" }] })
   expect((await rejection(runTask(aws, options))).message).toMatch(
     /^failed: ECS did not start the task on prod\.\nRESOURCE:MEMORY: no instance/,
+  )
+})
+
+it("asks again while there is no capacity, with another token", async () => {
+  world([ended(0)])
+  const none = { tasks: [], failures: [{ reason: "Capacity is unavailable at this time." }] }
+  ecs
+    .on(RunTaskCommand)
+    .resolvesOnce(none)
+    .rejectsOnce(failure("ConflictException", "the token was used before"))
+    .resolves({ tasks: [{ taskArn }] })
+  await settle(runTask(aws, { ...options, once: "ecs-release/migrate" }))
+  const tokens = ecs.commandCalls(RunTaskCommand).map(call => call.args[0].input.clientToken)
+  expect(new Set(tokens).size).toBe(3)
+  expect(lines[0]).toMatch(
+    /^ECS did not start the task \(Capacity is unavailable at this time\.\); asking again/,
   )
 })
 

@@ -51,6 +51,18 @@ describe("scale", () => {
     expect((await rejection(run(3))).message).toMatch(/^prod\/web is set to 8 tasks by something else\./)
   })
 
+  it("is not misled by an answer from before the update", async () => {
+    play({
+      before: service([old]),
+      updated: [
+        [0, service([old])],
+        [5, running(3)],
+      ],
+      definitions: definitions(),
+    })
+    expect(await settle(run(3))).toMatch(/^completed: prod\/web runs 3 tasks/)
+  })
+
   it("refuses a daemon", async () => {
     play({ before: service([old], { schedulingStrategy: "DAEMON" }), definitions: definitions() })
     expect((await rejection(run(3))).message).toMatch(/^prod\/web is a daemon/)

@@ -33,6 +33,10 @@ export class CrossAccount extends Construct {
         managedPolicies: policies,
       })
     }
-    for (const account of pulledBy) repository.grantPull(new AccountPrincipal(account))
+    for (const account of pulledBy) {
+      repository.grantPull(new AccountPrincipal(account))
+      // The pipeline there checks that the image is here before it changes the service.
+      repository.grant(new AccountPrincipal(account), "ecr:DescribeImages")
+    }
   }
 }

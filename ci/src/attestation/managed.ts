@@ -19,7 +19,12 @@ const looks = 30
  */
 export async function requireManagedSignature(
   aws: Aws,
-  { name, repository, digest }: { name: string; repository: string; digest: string },
+  {
+    name,
+    repository,
+    digest,
+    account,
+  }: { name: string; repository: string; digest: string; account?: string },
   profile: string,
 ): Promise<void> {
   const refused = (why: string) =>
@@ -32,6 +37,7 @@ export async function requireManagedSignature(
     const client = await ecr(aws)
     for (let look = 1; ; look++) {
       const { signingStatuses = [] } = await client.describeImageSigningStatus({
+        ...(account && { registryId: account }),
         repositoryName: repository,
         imageId: { imageDigest: digest },
       })

@@ -153,7 +153,7 @@ function refused(message: string, { cluster, service, repository }: ErrorContext
   const grant = `Allow ${action} on ${resource ?? "the resource"} for ${who ?? "the role or user of these credentials"}`
   const pass =
     action === "iam:PassRole"
-      ? ", with the condition iam:PassedToService ecs-tasks.amazonaws.com"
+      ? ", with the condition iam:PassedToService: ecs-tasks.amazonaws.com for a task's role, ecs.amazonaws.com for one that ECS itself uses (hooks, volumes)"
       : action === "sts:AssumeRole"
         ? ", there and in the role's trust policy"
         : ""

@@ -50,7 +50,34 @@ export async function assertInEcr(aws: Aws, image: string): Promise<void> {
       imageIds: [{ imageDigest: digest }],
     })
     if (imageDetails?.[0] === undefined) throw noImage({ region: where.region, repository }, digest)
+    refuseArchived(repository, imageDetails[0])
   })
+}
+
+/**
+ * Whether an image is in the repository of this account and region, by the address that ECR gives for it. One of the same name elsewhere is
+ * another repository.
+ */
+export async function isInRepository(aws: Aws, repository: string, image: string): Promise<boolean> {
+  const name = parseImage(image)
+  if (name.repository !== repository || (name.region ?? aws.region) !== aws.region) return false
+  try {
+    const { repositories } = await (await ecr(aws)).describeRepositories({ repositoryNames: [repository] })
+    return repositories?.[0]?.repositoryUri === name.uri
+  } catch (error) {
+    if ((error as Error).name === "RepositoryNotFoundException") return false
+    throw error
+  }
+}
+
+/** An archived image is still described, but cannot be pulled (ECR user guide, "Archiving an image"). */
+function refuseArchived(repository: string, { imageDigest, imageStatus = "ACTIVE" }: ImageDetail): void {
+  if (imageStatus === "ACTIVE") return
+  throw new UserError(
+    `The image ${imageDigest} in "${repository}" is ${imageStatus}: ECS cannot pull it.`,
+    "",
+    `Restore it: aws ecr update-image-storage-class --repository-name ${repository} --image-id imageDigest=${imageDigest} --target-storage-class STANDARD`,
+  )
 }
 
 /** An image of the repository, with the repository's own address. */
@@ -70,6 +97,7 @@ async function findImage(
     if (detail?.imageDigest === undefined || uri === undefined) {
       throw noImage({ region: aws.region, repository }, id.imageTag ?? id.imageDigest ?? "")
     }
+    refuseArchived(repository, detail)
     return { image: `${uri}@${detail.imageDigest}`, commit: commitOf(detail.imageTags), detail }
   })
 }

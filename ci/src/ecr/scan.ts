@@ -4,7 +4,7 @@ import type { DescribeImageScanFindingsResponse, ECR } from "../aws/types.js"
 import { UserError } from "../lib/errors.js"
 import { table } from "../lib/table.js"
 
-/** Severities, the worst first (ECR API reference, `ImageScanFinding`; Inspector's UNTRIAGED is ECR's UNDEFINED). */
+/** Severities, the worst first (ECR API reference, `ImageScanFinding`). */
 export const severities = ["CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL", "UNDEFINED"]
 
 /** A vulnerability found by ECR's basic scanning or Inspector's enhanced scanning. */
@@ -129,7 +129,8 @@ async function readScan(client: ECR, repository: string, digest: string): Promis
     if (counts === undefined && /^(COMPLETE|ACTIVE)$/.test(last?.status ?? "")) {
       return { status: `${last?.status} without findings`, findings }
     }
-    for (const [severity, count] of Object.entries(counts ?? {})) {
+    for (const [named, count] of Object.entries(counts ?? {})) {
+      const severity = severityOf(named)
       const listed = findings.filter(it => it.severity === severity).length
       if (count > listed) findings.push({ name: `${count - listed} more`, severity })
     }
@@ -138,6 +139,11 @@ async function readScan(client: ECR, repository: string, digest: string): Promis
     if ((error as Error).name === "ScanNotFoundException") return undefined
     throw error
   }
+}
+
+/** Inspector's UNTRIAGED is ECR's UNDEFINED, in findings and in counts. */
+function severityOf(named = "UNDEFINED"): string {
+  return named === "UNTRIAGED" ? "UNDEFINED" : named
 }
 
 function readFindings({ imageScanFindings }: DescribeImageScanFindingsResponse): Finding[] {
@@ -153,7 +159,7 @@ function readFindings({ imageScanFindings }: DescribeImageScanFindingsResponse):
     const [found] = details?.vulnerablePackages ?? []
     return {
       name: details?.vulnerabilityId ?? it.title ?? "?",
-      severity: it.severity === "UNTRIAGED" ? "UNDEFINED" : (it.severity ?? "UNDEFINED"),
+      severity: severityOf(it.severity),
       package: found && [found.name, found.version].filter(Boolean).join(" "),
       fix: found?.fixedInVersion,
       uri: details?.sourceUrl,
@@ -190,7 +196,7 @@ function unscanned(repository: string, digest: string, why: string): UserError {
 
 function unjudged({ status, description }: Scan): UserError {
   return new UserError(
-    `ECR's scan cannot judge the image: ${status || "no status"}. It is not deployed.`,
+    `ECR's scan has no usable result for the image: ${status || "no status"}. It is not deployed.`,
     description,
     "Start another scan in the ECR console, or leave --severity out for this image: then no scan is needed.",
   )

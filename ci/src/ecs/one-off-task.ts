@@ -23,13 +23,22 @@ export function oneOff(release: Registration, container: string, command: string
     if (it.name !== container) {
       // No other container can wait for this one, because the task ends with it.
       const dependsOn = it.dependsOn?.filter(({ containerName }) => containerName !== container)
-      return it.dependsOn ? { ...it, dependsOn } : it
+      return { ...it, ...(it.dependsOn && { dependsOn }), ...ownPorts(it, release.networkMode) }
     }
     // These are for a server: a job has no health check and no port (the service's task may be using it), and does not restart.
     const { healthCheck, portMappings, restartPolicy, ...kept } = it
     return { ...kept, entryPoint: [program], command: rest, essential: true }
   })
   return { ...release, family: release.family.slice(0, 255 - suffix.length) + suffix, containerDefinitions }
+}
+
+/**
+ * A sidecar's ports, on host ports that ECS chooses: a fixed one may be taken by the service's own task on that instance. On the host's
+ * network a container has the host's ports, and the mapping only reserves them.
+ */
+function ownPorts({ portMappings }: ContainerDefinition, networkMode = "bridge") {
+  if (!portMappings || networkMode === "awsvpc" || networkMode === "none") return {}
+  return { portMappings: networkMode === "host" ? [] : portMappings.map(it => ({ ...it, hostPort: 0 })) }
 }
 
 /**

@@ -96,8 +96,16 @@ export async function register({ client }: Target, registration: Registration): 
     },
     { step: "build", name: "sendUnknownFields", priority: "high" },
   )
-  const answer = await client.send(command)
-  return answer.taskDefinition?.taskDefinitionArn as string
+  for (let tries = 8; ; tries--) {
+    try {
+      const answer = await client.send(command)
+      return answer.taskDefinition?.taskDefinitionArn as string
+    } catch (error) {
+      // ECS registers one revision of a family at a time, and the SDK does not retry a ClientException.
+      if (tries === 1 || !/concurrent attempts/i.test((error as Error).message)) throw error
+      await new Promise(resolve => setTimeout(resolve, 200 + Math.random() * 1800))
+    }
+  }
 }
 
 /**

@@ -3,7 +3,7 @@ import { UserError } from "../lib/errors.js"
 import { isNewer } from "../lib/semver.js"
 import { withPauseHooks } from "./pause.js"
 import { completed, type Deployed, type DeployResult, deployError, paused } from "./result.js"
-import { describeRevision, readRevision, tagRevision } from "./revision.js"
+import { describeRevision, readRevision, register, tagRevision } from "./revision.js"
 import {
   describeService,
   inProgress,
@@ -18,6 +18,7 @@ import {
   approvedByTag,
   causeTag,
   completedTag,
+  copyOf,
   rejectedByTag,
   rejectedWhyTag,
   rolledBackTag,
@@ -147,7 +148,7 @@ async function start(
   others: ReadonlySet<string>,
   print: Watch["print"],
 ): Promise<{ deployment?: Deployment; revision: string }> {
-  const { revision, version, force } = rollout
+  const { version, force } = rollout
   await rollout.beforeUpdate?.()
   const same = rollout.keepNewer ? await lookAgain(target, rollout, others) : undefined
   if (same) {
@@ -160,6 +161,7 @@ async function start(
       `deployment ${other.id} (${shortName(other.taskDefinition)}) is in progress: this one takes its place`,
     )
   }
+  const revision = await usable(target, rollout, print)
   if (force || rollout.reused) {
     await tagRevision(target, revision, {}, [approvedByTag, rejectedByTag, rejectedWhyTag], print)
   }
@@ -169,6 +171,19 @@ async function start(
   const id = deployment?.id ? `deployment ${deployment.id}` : "a deployment"
   print(`started ${id} of ${version} (${shortName(revision)}) on ${target.cluster}/${target.service}`)
   return { deployment, revision }
+}
+
+/** The rollout's revision, or a copy of it: a service cannot be updated to one that was deregistered (ECS DeregisterTaskDefinition). */
+async function usable(
+  target: Target,
+  { revision, definition }: Rollout,
+  print: Watch["print"],
+): Promise<string> {
+  if (definition.status !== "INACTIVE") return revision
+  const { tags } = await describeRevision(target, revision)
+  const copy = await register(target, copyOf(definition, tags))
+  print(`${shortName(revision)} is deregistered: registered ${shortName(copy)}, which is the same`)
+  return copy
 }
 
 /**

@@ -1,3 +1,4 @@
+import { pages } from "../aws/clients.js"
 import { passing } from "../aws/errors.js"
 import type { Container, Task, TaskDefinition } from "../aws/types.js"
 import { logStream, logsClient, readLog } from "./logs.js"
@@ -12,6 +13,8 @@ export type Cause = {
   hint?: string
 }
 
+/** How many stopped tasks to read at most: ECS lists them in no order. */
+const mostTasks = 1000
 /** How many lines of a failed task's log to show. */
 const logLines = 15
 
@@ -88,16 +91,14 @@ function hintFor(text: string, containers: Container[]): string | undefined {
 
 /** Tasks of the service that stopped recently (ECS shows them for about an hour). */
 export async function stoppedTasks({ client, cluster, service }: Target): Promise<Task[]> {
-  const listed = await client.listTasks({
-    cluster,
-    serviceName: service,
-    desiredStatus: "STOPPED",
-    maxResults: 100,
-  })
-  const arns = listed.taskArns ?? []
-  if (arns.length === 0) return []
-  const answer = await client.describeTasks({ cluster, tasks: arns })
-  return answer.tasks ?? []
+  const input = { cluster, serviceName: service, desiredStatus: "STOPPED", maxResults: 100 } as const
+  const tasks: Task[] = []
+  for await (const { taskArns = [] } of pages(nextToken => client.listTasks({ ...input, nextToken }))) {
+    if (taskArns.length > 0)
+      tasks.push(...((await client.describeTasks({ cluster, tasks: taskArns })).tasks ?? []))
+    if (tasks.length >= mostTasks) break
+  }
+  return tasks
 }
 
 /**

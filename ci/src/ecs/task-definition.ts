@@ -1,4 +1,4 @@
-import type { ContainerDefinition, Tag, TaskDefinition } from "../aws/types.js"
+import type { ContainerDefinition, Service, Tag, TaskDefinition } from "../aws/types.js"
 import { UserError } from "../lib/errors.js"
 import { namesIn } from "../lib/list.js"
 import { versionVariable } from "../lib/semver.js"
@@ -87,6 +87,11 @@ export function patch(current: TaskDefinition, tags: Tag[], release: Release, te
   return { container: containers[0].name as string, unchanged: diff.length === 0, registration, diff }
 }
 
+/** A registered task definition as it is, to be registered again. AWS's own tags (`aws:`) cannot be set. */
+export function copyOf(definition: TaskDefinition, tags: Tag[]): Registration {
+  return { ...writable(definition), tags: tags.filter(({ key }) => !key?.startsWith("aws:")) } as Registration
+}
+
 /** The containers with the given names (separated by commas), in that order. */
 export function containersNamed(all: ContainerDefinition[], wanted = ""): ContainerDefinition[] {
   return namesIn(wanted).flatMap(name => all.find(it => it.name === name) ?? [])
@@ -117,25 +122,40 @@ export function chooseContainers(
   )
 }
 
+/** Where a service's tasks run. */
+type Capacity = Pick<Service, "launchType" | "capacityProviderStrategy">
+
 /**
  * The platform that tasks need an image for, such as `linux/arm64`: AWS Fargate's default is Linux on x86-64 (ECS API reference,
  * RuntimePlatform). Undefined if that is up to the container instances.
  */
-export function platformOf({ runtimePlatform, requiresCompatibilities }: TaskDefinition): string | undefined {
-  const { cpuArchitecture, operatingSystemFamily = "LINUX" } = runtimePlatform ?? {}
-  if (!cpuArchitecture && !requiresCompatibilities?.includes("FARGATE")) return undefined
+export function platformOf(definition: TaskDefinition, service: Capacity): string | undefined {
+  const { cpuArchitecture, operatingSystemFamily = "LINUX" } = definition.runtimePlatform ?? {}
+  if (!cpuArchitecture && !runsOnFargate(definition, service)) return undefined
   const system = operatingSystemFamily.startsWith("WINDOWS") ? "windows" : "linux"
   return `${system}/${cpuArchitecture === "ARM64" ? "arm64" : "amd64"}`
 }
 
+/** A task definition may allow Fargate and EC2: then the service says which. */
+function runsOnFargate(
+  { requiresCompatibilities = [] }: TaskDefinition,
+  { launchType, capacityProviderStrategy = [] }: Capacity,
+): boolean {
+  if (capacityProviderStrategy.length > 0)
+    return capacityProviderStrategy.some(({ capacityProvider = "" }) =>
+      capacityProvider.startsWith("FARGATE"),
+    )
+  return launchType ? launchType === "FARGATE" : requiresCompatibilities.includes("FARGATE")
+}
+
 /**
- * Checks that an image is built for the platform that the task definition asks for.
+ * Checks that an image is built for the platform that a service's tasks run on.
  *
  * @param platform what it is built for; several with commas
  * @throws UserError if it is not
  */
-export function assertPlatform(definition: TaskDefinition, platform: string): void {
-  const wanted = platformOf(definition)
+export function assertPlatform(definition: TaskDefinition, service: Capacity, platform: string): void {
+  const wanted = platformOf(definition, service)
   const built = namesIn(platform)
   if (wanted === undefined || built.some(it => it === wanted || it.startsWith(`${wanted}/`))) return
   throw new UserError(

@@ -21,8 +21,8 @@ export function checkContainers({ definition, where }: Scene): string {
   return `${names.join(", ")} of ${definition.family}`
 }
 
-export function checkPlatform({ definition, settings }: Scene): string {
-  orWrong(() => assertPlatform(definition, settings.platform))
+export function checkPlatform({ definition, service, settings }: Scene): string {
+  orWrong(() => assertPlatform(definition, service, settings.platform))
   return namesIn(settings.platform).join(" and ")
 }
 

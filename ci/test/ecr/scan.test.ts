@@ -96,6 +96,18 @@ it("reads the findings of enhanced scanning", async () => {
   )
 })
 
+it("does not take what Inspector has not rated for worse than critical", async () => {
+  ecr.on(DescribeImageScanFindingsCommand).resolves({
+    imageScanStatus: { status: "ACTIVE" },
+    imageScanFindings: {
+      enhancedFindings: [{ severity: "UNTRIAGED", title: "unknown" }],
+      findingSeverityCounts: { UNTRIAGED: 3 } as Record<string, number>,
+    },
+  })
+  await settle(gate("CRITICAL"))
+  expect((await rejection(gate("UNDEFINED"))).message).toMatch(/2 findings.*\nUNDEFINED +2 more/)
+})
+
 describe("if ECR has no scan of the image", () => {
   const none = failure("ScanNotFoundException", "none")
 
@@ -155,7 +167,7 @@ it("refuses what a scan cannot judge", async () => {
     .on(DescribeImageScanFindingsCommand)
     .resolves({ imageScanStatus: { status: "FAILED", description: "internal" } })
   expect((await rejection(gate())).message).toMatch(
-    /^ECR's scan cannot judge the image: FAILED\. It is not deployed\.\ninternal/,
+    /^ECR's scan has no usable result for the image: FAILED\. It is not deployed\.\ninternal/,
   )
 })
 

@@ -229,6 +229,15 @@ describe("the platform that tasks run on", () => {
     ],
     [{ requiresCompatibilities: ["EC2"] }, undefined],
   ] as const)("of %j is %s", (definition, platform) => {
-    expect(platformOf(definition as never)).toBe(platform)
+    expect(platformOf(definition as never, {})).toBe(platform)
+  })
+
+  it.each([
+    [{ launchType: "EC2" as const }, undefined],
+    [{ launchType: "FARGATE" as const }, "linux/amd64"],
+    [{ capacityProviderStrategy: [{ capacityProvider: "graviton" }] }, undefined],
+    [{ capacityProviderStrategy: [{ capacityProvider: "FARGATE_SPOT" }] }, "linux/amd64"],
+  ])("of a task definition for both depends on the service: %j", (service, platform) => {
+    expect(platformOf({ requiresCompatibilities: ["EC2", "FARGATE"] }, service)).toBe(platform)
   })
 })
