@@ -67,7 +67,7 @@ function headings(lines: string[]): { version: string; at: number }[] {
     if (mark !== undefined && (fence === undefined || mark.startsWith(fence))) {
       fence = fence === undefined ? mark : undefined
     }
-    const version = /^##\s+\[?v?(\d+\.\d+\.\d+)\]?(?![\w.+-])/.exec(line)?.[1]
+    const version = /^#{1,3}\s+\[?v?(\d+\.\d+\.\d+)\]?(?![\w.+-])/.exec(line)?.[1]
     return version === undefined || fence !== undefined ? [] : [{ version, at }]
   })
 }

@@ -143,7 +143,8 @@ export function changeLine({ sha, parsed, effect }: ClassifiedCommit, host?: Hos
   const note = effect === "major" && parsed.breakingNote ? `: ${escapeMarkdown(parsed.breakingNote)}` : ""
   const said = `${escapeMarkdown(parsed.description)}${note}`
   // The text of a list item must not start a heading, another list, or a code fence.
-  const what = linked(scope === "" ? said.replace(/^([#+~-]|\d+(?=[.)]))/, "\\$1") : said, host)
+  const plain = linked(said, host)
+  const what = scope === "" ? plain.replace(/^([#+~-])/, "\\$1").replace(/^(\d+)([.)])/, "$1\\$2") : plain
   const id = sha.slice(0, 7)
   return `- ${scope}${what} (${host ? `[${id}](${commitPage(host, sha)})` : id})`
 }
@@ -151,7 +152,7 @@ export function changeLine({ sha, parsed, effect }: ClassifiedCommit, host?: Hos
 /** Numbers of pull requests, `#12`, as links. GitHub makes links of them in a release's notes, but not in a file. */
 function linked(text: string, host: Host | undefined): string {
   return host
-    ? text.replace(/(?<![\w&/])#(\d{1,9})\b/g, (all, number) => `[${all}](${numberPage(host, number)})`)
+    ? text.replace(/(?<![\w&/])#(\d{1,5})\b/g, (all, number) => `[${all}](${numberPage(host, number)})`)
     : text
 }
 

@@ -254,6 +254,8 @@ ${indented(`(\nset -e\n${install}\n)`, 8)}
   post_build:
     commands:
       - cat "$SUMMARY"
-      - export VERSION=$(jq -r '.version // ""' "$SUMMARY") IMAGE=$(jq -r '.image.reference // ""' "$SUMMARY")
+      # Several apps have several versions and images, so then these are empty.
+      - ONE='if (.apps | length) > 1 then {} else .apps[0] // . end'
+      - export VERSION=$(jq -r "$ONE | .version // """ "$SUMMARY") IMAGE=$(jq -r "$ONE | .image.reference // """ "$SUMMARY")
 `
 }

@@ -12,8 +12,17 @@ export const configFile = "ecs-release.yaml"
 /** An app of the repository, with its settings and its stages. The name is "" if the repository has just one. */
 export type App = { name: string; settings: Settings; stages: Stage[] }
 
-/** The settings that are lists of text; all others in the file are text. */
+/** The settings that are lists of text. */
 const lists: readonly string[] = ["buildArgs", "buildSecretId"] satisfies (keyof Settings)[]
+/** The settings that are text with commas between several names, and may be written as a list in the file. All others are text. */
+const severalNames: readonly string[] = [
+  "service",
+  "container",
+  "template",
+  "platform",
+  "notify",
+  "path",
+] satisfies (keyof Settings)[]
 /** Settings that the file cannot contain: which app is meant, and who gets to see the token. A pull request can change the file. */
 const refused: readonly string[] = [
   "app",
@@ -45,7 +54,7 @@ export async function appsOf(settings: Settings, defaults: Settings, only: strin
   const text = await read(sourceOf(settings))
   const none: Level = { block: new Map(), stages: new Map() }
   const { own, apps } = text === undefined ? { own: none, apps: new Map() } : await parse(text, defaults)
-  const make = (name: string, level: Level): App => {
+  const make = (name: string, level: Level, given = settings): App => {
     const blocks = [own.block, level.block]
     const known = new Map([...own.stages, ...level.stages])
     const stages = [...known].map(([stage]): Stage => {
@@ -61,14 +70,15 @@ export async function appsOf(settings: Settings, defaults: Settings, only: strin
         name: stage,
         after,
         images,
-        settings: { ...merged(settings, defaults, blocks), ...of } as Settings,
+        settings: { ...merged(given, defaults, blocks), ...of } as Settings,
       }
     })
     const at = (stage: string) => known.get(stage)?.at ?? configFile
-    return { name, settings: merged(settings, defaults, blocks), stages: ordered(stages, at) }
+    return { name, settings: merged(given, defaults, blocks), stages: ordered(stages, at) }
   }
   const all = [...apps].map(([name, level]) => make(name, level))
-  assertApart(all)
+  // Arguments are for the one app, if one is named: what the others would have with them does not matter.
+  assertApart(only === "" ? all : [...apps].map(([name, level]) => make(name, level, defaults)))
   if (only !== "") {
     const found = all.filter(({ name }) => name === only)
     if (found.length > 0) return found
@@ -101,7 +111,12 @@ export function eachApp<T>(
       try {
         return [app.name, await work(app)]
       } catch (error) {
-        if (app.name === "" || !(error instanceof UserError)) throw error
+        if (app.name === "") throw error
+        // An error of a command is passed on as it is, so that its output stays with it.
+        if (!(error instanceof UserError)) {
+          console.log(`${app.name}: failed`)
+          throw error
+        }
         throw new UserError(`${app.name}: ${error.message}`)
       }
     }),
@@ -118,10 +133,12 @@ function assertApart(apps: App[]): void {
       if (one.name === other.name) continue
       const [a, b] = [one.settings, other.settings]
       const services = partsOf(a.service).filter(it => partsOf(b.service).includes(it))
+      // Of the same name in another region or account, it is another one.
+      const isPlace = (["region", "account", "roleArn"] as const).every(key => a[key] === b[key])
       const shared =
-        (a.repository !== "" && a.repository === b.repository && a.region === b.region && "repository") ||
+        (isPlace && a.repository !== "" && a.repository === b.repository && "repository") ||
         (a.tagPrefix === b.tagPrefix && "tagPrefix") ||
-        (a.cluster === b.cluster && services.length > 0 && "service")
+        (isPlace && a.cluster === b.cluster && services.length > 0 && "service")
       if (!shared) continue
       throw new UserError(
         `The apps ${one.name} and ${other.name} have the same ${shared}: ${JSON.stringify(a[shared])}.`,
@@ -184,8 +201,8 @@ export async function parse(
   const asText = (key: string, node: unknown, at: string): string | string[] => {
     const items = isSeq(node) ? node.items.map(textOf) : undefined
     const all = items?.every(it => it !== undefined) ? items : undefined
-    // Several names may be written as a list, too.
-    const found = lists.includes(key) ? all : (all?.join(",") ?? textOf(node))
+    const joined = severalNames.includes(key) ? all?.join(",") : undefined
+    const found = lists.includes(key) ? all : (joined ?? textOf(node))
     if (found !== undefined) return found
     throw wrong(at, `${key} has to be ${lists.includes(key) ? "a list of text" : "text; put it in quotes"}`)
   }

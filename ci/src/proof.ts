@@ -6,11 +6,13 @@ import { explained } from "./aws/errors.js"
 import { type Access, accessTo, accessToImage } from "./ecr/distribution.js"
 import { type NamedImage, parseImage } from "./ecr/image.js"
 import { openCheckout, openRemote } from "./git/checkout.js"
+import { pathsOf } from "./git/log.js"
 import { remoteAndBranch } from "./git/remote-branch.js"
 import { UserError } from "./lib/errors.js"
 import { isVersion } from "./lib/semver.js"
 import { required, type Settings } from "./settings.js"
 import type { ComputedVersion } from "./version/compute.js"
+import { commitWith } from "./version/decide.js"
 
 /**
  * Refuses an image that lacks what is required of it: a signature by the key, or provenance that the key has signed and that names this
@@ -84,7 +86,7 @@ function needsKms(profile: string): UserError {
  */
 export async function checkProof(
   to: Access,
-  { tagPrefix }: Settings,
+  { tagPrefix, path }: Settings,
   found: {
     digest: string
     version: string
@@ -103,7 +105,7 @@ export async function checkProof(
     throw new UserError(
       `The image of ${version} was already in the registry, and is not signed by --signing-key.`,
       `${error.message.split("\n→")[0]}\nIt was pushed without a key, or not by this pipeline.`,
-      'Release under a new number: git commit --allow-empty -m "fix: release again". Or release without --signing-key.',
+      `Release under a new number: ${commitWith(pathsOf(path), "fix: release again")}. Or release without --signing-key.`,
     )
   }
 }

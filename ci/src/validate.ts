@@ -69,7 +69,11 @@ const ecsTakes = "up to 255 letters, digits, hyphens and underscores, or an ARN"
 const part = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 
 const rules: Rule[] = [
-  ["path", isInside, "a path inside the repository, such as services/api"],
+  [
+    "path",
+    value => partsOf(value).every(isInside),
+    "paths inside the repository, such as services/api,libs/shared",
+  ],
   ["context", isInside, "a folder inside the repository, such as services/api"],
   ["dockerfile", isInside, "a path inside the build context, such as docker/Dockerfile"],
   ["tagPrefix", value => isRefName(`${value}v1.2.3`), "the beginning of a tag's name, such as api/"],

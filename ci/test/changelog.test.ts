@@ -175,12 +175,30 @@ describe("odd commits and files", () => {
     )
   })
 
-  test.each(["# heading", "~~~ fence", "- list", "1. list", "+ list"])(
-    "a description %o is text",
-    description => {
-      expect(changelog("1.0.0", "2026-01-31", commits(`feat: ${description}`), host)).toContain(
-        `- \\${description}`,
+  test.each([
+    ["# heading", "\\# heading"],
+    ["~~~ fence", "\\~~~ fence"],
+    ["- list", "\\- list"],
+    ["1. list", "1\\. list"],
+    ["2) list", "2\\) list"],
+    ["+ list", "\\+ list"],
+    ["#12", "[#12]("],
+    ["use #333333", "use #333333 ("],
+  ])("a description %o is text", (description, text) => {
+    expect(changelog("1.0.0", "2026-01-31", commits(`feat: ${description}`), host)).toContain(`- ${text}`)
+  })
+
+  test.each(["# [1.3.0](https://x/compare) (2026-01-01)", "### [1.3.0](https://x) (2026-01-01)", "## 1.3.0"])(
+    "a heading of another tool's counts: %s",
+    heading => {
+      const before = `# Changelog\n\n${heading}\n\n- old\n`
+      const after = updateChangelog(
+        before,
+        [...of("feat: x"), { ...of("feat: y")[0], version: "1.3.0" } as Release],
+        links,
       )
+      expect(after.match(/1\.3\.0/g)).toHaveLength(heading.match(/1\.3\.0/g)?.length ?? 0)
+      expect(after.indexOf("2.0.0")).toBeLessThan(after.indexOf("1.3.0"))
     },
   )
 

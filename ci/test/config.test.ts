@@ -69,6 +69,34 @@ describe("ecs-release.yaml", () => {
     expect(await apps("")).toMatchObject([{ name: "", settings: { cluster: "" } }])
   })
 
+  it("lets apps of the same names be in several regions or accounts", async () => {
+    const both = (differs: string) =>
+      apps(`
+cluster: prod
+service: web
+repository: web
+apps:
+  eu: {tagPrefix: eu/, region: eu-west-1}
+  us: {tagPrefix: us/, ${differs}}
+`)
+    await expect(both("region: us-east-1")).resolves.toHaveLength(2)
+    await expect(
+      both("region: eu-west-1, roleArn: 'arn:aws:iam::111122223333:role/x'"),
+    ).resolves.toHaveLength(2)
+    await expect(both("region: eu-west-1")).rejects.toThrow(/have the same repository/)
+  })
+
+  it("takes arguments for the app that is asked for, whatever they would mean for the others", async () => {
+    const [api] = await apps(monorepo, { service: "api-canary" }, "api")
+    expect(api?.settings.service).toBe("api-canary")
+  })
+
+  it("takes a list only for a setting with several names", async () => {
+    expect(await error("branch: [main, trunk]")).toMatch(/branch has to be text/)
+    const [one] = await apps("path: [services/api, libs/shared]")
+    expect(one?.settings.path).toBe("services/api,libs/shared")
+  })
+
   it("gives one app if one is asked for", async () => {
     expect((await apps(monorepo, {}, "site")).map(({ name }) => name)).toEqual(["site"])
     await expect(apps(monorepo, {}, "web")).rejects.toThrow(/no app "web".*\nIt has: api, site\.\n→ /s)

@@ -30,10 +30,12 @@ it("ecs-release.yaml's schema has the settings as the module documents them (npx
     )
     if (!isTaken) continue
     const list = { type: "array", items: { type: "string" } }
-    settings.push([
-      name,
-      { description, ...(isList ? list : { type: ["string", "array"], items: { type: "string" } }) },
-    ])
+    const takesList = await parse(`${name}: [a]`, defaults).then(
+      () => true,
+      error => !/has to be text/.test((error as Error).message),
+    )
+    const either = takesList ? { ...list, type: ["string", "array"] } : { type: "string" }
+    settings.push([name, { description, ...(isList ? list : either) }])
   }
   const block = { type: "object", additionalProperties: false, properties: Object.fromEntries(settings) }
   const stage = {

@@ -1,5 +1,5 @@
 import { UserError } from "../lib/errors.js"
-import { type Commits, logScript, readRecords } from "./log.js"
+import { type Commits, logScript, pathsOf, readRecords } from "./log.js"
 import { gitSays, type Ran, type Shell } from "./shell.js"
 import { type VersionTag, versionTags } from "./tags.js"
 
@@ -22,11 +22,13 @@ export type Head = {
   ahead: VersionTag[]
   /** Whether the release branch, as it was fetched, contains HEAD; undefined if it was not fetched. */
   onBranch?: boolean
+  /** The paths that count, among those that were given, which HEAD does not have. */
+  lacking: string[]
   /** The commits since a tag ("" for all of them), if they were asked for: the tag that is likely the base. */
   since?: { tag: string; commits: Commits }
 }
 
-// $2 is not empty if the commits are wanted too: those since the highest vX.Y.Z (in git's sort order) that touch $3.
+// $2 is not empty if the commits are wanted too: those since the highest vX.Y.Z (in git's sort order) that touch the paths $3.
 const headScript = `
 shallow=$(git rev-parse --is-shallow-repository)
 echo "shallow $shallow"
@@ -40,6 +42,11 @@ if git rev-parse --quiet --verify refs/ecs-release/branch > /dev/null; then
   else exit 1; fi
 fi
 test -n "$2" || exit 0
+set -f; ifs=$IFS; IFS=,
+for path in $3; do
+  test -n "$(git --literal-pathspecs ls-tree HEAD -- "$path")" || printf 'lacking %s\\n' "$path"
+done
+set +f; IFS=$ifs
 tags=$(git for-each-ref --sort=-v:refname --format='%(refname:strip=2)' --merged=HEAD "refs/tags/$1v[0-9]*")
 base=
 while read -r tag; do
@@ -98,7 +105,11 @@ export async function readHeadAfter(
   return { head, first: { code: Number(ended), stdout: said, stderr } }
 }
 
-const headArgs = (prefix: string, path?: string) => [prefix, path === undefined ? "" : "commits", path ?? ""]
+const headArgs = (prefix: string, path?: string) => [
+  prefix,
+  path === undefined ? "" : "commits",
+  pathsOf(path ?? ""),
+]
 
 function parse(stdout: string, prefix: string): Head {
   const end = stdout.indexOf("\0")
@@ -125,6 +136,7 @@ function parse(stdout: string, prefix: string): Head {
     atHead: among(known.filter(({ commit }) => commit === sha).map(({ tag }) => tag)),
     ahead: among(values.get("ahead") ?? []),
     onBranch: values.has("branch") ? one("branch") === "yes" : undefined,
+    lacking: values.get("lacking") ?? [],
     since: end < 0 ? undefined : { tag: one("since"), commits: readRecords(stdout.slice(end + 1)) },
   }
 }

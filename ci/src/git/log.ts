@@ -1,17 +1,51 @@
+import { partsOf } from "../lib/list.js"
 import { must, type Shell } from "./shell.js"
 
+/** One commit, as `git log` gives it. */
+export type Commit = {
+  sha: string
+  parents: string[]
+  message: string
+  /** It touches none of the paths that count, so it changes no version; but a revert may name it. */
+  elsewhere?: boolean
+}
+
 /** Commits as git prints them, newest first. */
-export type Commits = { sha: string; parents: string[]; message: string }[]
+export type Commits = Commit[]
 
-/** Prints commits as {@link readRecords} reads them, whatever the user's settings are. */
-const log =
-  "git log -z --no-show-signature --no-mailmap --no-notes --no-color --encoding=UTF-8 --format='%H%n%P%n%B'"
+/**
+ * `log_of PATHS …` runs git log, whatever the user's settings are: only commits that touch one of the comma-separated paths, taken
+ * literally, or all if there are none. A merge that brings such commits counts, too. `commits_of PATHS REVISION…` prints all commits of a
+ * range as {@link readRecords} reads them, after the ids of those that count if there are paths: a revert can name one that does not.
+ */
+const log = `
+log_of() {
+  paths=$1; shift
+  if test -z "$paths"; then set -- "$@" --; else
+    set -- --show-pulls "$@" --
+    set -f; ifs=$IFS; IFS=,
+    for path in $paths; do set -- "$@" "$path"; done
+    set +f; IFS=$ifs
+  fi
+  git --literal-pathspecs log --no-show-signature --no-mailmap --no-notes --no-color --encoding=UTF-8 "$@"
+}
+commits_of() {
+  counting=$1; shift
+  if test -n "$counting"; then echo counting; log_of "$counting" --format=%H "$@"; printf '\\0'; fi
+  log_of "" -z --format='%H%n%P%n%B' "$@"
+}
+`
 
-/** Prints the commits since a tag, $1, or all; if $2 is not empty, those that touch it. */
-export const logScript = `
+/** The paths of a comma-separated setting as `log_of` takes them; "" if it is the whole repository. */
+export function pathsOf(setting: string): string {
+  const paths = partsOf(setting).map(path => path.replace(/^(\.\/+)+|\/+$/g, ""))
+  return paths.some(path => path === "" || path === ".") ? "" : paths.join(",")
+}
+
+/** Prints the commits since a tag, $1, or all; if $2 is not empty, those that touch one of its paths. */
+export const logScript = `${log}
 range=HEAD; test -z "$1" || range="refs/tags/$1..HEAD"
-if test -n "$2"; then set -- "$range" -- "$2"; else set -- "$range" --; fi
-${log} "$@"
+commits_of "$2" "$range"
 `
 
 /**
@@ -19,19 +53,18 @@ ${log} "$@"
  * none can fake another; within a record, the message comes last.
  *
  * @param base the tag to start after, or "" for the whole history
- * @param path count only commits that touch it, or "" for all
+ * @param path count only commits that touch one of these paths (comma-separated), or "" for all
  */
 export async function readCommits(shell: Shell, base: string, path: string) {
-  return readRecords(await must(shell, "The commits cannot be read.", logScript, base, path))
+  return readRecords(await must(shell, "The commits cannot be read.", logScript, base, pathsOf(path)))
 }
 
-const betweenScript = `
+const betweenScript = `${log}
 git cat-file -e "$2^{commit}" || exit 3
 range=$2
 if test -n "$1"; then git merge-base --is-ancestor "$1" "$2" || exit 3; range="$1..$2"; fi
 git log -1 --no-show-signature --format=%cI "$2"
-if test -n "$3"; then set -- "$range" -- "$3"; else set -- "$range" --; fi
-${log} "$@"
+commits_of "$3" "$range"
 `
 
 /**
@@ -41,7 +74,7 @@ ${log} "$@"
  * @returns undefined if the repository does not have both, or if the first is not in the second's history
  */
 export async function commitsBetween(shell: Shell, since: string, until: string, path: string) {
-  const { code, stdout } = await shell(betweenScript, since, until, path)
+  const { code, stdout } = await shell(betweenScript, since, until, pathsOf(path))
   if (code !== 0) return undefined
   const end = stdout.indexOf("\n")
   return { date: stdout.slice(0, end), commits: readRecords(stdout.slice(end + 1)) }
@@ -51,15 +84,14 @@ export async function commitsBetween(shell: Shell, since: string, until: string,
 export type Part = { ref: string; date: string; commits: Commits }
 
 // $1 is a path, $2 a ref that everything starts after; each of the other refs gets the commits that no earlier ref has.
-const partsScript = `
-path=$1; shift
+const partsScript = `${log}
+of=$1; shift
 before=; test -z "$1" || before="^$1"; shift
 for ref in "$@"; do
   printf 'part %s\\n' "$ref"
   git log -1 --no-show-signature --format=%cI "$ref" --
   printf '\\0'
-  if test -n "$path"; then set -- "$ref" $before -- "$path"; else set -- "$ref" $before --; fi
-  ${log} "$@"
+  commits_of "$of" "$ref" $before
   before="$before ^$ref"
 done
 `
@@ -71,25 +103,25 @@ done
  * @param since the ref that everything starts after, or "" for the whole history
  */
 export async function readParts(shell: Shell, refs: string[], since: string, path: string): Promise<Part[]> {
-  const out = await must(shell, "The commits cannot be read.", partsScript, path, since, ...refs)
+  const out = await must(shell, "The commits cannot be read.", partsScript, pathsOf(path), since, ...refs)
   const parts: Part[] = []
-  for (const record of out.split("\0").filter(it => it !== "")) {
-    const [, ref, date] = /^part (\S+)\n(\S+)\n$/.exec(record) ?? []
-    if (ref !== undefined && date !== undefined) parts.push({ ref, date, commits: [] })
-    else parts.at(-1)?.commits.push(...readRecords(record))
+  // Every part begins with a line that no record of a commit begins with.
+  for (const text of out.split(/(?:^|\0)(?=part \S+\n\S+\n\0)/).filter(it => it !== "")) {
+    const [head = "", ...records] = text.split("\0")
+    const [, ref = "", date = ""] = /^part (\S+)\n(\S+)\n$/.exec(head) ?? []
+    parts.push({ ref, date, commits: readRecords(records.join("\0")) })
   }
   return parts
 }
 
 // For each commit: its ID, and the times of the commits that no earlier one has; nothing for a commit that is not there.
-const timesScript = `
-path=$1; shift
+const timesScript = `${log}
+of=$1; shift
 before=
 for commit in "$@"; do
   git cat-file -e "$commit^{commit}" 2> /dev/null || continue
   printf 'after %s\\n' "$commit"
-  if test -n "$path"; then set -- "$commit" $before -- "$path"; else set -- "$commit" $before --; fi
-  git log --no-show-signature --no-color --format=%ct "$@"
+  log_of "$of" --format=%ct "$commit" $before
   before="$before ^$commit"
 done
 `
@@ -101,7 +133,13 @@ done
  * @returns times by commit; a commit that the repository does not have is left out
  */
 export async function readTimes(shell: Shell, commits: string[], path: string): Promise<Map<string, Date[]>> {
-  const out = await must(shell, "The commits cannot be read.", timesScript, path, ...new Set(commits))
+  const out = await must(
+    shell,
+    "The commits cannot be read.",
+    timesScript,
+    pathsOf(path),
+    ...new Set(commits),
+  )
   const times = new Map<string, Date[]>()
   let last: Date[] = []
   for (const line of out.split("\n").filter(Boolean)) {
@@ -117,12 +155,22 @@ export async function readTimes(shell: Shell, commits: string[], path: string): 
 
 /** What {@link logScript} prints. */
 export function readRecords(out: string): Commits {
-  return out
-    .split("\0")
-    .filter(record => record !== "")
-    .map(record => {
-      const [sha = "", parents = ""] = record.split("\n", 2)
-      const message = record.slice(sha.length + parents.length + 2)
-      return { sha, parents: parents.split(" ").filter(Boolean), message }
+  let counting: Set<string> | undefined
+  const commits: Commits = []
+  for (const record of out.split("\0").filter(it => it !== "")) {
+    if (record.startsWith("counting\n")) {
+      counting = new Set(record.split("\n").slice(1))
+      continue
+    }
+    const [sha = "", parents = ""] = record.split("\n", 2)
+    const message = record.slice(sha.length + parents.length + 2)
+    const elsewhere = counting !== undefined && !counting.has(sha)
+    commits.push({
+      sha,
+      parents: parents.split(" ").filter(Boolean),
+      message,
+      ...(elsewhere && { elsewhere }),
     })
+  }
+  return commits
 }

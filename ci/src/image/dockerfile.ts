@@ -19,7 +19,8 @@ export type Stamp = { version: string; revision: string; created: string; source
  * Builds a stage of the Dockerfile.
  *
  * @param target the stage; "" for the last one
- * @param version the value of the build argument `VERSION`; if it is declared late in the Dockerfile, everything above stays cached
+ * @param version the value of the build argument `VERSION`; if it is declared late in the Dockerfile, everything above stays cached. It is
+ *   not set if the caller sets it, or if a FROM uses it: then it is the version of something else.
  * @throws UserError if there is no Dockerfile or an argument is not KEY=VALUE; ExecError if a RUN fails
  */
 export async function buildStage(
@@ -39,11 +40,20 @@ export async function buildStage(
     dockerfile: build.dockerfile,
     platform: build.platform as Platform,
     target: target || undefined,
-    buildArgs: [...parseArgs(build.args), { name: "VERSION", value: version }],
+    buildArgs: withVersion(parseArgs(build.args), await context.file(build.dockerfile).contents(), version),
     secrets: await buildSecrets(build.secrets.given, listOf(build.secrets.ids)),
     ssh: build.ssh,
   })
 }
+
+/** The build arguments, with the app's version unless `VERSION` means something else in this Dockerfile. */
+export function withVersion(args: BuildArg[], dockerfile: string, version: string): BuildArg[] {
+  const isTaken =
+    args.some(({ name }) => name === "VERSION") || /^\s*FROM\s[^#\n]*\$\{?VERSION\b/im.test(dockerfile)
+  return isTaken ? args : [...args, { name: "VERSION", value: version }]
+}
+
+type BuildArg = { name: string; value: string }
 
 /**
  * Reads build arguments, KEY=VALUE each. In an `.env` they are a JSON list, `buildArgs='["A=1","B=2"]'`: Dagger before
@@ -51,7 +61,7 @@ export async function buildStage(
  *
  * @throws UserError if one is not KEY=VALUE
  */
-export function parseArgs(given: string[]): { name: string; value: string }[] {
+export function parseArgs(given: string[]): BuildArg[] {
   return listOf(given).map(text => {
     const [, name, value] = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(text) ?? []
     if (name !== undefined && value !== undefined) return { name, value }

@@ -57,7 +57,7 @@ export function github(base: string, path: string, token: string): PublishingHos
       return found.status === 404 ? undefined : found.body.html_url
     },
     makeRelease: async ({ tag, commit, notes, isOneOfSeveral }) => {
-      const release = { tag_name: tag, target_commitish: commit, name: tag, body: notes }
+      const release = { tag_name: tag, target_commitish: commit, name: tag, body: cutNotes(notes) }
       // One app's release is not the repository's latest.
       const latest = isOneOfSeveral ? { make_latest: "false" } : {}
       const made = await call<{ html_url: string }>(
@@ -70,6 +70,20 @@ export function github(base: string, path: string, token: string): PublishingHos
       return made.status === 422 ? undefined : made.body.html_url
     },
   }
+}
+
+/** The most characters that GitHub takes as a release's notes, less what is said about the rest. */
+const most = 124_000
+
+/** Notes that are too long, such as those of the first release of an old repository, end after a whole line. */
+export function cutNotes(notes: string): string {
+  if (notes.length <= most) return notes
+  const kept = notes.slice(0, notes.lastIndexOf("\n", most))
+  const left = notes
+    .slice(kept.length)
+    .split("\n")
+    .filter(line => line.startsWith("- ")).length
+  return `${kept}\n\n… and ${left} more\n`
 }
 
 /** Whether another run has just created it. */

@@ -1,4 +1,5 @@
-import { type Commit, type Message, parseMessage } from "./conventional-commit.js"
+import type { Commit } from "../git/log.js"
+import { type Message, parseMessage } from "./conventional-commit.js"
 
 export type Effect = "major" | "minor" | "patch" | "none"
 
@@ -10,18 +11,21 @@ const byType: Record<string, Effect> = { feat: "minor", fix: "patch", perf: "pat
 /**
  * Says what every commit in the range does to the version: a breaking change raises major, `feat` minor, `fix`, `perf` and a
  * revert patch; everything else does nothing. A revert whose target is in the range cancels both; a revert of that revert
- * brings the target back.
+ * brings the target back. Commits that touch none of the paths that count only take part in that.
  *
  * @param commits the range, in any order
+ * @returns those that count
  */
 export function classify(commits: Commit[]): ClassifiedCommit[] {
   const range = commits.map(commit => ({ ...commit, parsed: parseMessage(commit.message) }))
   const cancelled = cancel(range)
-  return range.map(commit => {
-    const why = cancelled.get(commit.sha)
-    if (why !== undefined) return { ...commit, effect: "none", cancelled: true, why }
-    return { ...commit, ...effectOf(commit.parsed), cancelled: false }
-  })
+  return range
+    .filter(({ elsewhere }) => !elsewhere)
+    .map(commit => {
+      const why = cancelled.get(commit.sha)
+      if (why !== undefined) return { ...commit, effect: "none", cancelled: true, why }
+      return { ...commit, ...effectOf(commit.parsed), cancelled: false }
+    })
 }
 
 function effectOf(parsed: Message): { effect: Effect; why: string } {
@@ -39,7 +43,10 @@ function cancel(range: (Commit & { parsed: Message })[]): Map<string, string> {
   const shas = range.map(commit => commit.sha).sort()
   const parents = new Map(range.map(commit => [commit.sha, commit.parents]))
   const targetsOf = new Map(
-    reverts.map(({ sha, parsed }) => [sha, parsed.reverts.map(it => targets(sha, it, shas, parents))]),
+    reverts.map(({ sha, parsed }) => [
+      sha,
+      distinct(parsed.reverts).map(it => targets(sha, it, shas, parents)),
+    ]),
   )
   // How many reverts of each revert are still undecided: a revert is decided after all those that revert it.
   const open = new Map<string, number>()
@@ -69,7 +76,7 @@ function targets(
   parents: Map<string, string[]>,
 ): string[] {
   const full = complete(sha, shas)
-  return full === undefined || full === revert ? [] : mergedBy(full, since && complete(since, shas), parents)
+  return full === undefined || full === revert ? [] : mergedBy(full, since, parents)
 }
 
 /** The one commit of the range whose id begins like this; undefined if there is none or more than one. */
@@ -84,11 +91,21 @@ function complete(prefix: string, sorted: string[]): string | undefined {
   return found?.startsWith(prefix) && !sorted[low + 1]?.startsWith(prefix) ? found : undefined
 }
 
-/** A reverted commit, and if it is a merge, the commits that it brought in: its history without that of its mainline. */
+/** The same reverts, each once: a message may name a commit any number of times. */
+function distinct(reverts: Message["reverts"]): Message["reverts"] {
+  return [...new Map(reverts.map(it => [`${it.sha} ${it.since}`, it])).values()]
+}
+
+/**
+ * A reverted commit, and if it is a merge, the commits that it brought in: its history without that of its mainline.
+ *
+ * @param mainline the parent that was kept, which may be outside the range; the first one if left out
+ */
 function mergedBy(sha: string, mainline: string | undefined, parents: Map<string, string[]>): string[] {
-  const [first, ...others] = parents.get(sha) ?? []
-  if (others.length === 0) return [sha]
-  const kept = reachable([mainline ?? first ?? ""], parents, new Set())
+  const all = parents.get(sha) ?? []
+  if (all.length < 2) return [sha]
+  const parent = all.find(it => mainline !== undefined && it.startsWith(mainline)) ?? all[0] ?? ""
+  const kept = reachable([parent], parents, new Set())
   return [...reachable([sha], parents, kept)]
 }
 

@@ -1,7 +1,7 @@
 import { type Checkout, openRemote } from "../git/checkout.js"
 import { fetchHead, headWithMissing, missingTagsError, shallowError } from "../git/fetch.js"
 import { type Head, readHead } from "../git/head.js"
-import { readCommits } from "../git/log.js"
+import { pathsOf, readCommits } from "../git/log.js"
 import type { Remote } from "../git/remote.js"
 import { openRepository, type Repository } from "../git/repository.js"
 import { UserError } from "../lib/errors.js"
@@ -133,7 +133,7 @@ async function decideAt(
   const read = async () =>
     head.since?.tag === base ? head.since.commits : readCommits(history.run, base, path)
   const commits = onHead ? [] : await read()
-  const decision = decide({ ...head, commits }, options)
+  const decision = decide({ ...head, commits, path: pathsOf(path) }, options)
   return { head, decision, version: decision.next ?? decision.current ?? "" }
 }
 

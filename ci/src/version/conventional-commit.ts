@@ -1,6 +1,3 @@
-/** One commit, as `git log` gives it. */
-export type Commit = { sha: string; parents: string[]; message: string }
-
 /** What a commit's message says according to Conventional Commits 1.0.0. */
 export type Message = {
   /** The first line. */
@@ -22,7 +19,8 @@ export type Message = {
 // message's length, whatever the message.
 const header = /^([\p{L}\p{N}][\p{L}\p{N}_-]*)(?:\(([^()]+)\))?(!)?: +(\S.*)$/su
 const breakingFooter = /^BREAKING[ -]CHANGE: +(\S.*)/m
-const releaseAsFooter = /^Release-As:[ \t]*(\S+)[ \t]*$/im
+// A value that begins like a version is one that was meant: whatever else is in that line is a mistake, and is refused as such.
+const releaseAsFooter = /^Release-As(?:[ \t]?:|[ \t]#)[ \t]*(v?\d.*|\S+[ \t]*)$/im
 const refsFooter = /^Refs?(?:: | #)(.*)$/gim
 const gitRevert =
   /^This reverts commit ([0-9a-f]{7,64})(?:, reversing\s{1,2}changes made to ([0-9a-f]{7,64}))?/gm
@@ -40,17 +38,18 @@ export function parseMessage(text: string): Message {
   const end = message.indexOf("\n")
   const subject = end < 0 ? message : message.slice(0, end)
   const rest = end < 0 ? "" : message.slice(end + 1)
-  const releaseAs = releaseAsFooter.exec(rest)?.[1]
+  const releaseAs = releaseAsFooter.exec(rest)?.[1]?.trimEnd()
   const [, type, scope, bang, description] = header.exec(subject) ?? []
   const note = breakingFooter.exec(rest)?.[1]
   const reverting = type?.toLowerCase() === "revert" || /^(Revert|Reapply) "/.test(subject)
+  const isConventional = type !== undefined || reverting
   return {
     subject,
     type: reverting ? "revert" : type?.toLowerCase(),
     scope: scope?.trim() || undefined,
     description: description?.trim() ?? subject,
-    breaking: type !== undefined && (bang !== undefined || note !== undefined),
-    breakingNote: type === undefined ? undefined : note,
+    breaking: isConventional && (bang !== undefined || note !== undefined),
+    breakingNote: isConventional ? note : undefined,
     releaseAs,
     reverts: reverting ? revertedBy(rest) : [],
   }

@@ -1,8 +1,8 @@
 import semver from "semver"
+import type { Commit } from "../git/log.js"
 import { isPrerelease, type VersionTag } from "../git/tags.js"
 import { UserError } from "../lib/errors.js"
 import { type ClassifiedCommit, classify } from "./bump.js"
-import type { Commit } from "./conventional-commit.js"
 
 export type Bump = "none" | "patch" | "minor" | "major" | "initial" | "override"
 
@@ -18,6 +18,10 @@ export type History = {
   known: VersionTag[]
   /** The commits since the base, the newest first. */
   commits: Commit[]
+  /** The paths that commits have to touch to count; "" or left out for all. */
+  path?: string
+  /** Those of them that HEAD does not have. */
+  lacking?: string[]
 }
 
 /** The version of a commit and how it came about. */
@@ -90,15 +94,15 @@ function pick(
 ): Pick<Decision, "next" | "bump" | "reason"> {
   const floor = history.merged.find(({ version }) => isPrerelease(version))?.version
   const asked = commits.find(({ parsed, cancelled }) => parsed.releaseAs !== undefined && !cancelled)
-  if (asked) return override(asked, current, floor)
+  if (asked) return override(asked, current, floor, history.path)
   if (current === null) {
     const next = above("0.1.0", floor)
     return { next, bump: "initial", reason: "first release: no version tag is merged into HEAD" }
   }
   const effect = (["major", "minor", "patch"] as const).find(wanted => commits.some(c => c.effect === wanted))
   if (effect === undefined) {
-    const reason =
-      commits.length === 0 ? "no commits" : `none of ${count(commits.length)} changes the version`
+    const none = history.lacking?.length ? `HEAD has no ${history.lacking.join(" and no ")}` : "no commits"
+    const reason = commits.length === 0 ? none : `none of ${count(commits.length)} changes the version`
     return { next: null, bump: "none", reason: `nothing to release since ${current}: ${reason}` }
   }
   const step = effect === "major" && semver.major(current) === 0 ? "minor" : effect
@@ -116,10 +120,12 @@ function override(
   commit: ClassifiedCommit,
   current: string | null,
   floor?: string,
+  path = "",
 ): Pick<Decision, "next" | "bump" | "reason"> {
   const asked = commit.parsed.releaseAs ?? ""
   const where = `Commit ${commit.sha.slice(0, 7)} asks for "Release-As: ${asked.slice(0, 60)}"`
-  const remedy = "Make a commit (it can be empty: git commit --allow-empty) with a greater Release-As footer."
+  const which = path === "" ? "(it can be empty: git commit --allow-empty)" : `that changes a file in ${path}`
+  const remedy = `Make a commit ${which} with a greater Release-As footer.`
   if (semver.valid(asked) !== asked || isPrerelease(asked)) {
     throw new UserError(`${where}, which is not a version.`, "It must be X.Y.Z, such as 2.0.0.", remedy)
   }
@@ -141,14 +147,22 @@ function raised(from: string, to: string): Bump {
   return diff === "major" || diff === "minor" ? diff : "patch"
 }
 
-function refuseTaken(next: string, { known, merged }: History): void {
+/** How to make a commit that counts, with a message. */
+export function commitWith(path: string, ...paragraphs: string[]): string {
+  const messages = paragraphs.map(text => `-m "${text}"`).join(" ")
+  return path === ""
+    ? `git commit --allow-empty ${messages}`
+    : `git commit ${messages}   (with a change to a file in ${path}: other commits do not count)`
+}
+
+function refuseTaken(next: string, { known, merged, path = "" }: History): void {
   const taken = known.find(({ version }) => version === next)
   if (!taken || merged.some(({ tag }) => tag === taken.tag)) return
   const highest = highestRelease(known)?.version ?? next
   throw new UserError(
     `${next} is taken: the tag ${taken.tag} is on a commit outside HEAD's history.`,
     "Two different commits cannot have the same version.",
-    `Merge that commit, or choose the number: git commit --allow-empty -m "chore: release" -m "Release-As: ${semver.inc(highest, "patch")}"`,
+    `Merge that commit, or choose the number: ${commitWith(path, "chore: release", `Release-As: ${semver.inc(highest, "patch")}`)}`,
   )
 }
 

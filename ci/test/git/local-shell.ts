@@ -4,7 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { gitConfig, gitEnvironment } from "../../src/git/config.js"
 import { readHead } from "../../src/git/head.js"
-import { readCommits } from "../../src/git/log.js"
+import { pathsOf, readCommits } from "../../src/git/log.js"
 import { imported, importHistory, inspect } from "../../src/git/repository.js"
 import type { Shell } from "../../src/git/shell.js"
 import { chooseBase, decide } from "../../src/version/decide.js"
@@ -46,7 +46,8 @@ export async function localHistory(clone: string, { prefix = "", environment = {
 /** The version of a clone, as the module finds it, except for the container. */
 export async function versionOfClone(clone: string, { path = "", prefix = "" } = {}) {
   const { shell } = await localHistory(clone, { prefix })
-  const head = await readHead(shell, prefix)
+  const head = await readHead(shell, prefix, path)
   const base = chooseBase(head)
-  return decide({ ...head, commits: await readCommits(shell, base?.tag ?? "", path) })
+  const commits = await readCommits(shell, base?.tag ?? "", path)
+  return decide({ ...head, commits, path: pathsOf(path) })
 }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import type { State } from "../../src/announce/announcer.js"
 import { call } from "../../src/publish/api.js"
-import { github } from "../../src/publish/github.js"
+import { cutNotes, github } from "../../src/publish/github.js"
 import { gitlab } from "../../src/publish/gitlab.js"
 import type { PublishingHost } from "../../src/publish/host.js"
 import { githubStandIn, gitlabStandIn, standIn } from "./stand-in.js"
@@ -116,4 +116,14 @@ describe("what fails", () => {
     await gone.close()
     await expect(call({ base: gone.url, headers: {} }, "GET", "/x")).rejects.toThrow(/ECONNREFUSED/)
   })
+})
+
+test("notes that GitHub would not take end after a whole line, with the number of the others", () => {
+  expect(cutNotes("### Features\n\n- a\n")).toBe("### Features\n\n- a\n")
+  const line = `- ${"x".repeat(98)}\n`
+  const cut = cutNotes(line.repeat(2000))
+  expect(cut.length).toBeLessThan(125_000)
+  const [kept = "", more = ""] = cut.split("\n\n… and ")
+  expect(kept.split("\n").every(it => it.length === 100)).toBe(true)
+  expect(kept.split("\n").length + Number(more.match(/^\d+/))).toBe(2000)
 })

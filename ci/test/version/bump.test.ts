@@ -62,3 +62,29 @@ test("an abbreviated id that fits two commits cancels neither", () => {
 
 test("a commit that names itself cancels nothing", () =>
   expect(effects([revert("a", "a", "0")])).toEqual({ a: "patch" }))
+
+test("a revert of a merge that keeps the other, released side cancels this side", () => {
+  const merge = commit("d", "Merge branch 'main'", "b", "9")
+  const all = [revert("e", "d", "d", "9"), merge, commit("b", "feat!: x", "a"), commit("a", "fix: y", "0")]
+  expect(effects(all)).toEqual({ e: "none", d: "none", b: "none", a: "none" })
+})
+
+test("a revert of a merge that names it many times is not slower for that", () => {
+  const branch = Array.from({ length: 3000 }, (_, at) => `${at}`.padStart(40, "0"))
+  const commits = branch.map((sha, at) => ({
+    sha,
+    parents: at === 0 ? [] : [branch[at - 1] as string],
+    message: "fix: x",
+  }))
+  const merge = { sha: id("e"), parents: [id("9"), branch.at(-1) as string], message: "Merge" }
+  const refs = Array.from({ length: 20_000 }, () => id("e")).join(", ")
+  const reverting = { sha: id("f"), parents: [id("e")], message: `revert: x\n\nRefs: ${refs}` }
+  expect(classify([reverting, merge, ...commits]).every(({ effect }) => effect === "none")).toBe(true)
+})
+
+test("a commit elsewhere changes no version, but a revert may name it", () => {
+  const elsewhere = { ...commit("b", "feat!: x", "a"), elsewhere: true }
+  expect(effects([elsewhere])).toEqual({})
+  const both = commit("c", `revert: x\n\nRefs: ${id("b")}, ${id("a")}`, "b")
+  expect(effects([both, elsewhere, commit("a", "feat: y", "0")])).toEqual({ a: "none", c: "none" })
+})

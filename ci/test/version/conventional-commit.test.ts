@@ -104,3 +104,19 @@ test.each([
   const message = make(1 << 20)
   expect(parseMessage(message).subject.length).toBeLessThanOrEqual(message.length)
 })
+
+test.each([
+  ["Release-As: 2.0.0", "2.0.0"],
+  ["Release-As : 2.0.0", "2.0.0"],
+  ["Release-As #2.0.0", "2.0.0"],
+  ["Release-As: 2.0.0 (see #12)", "2.0.0 (see #12)"],
+  ["Release-As: see the docs", undefined],
+  ["Release-As footers set the version", undefined],
+])("%s: the version asked for is %s", (line, wanted) =>
+  expect(parseMessage(`chore: x\n\n${line}\n`).releaseAs).toBe(wanted),
+)
+
+test("git's own revert may break something, too", () =>
+  expect(
+    parseMessage('Revert "feat: x"\n\nThis reverts commit 1234567.\n\nBREAKING CHANGE: /x is gone'),
+  ).toMatchObject({ type: "revert", breaking: true, breakingNote: "/x is gone" }))
