@@ -27,15 +27,34 @@ export type CiOptions = {
   branch: string
   /** Arguments that the release needs because nothing in the repository sets them, such as `--branch trunk`. */
   given: string[]
+  /** Whether the repository has Git LFS files, and submodules: the clone has to bring their content. */
+  lfs?: boolean
+  submodules?: boolean
+}
+
+/** What the clone has to bring besides the repository's own files. */
+export async function contentOf(source: Directory): Promise<Pick<CiOptions, "lfs" | "submodules">> {
+  const attributes = ".gitattributes"
+  const lfs =
+    (await source.exists(attributes)) && (await source.file(attributes).contents()).includes("filter=lfs")
+  return { lfs, submodules: await source.exists(".gitmodules") }
 }
 
 /**
  * The file that releases on a push, for a CI system.
  *
- * @throws UserError for an unknown system, and for a module address that is not pinned to a version
+ * @param source the repository, whose own file of that name is not to be replaced
+ * @throws UserError for an unknown system, for a module address that is not pinned to a version, and if there is another file
  */
-export function ciConfig(system: string, options: CiOptions): Directory {
+export async function ciConfig(system: string, options: CiOptions, source?: Directory): Promise<Directory> {
   const { path, text } = ciText(system, options)
+  if (source && (await source.exists(path)) && (await source.file(path).contents()) !== text) {
+    throw new UserError(
+      `There is another ${path} in the repository.`,
+      "Exporting this one would replace all that is in it.",
+      `Export it elsewhere (export --path /tmp/ci) and merge the two by hand, or replace it: --replace`,
+    )
+  }
   return dag.directory().withNewFile(path, text)
 }
 
@@ -54,7 +73,8 @@ export async function releaseBranch(settings: Settings, print: (line: string) =>
 }
 
 /** As {@link ciConfig}: the file's path and text. Pure. */
-export function ciText(system: string, { module, branch, given }: CiOptions): { path: string; text: string } {
+export function ciText(system: string, options: CiOptions): { path: string; text: string } {
+  const { module } = options
   if (!(system in ciFiles)) {
     const known = Object.keys(ciFiles).join(", ")
     throw new UserError(
@@ -72,8 +92,7 @@ export function ciText(system: string, { module, branch, given }: CiOptions): { 
     )
   }
   const texts: Record<System, typeof github> = { github, gitlab, codebuild }
-  const call = ["call", ...given].join(" ")
-  return { path: ciFiles[system as System], text: texts[system as System](module, branch, call) }
+  return { path: ciFiles[system as System], text: texts[system as System](options) }
 }
 
 /** Installs the Dagger CLI after checking its checksum; downloads nothing if it is already installed. */
@@ -121,12 +140,17 @@ ${script}
 SCRIPT
 chmod 700 "${path}"`
 
-function github(module: string, branch: string, call: string): string {
+/** The words of the release's call. */
+const callOf = ({ given }: CiOptions) => ["call", ...given].join(" ")
+
+function github(options: CiOptions): string {
+  const { module, branch, lfs, submodules } = options
+  const content = `${lfs ? ", lfs: true" : ""}${submodules ? ", submodules: recursive" : ""}`
   const token = `printf 'Authorization: bearer %s' "$ACTIONS_ID_TOKEN_REQUEST_TOKEN" |
   curl -fsS -H @- -o "$work/identity" "$ACTIONS_ID_TOKEN_REQUEST_URL&audience=sts.amazonaws.com"
 sed -n 's/.*"value" *: *"\\([^"]*\\)".*/\\1/p' "$work/identity" | tr -d '\\n' > "$work/token"`
   const begin = `      - uses: actions/checkout@v4
-        with: { fetch-depth: 0, persist-credentials: false }
+        with: { fetch-depth: 0, persist-credentials: false${content} }
       - name: Install Dagger
         run: |
 ${indented(install, 10)}`
@@ -171,18 +195,19 @@ ${indented(written("$RUNNER_TEMP/aws-role", role(token)), 10)}
         env:
           GITHUB_TOKEN: \${{ secrets.RELEASE_TOKEN || github.token }}
         run: >-
-          dagger -m ${module} ${call} --git-token env://GITHUB_TOKEN
+          dagger -m ${module} ${callOf(options)} --git-token env://GITHUB_TOKEN
           --aws-credentials "cmd://$RUNNER_TEMP/aws-role" release
 `
 }
 
-function gitlab(module: string, branch: string, call: string): string {
+function gitlab(options: CiOptions): string {
+  const { module, branch, submodules } = options
   return `# Releases each push to ${branch}, and tests each merge request. No key is stored: the role trusts this project and branch
 # (OpenID Connect). Set the CI/CD variables AWS_REGION, AWS_ROLE_ARN, and GIT_PUSH_TOKEN (masked, protected): a project access token
 # with the scope write_repository. The runner has to allow privileged containers, for the engine, and to share /certs/client with
 # services (volumes = ["/certs/client", "/cache"]). The module's repository has to be readable from here.
 variables:
-  GIT_DEPTH: "0"
+  GIT_DEPTH: "0"${submodules ? "\n  GIT_SUBMODULE_STRATEGY: recursive" : ""}
   DO_NOT_TRACK: "1"
   DOCKER_HOST: tcp://docker:2376
   DOCKER_TLS_CERTDIR: /certs
@@ -214,12 +239,13 @@ release:
 ${indented(written("/tmp/aws-role", role('printf %s "$AWS_ID_TOKEN" > "$work/token"')), 6)}
       /tmp/aws-role > /dev/null # or fail here, with AWS's own words
     - >-
-      dagger -m ${module} ${call} --git-username oauth2 --git-token env://GIT_PUSH_TOKEN
+      dagger -m ${module} ${callOf(options)} --git-username oauth2 --git-token env://GIT_PUSH_TOKEN
       --git-remote "$CI_PROJECT_URL.git" --aws-credentials cmd:///tmp/aws-role release
 `
 }
 
-function codebuild(module: string, branch: string, call: string): string {
+function codebuild(options: CiOptions): string {
+  const { module, branch } = options
   return `# Releases each push to ${branch}. The project needs privileged mode, a full clone (Git clone depth Full), a role that may release,
 # and the variable GITHUB_TOKEN from Secrets Manager. Pull requests need a project of their own, with a role that may do nothing and
 # without the token: this file comes with the pull request, so anyone who can open one could otherwise read the token and release.
@@ -248,7 +274,7 @@ ${indented(`(\nset -e\n${install}\n)`, 8)}
         case \${CODEBUILD_WEBHOOK_EVENT:-} in
           PULL_REQUEST_*) dagger -m ${module} call test ;;
           *)
-            dagger -m ${module} ${call} --git-token env://GITHUB_TOKEN --aws-credentials "$ROLE" \\
+            dagger -m ${module} ${callOf(options)} --git-token env://GITHUB_TOKEN --aws-credentials "$ROLE" \\
               release --format json > "$SUMMARY" ;;
         esac
   post_build:

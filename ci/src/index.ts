@@ -24,7 +24,7 @@ import { parseRequire } from "./attestation/verify.js"
 import { openAws } from "./aws/account.js"
 import { changelog, changelogOf, releasesSince, siteOf } from "./changelog.js"
 import { updateChangelog } from "./changelog-file.js"
-import { ciConfig, releaseBranch } from "./ci-config.js"
+import { ciConfig, ciText, contentOf, releaseBranch } from "./ci-config.js"
 import { type App, appsOf, eachApp, severalApps } from "./config.js"
 import { dashboard } from "./dashboard.js"
 import { outcomeOf } from "./ecs/result.js"
@@ -1023,22 +1023,25 @@ export class EcsRelease {
    *
    * For GitHub Actions, GitLab CI or AWS CodeBuild. AWS trusts the job's own identity (OpenID Connect) or the build's role: no AWS key
    * is stored. Export it to the repository, and read its first lines. It releases pushes to the remote's default branch, or to --branch.
+   * A different file of that name is not replaced, unless --replace says so.
    *
    * Example: dagger call ci-config --system github --module github.com/OWNER/ecs-release/ci@v1.2.3 export --path .
    *
    * @param system github, gitlab or codebuild
    * @param module Address of this module, with its version
+   * @param replace Replace a file that is there
    */
   @func({ cache: "never" })
-  async ciConfig(system: string, module: string, ws?: Workspace): Promise<Directory> {
+  async ciConfig(system: string, module: string, replace = false, ws?: Workspace): Promise<Directory> {
     const apps = await this.apps(ws)
     const { settings } = apps[0] as App
     // Settings in the repository's own file need no argument here.
     const region = apps.every(({ settings }) => settings.region !== "") ? [] : ['--region "$AWS_REGION"']
     const given = [...(this.branch === "" ? [] : [`--branch ${this.branch}`]), ...region]
-    const written = (branch: string) => ciConfig(system, { module, branch, given })
     // What was typed is checked before the remote is asked.
-    written("main")
-    return written(await releaseBranch(settings, print))
+    ciText(system, { module, branch: "main", given })
+    const source = sourceOf(settings)
+    const [branch, content] = await Promise.all([releaseBranch(settings, print), contentOf(source)])
+    return ciConfig(system, { module, branch, given, ...content }, replace ? undefined : source)
   }
 }

@@ -1,3 +1,4 @@
+import { dirname } from "node:path"
 import { accountOf, openAws } from "./aws/account.js"
 import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
@@ -82,6 +83,8 @@ async function token({ gitToken }: Settings): Promise<string> {
 
 async function stages(settings: Settings): Promise<string> {
   const { context, dockerfile, testTarget, reportTarget, runtimeTarget } = settings
+  if (context !== "." && context !== "" && !(await sourceOf(settings).exists(context)))
+    throw missing(`There is no folder ${context}.`, "Set --context to the folder to build in")
   const folder = sourceOf(settings).directory(context)
   if (!(await folder.exists(dockerfile))) {
     throw missing(`There is no ${dockerfile} in ${context}.`, "Add one, or set --context and --dockerfile")
@@ -114,12 +117,17 @@ function namesOf(settings: Settings): string {
   return `settings: ${services.join(", ")} in ${settings.region}, repository ${settings.repository} (${configFile}, .env or arguments)`
 }
 
+/** A call of the module in a CI file: `dagger … call … release`, perhaps over several lines. */
+export const releaseCall = /\bcall\b(?:[^\n]|\\\n|\n\s+-)*?\srelease\b/
+
 async function ci(settings: Settings): Promise<string> {
   const source = sourceOf(settings)
-  for (const [system, file] of Object.entries(ciFiles)) {
+  const workflows = dirname(ciFiles.github)
+  const own = (await source.exists(workflows)) ? await source.directory(workflows).entries() : []
+  const files = [...own.map(name => `${workflows}/${name}`), ciFiles.gitlab, ciFiles.codebuild]
+  for (const file of files.filter(name => /\.ya?ml$/.test(name))) {
     if (!(await source.exists(file))) continue
-    if (/\brelease\b/.test(await source.file(file).contents()))
-      return `releases on a push: ${file} (${system})`
+    if (releaseCall.test(await source.file(file).contents())) return `releases on a push: ${file}`
   }
   throw missing(
     "Nothing starts a release on a push.",

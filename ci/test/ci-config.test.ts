@@ -4,7 +4,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { parse } from "yaml"
-import { ciText, daggerVersion } from "../src/ci-config.js"
+import { ciConfig, ciText, daggerVersion } from "../src/ci-config.js"
+import { releaseCall } from "../src/init.js"
 
 const module = "github.com/team/ecs-release/ci@v1.2.3"
 const options = { module, branch: "main", given: ['--region "$AWS_REGION"'] }
@@ -197,4 +198,34 @@ it.each([
   ["github", 'x@v1" && evil', /--module does not accept/],
 ])("%s with %s is refused", (system, address, message) => {
   expect(() => ciText(system, { ...options, module: address })).toThrow(message)
+})
+
+describe("a file that is there already", () => {
+  const source = (text: string) =>
+    ({ exists: async () => true, file: () => ({ contents: async () => text }) }) as never
+
+  it("is not replaced", async () => {
+    await expect(ciConfig("gitlab", options, source("stages: [build]\n"))).rejects.toThrow(
+      /^There is another \.gitlab-ci\.yml[\s\S]*→ .*--replace$/,
+    )
+  })
+
+  it.each(["github", "gitlab", "codebuild"])("is known to start a release: %s", system =>
+    expect(ciText(system, options).text).toMatch(releaseCall),
+  )
+
+  it.each([
+    "run: cargo build --release",
+    "stages: [build, release]",
+    "run: dagger call test\n# see release notes",
+  ])("does not start one: %j", text => expect(text).not.toMatch(releaseCall))
+})
+
+it("fetches Git LFS files and submodules if the repository has them", () => {
+  const more = { ...options, lfs: true, submodules: true }
+  const jobs = parse(ciText("github", more).text).jobs as { [job: string]: { steps: { with?: object }[] } }
+  for (const { steps } of Object.values(jobs))
+    expect(steps[0]?.with).toMatchObject({ lfs: true, submodules: "recursive" })
+  expect(parse(ciText("gitlab", more).text).variables).toMatchObject({ GIT_SUBMODULE_STRATEGY: "recursive" })
+  expect(ciText("github", options).text).not.toMatch(/lfs|submodules/)
 })

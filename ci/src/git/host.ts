@@ -19,7 +19,7 @@ export function hostOf(
 ): Host | undefined {
   if (url === undefined || !URL.canParse(url)) return undefined
   const { origin, hostname, pathname } = new URL(url)
-  const path = decodeURI(pathname).replace(/^\/|\/$|\.git\/?$/g, "")
+  const path = pathname.replace(/^\/|\/$|\.git\/?$/g, "")
   if (!/^[\w.-]+(\/[\w.-]+)*$/.test(path)) return undefined
   const kind = kindOf(hostname, gitApi, gitUsername)
   return kind && { kind, web: `${origin}/${path}`, path }

@@ -19,19 +19,45 @@ export type Remote = {
  * @returns the URL, or undefined if the address can't be reached from a container: a local path or `file://`
  */
 export function remoteUrl(address: string, endpoint?: string): string | undefined {
-  // A one-letter host is a Windows drive.
-  const scp = /^(?:[^@/\s]+@)?([^:/\s]{2,}):(?!\/\/)(.+)$/.exec(address)
-  const text = scp ? `ssh://${scp[1]}/${scp[2]?.replace(/^\/+/, "")}` : address
+  const text = codeCommit(address) ?? scpAsUrl(address) ?? address
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (endpoint !== undefined) {
     const at = new URL(endpoint)
     at.pathname = (url?.pathname ?? address).replace(/^\/*/, "/")
     return at.href
   }
-  if (url?.protocol === "ssh:" || url?.protocol === "git+ssh:")
-    return `https://${url.hostname}${url.pathname}`
+  if (url?.protocol === "ssh:" || url?.protocol === "git+ssh:") return httpsOf(url)
   if (url?.protocol !== "https:" && url?.protocol !== "http:") return undefined
   return `${url.origin}${url.pathname}`
+}
+
+/** git's short SSH form as a URL: `user@host:path`, or `[user@host:port]:path`. A one-letter host is a Windows drive. */
+function scpAsUrl(address: string): string | undefined {
+  const [, bracketed, plain, path = ""] =
+    /^(?:\[(?:[^@/\s]+@)?([^/\s\]]+)\]|(?:[^@/\s]+@)?([^:/\s[\]]{2,})):(?!\/\/)(.+)$/.exec(address) ?? []
+  const host = bracketed ?? plain
+  return host && `ssh://${host}/${path.replace(/^\/+/, "")}`
+}
+
+/** An address of git-remote-codecommit, `codecommit::REGION://[PROFILE@]NAME`, as AWS CodeCommit's HTTPS address. */
+function codeCommit(address: string): string | undefined {
+  const [, region, name] = /^codecommit::([a-z0-9-]+):\/\/(?:[^@/]+@)?([\w.-]+)$/.exec(address) ?? []
+  return region && `https://git-codecommit.${region}.amazonaws.com/v1/repos/${name}`
+}
+
+/** Hosts that serve SSH under another name than HTTPS: GitHub's, GitLab's and Bitbucket's for networks that let only port 443 out. */
+const httpsHosts: Record<string, string> = {
+  "ssh.github.com": "github.com",
+  "altssh.gitlab.com": "gitlab.com",
+  "altssh.bitbucket.org": "bitbucket.org",
+}
+
+function httpsOf({ hostname, port, pathname }: URL): string {
+  const [, project, name] = /^\/v3\/([^/]+\/[^/]+)\/([^/]+)$/.exec(pathname) ?? []
+  if (hostname === "ssh.dev.azure.com" && project) return `https://dev.azure.com/${project}/_git/${name}`
+  // The SSH port of Bitbucket Data Center, whose HTTPS addresses begin with /scm.
+  const path = port === "7999" ? `/scm${pathname}` : pathname
+  return `https://${httpsHosts[hostname] ?? hostname}${path}`
 }
 
 /**

@@ -63,7 +63,17 @@ put() (
     symlinks=true
     if grep -q false "$list/symlinks"; then symlinks=false; fi
     git -c core.symlinks=$symlinks status --porcelain -z --no-renames --untracked-files=all --ignore-submodules=dirty \\
-      > "$list/changes"
+      > "$list/status"
+    # Folders that are not sent with the work tree are not deleted from it.
+    xargs -0 -r sh -euc 'for change; do
+      file=\${change#???} top=
+      case "\${change%"$file"}/$file" in
+        " D /node_modules/"*|" D /.venv/"*) top=\${file%%/*} ;;
+        " D "*/node_modules/*) top=\${file%%/node_modules/*}/node_modules ;;
+        " D "*/.venv/*) top=\${file%%/.venv/*}/.venv ;;
+      esac
+      test -n "$top" && ! test -e "./$top" || printf "%s\\000" "$change"
+    done' sh < "$list/status" > "$list/changes"
     xargs -0 -r sh -euc 'for change; do printf "%s %s\\n" changed "\${change%"\${change#???}"}$0\${change#???}"; done' "$3" \\
       < "$list/changes"
     xargs -0 -r sh -euc 'for change; do printf "./%s\\000" "\${change#???}"; done' sh < "$list/changes" > "$list/names"
@@ -189,6 +199,6 @@ export function refuseChanges({ changes }: Context): void {
   throw new UserError(
     "The work tree has uncommitted changes; a release is made from a commit.",
     changes.slice(0, 8).join("\n") + more,
-    "Commit them (git commit), stash them (git stash -u), or list them in .gitignore",
+    "Commit them (git commit), stash them (git stash -u), or list them in .gitignore. If git sees no changes, a filter in .gitattributes, such as git-crypt's, has changed the files: filters are not run here, so release from a clone without it.",
   )
 }

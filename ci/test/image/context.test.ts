@@ -151,6 +151,33 @@ test("submodules are built with their own files", async () => {
   expect((await context()).files).toMatchObject({ "lib/inner/inside": "changed\n" })
 })
 
+test("tracked files of folders that are not sent with the work tree are HEAD's, not deleted ones", async () => {
+  for (const name of [
+    "node_modules/a",
+    "test/node_modules/dep/a",
+    ".venv/a",
+    "lib/.venv/b",
+    "node_modules2/a",
+  ])
+    write(name, `${name}\n`)
+  commit()
+  for (const name of ["node_modules", "test/node_modules", ".venv", "lib/.venv"])
+    rmSync(join(path, name), { recursive: true })
+  const found = await context()
+  expect(found.changes).toEqual([])
+  expect(found.files["test/node_modules/dep/a"]).toBe("test/node_modules/dep/a\n")
+  rmSync(join(path, "node_modules2"), { recursive: true })
+  expect((await context()).changes).toEqual([" D node_modules2/a"])
+})
+
+test("a file of such a folder that is sent may be deleted", async () => {
+  write("node_modules/a", "a\n")
+  write("node_modules/b", "b\n")
+  commit()
+  rmSync(join(path, "node_modules/b"))
+  expect((await context()).changes).toEqual([" D node_modules/b"])
+})
+
 describe("Git LFS", () => {
   const content = "content ".repeat(1000)
   beforeEach(async () => {
