@@ -50,7 +50,7 @@ export async function answer(
   const other = waiting.find(it => version !== undefined && it.revision.version !== version)
   if (other) {
     throw new UserError(
-      `${other.name} waits for an approval of ${other.revision.version ?? shortName(other.revision.arn)}, not of ${version}.`,
+      `${other.name} is waiting for approval of ${other.revision.version ?? shortName(other.revision.arn)}, not of ${version}.`,
       "",
       "Check 'status', then pass the version that you mean with --version.",
     )
@@ -65,7 +65,7 @@ export async function answer(
           await noted(target, revision.arn, { [approvedByTag]: tagValue(arn) }, print, () =>
             resume(target, pause, action),
           )
-          return `approved: ${what} goes on after ${stage} on ${name}, by ${arn}`
+          return `approved: ${what} continues after ${stage} on ${name}, by ${arn}`
         }
         const reason = tagValue(why)
         const tags = { [rejectedByTag]: tagValue(arn), ...(reason && { [rejectedWhyTag]: reason }) }
@@ -126,7 +126,7 @@ async function look(
 function nothingWaits(found: Waiting[]): UserError {
   const runs = found.map(({ name, revision }) => `${name} has ${revision.version ?? shortName(revision.arn)}`)
   return new UserError(
-    "No deployment waits for an approval.",
+    "No deployment is waiting for approval.",
     `${runs.join(", ")}.`,
     "See 'status' for what is happening. This needs the permissions ecs:ListServiceDeployments, ecs:DescribeServiceDeployments and ecs:DescribeServiceRevisions.",
   )

@@ -65,7 +65,7 @@ export type Action =
 /** Everything that is known before anything changes. */
 export type DeployPlan = {
   action: Action
-  /** The changes to the task definition, as lines. */
+  /** The task definition to register, and how it differs. */
   patch: Patch
   current: Registered
   service: Service
@@ -167,7 +167,7 @@ function describe(
     case "unchanged":
       return `unchanged: ${where} already runs ${version} (${shortName(arn)})`
     case "follow":
-      return `${where}: deployment ${action.deployment.id} already brings ${version}; following it`
+      return `${where}: deployment ${action.deployment.id} is already deploying ${version}; following it`
     case "again":
       return `${where}: the last deployment of ${version} failed; starting it again (${shortName(arn)})`
     case "deploy":

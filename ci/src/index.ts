@@ -504,7 +504,7 @@ export class EcsRelease {
    * Example: dagger call deploy --image 1.2.3 --timeout 600
    * Example: dagger call --signing-key awskms:///alias/release deploy --require signature,provenance
    *
-   * @param image Version, full commit ID or digest of the image (by default, HEAD's image)
+   * @param image Version, full commit ID or digest of the image (by default, HEAD's, or the running one if HEAD has nothing to release)
    * @param timeout Seconds to follow the deployment, from 1 to 86400; after that, ECS continues on its own
    * @param format text or json
    * @param waitForApproval Keep following while ECS waits for an approval; that time does not count
@@ -620,7 +620,7 @@ export class EcsRelease {
    * Example: dagger call rollback --to 1.2.2
    *
    * @param to Version, full commit ID or digest to go back to (by default, the previous version)
-   * @param timeout Seconds to follow the deployment, from 1 to 86400
+   * @param timeout Seconds to follow the deployment, from 1 to 86400; after that, ECS continues on its own
    */
   @func({ cache: "never" })
   async rollback(to = "", timeout = 900, ws?: Workspace): Promise<string> {
@@ -713,7 +713,7 @@ export class EcsRelease {
   }
 
   /**
-   * Approves a deployment that waits for an approval
+   * Approves a deployment that is waiting for approval
    *
    * ECS waits at a lifecycle hook of type PAUSE (see --approval). The AWS identity of the approver is recorded on the task definition.
    * This function does not follow the deployment: release and deploy do, and status shows it.
@@ -730,7 +730,7 @@ export class EcsRelease {
   }
 
   /**
-   * Rejects a deployment that waits for an approval: ECS rolls it back
+   * Rejects a deployment that is waiting for approval: ECS rolls it back
    *
    * The run that follows the deployment ends with the words rolled back, and says who rejected it and why. A later release does not
    * bring the version back by itself.
@@ -794,7 +794,7 @@ export class EcsRelease {
    * Example: dagger call sbom > sbom.spdx.json
    * Example: dagger call sbom --image 1.2.3
    *
-   * @param image Version, full commit ID or digest of the image (by default, HEAD's image)
+   * @param image Version, full commit ID or digest of the image (by default, HEAD's, or the running one if HEAD has nothing to release)
    * @param platform Which platform of a multi-platform image (by default, the first one in --platform)
    */
   @func({ cache: "never" })
@@ -894,7 +894,7 @@ export class EcsRelease {
    * Example: dagger call run --command python3,hello_world.py,--version
    *
    * @param command Command to run, as a list of arguments
-   * @param image Version, full commit ID or digest of the image (by default, HEAD's image)
+   * @param image Version, full commit ID or digest of the image (by default, HEAD's, or the running one if HEAD has nothing to release)
    * @param timeout Seconds that the task may take, from 1 to 86400; after that it is stopped
    */
   @func({ cache: "never" })

@@ -31,7 +31,7 @@ export async function resolveImage(
   if (decision.next !== null || head.atHead.some(tag => tag.version === version))
     throw notPushed(found, settings)
   const running = await whatRuns(aws, settings)
-  print(`${decision.reason}; deploying ${running.version}, which the service runs, with its current settings`)
+  print(`${decision.reason}; using ${running.version}, which the service runs`)
   return running
 }
 
@@ -42,7 +42,7 @@ async function whatRuns(aws: Aws, settings: Settings): Promise<NamedImage> {
   throw new UserError(
     `${where.cluster}/${where.service} runs no version yet.`,
     "",
-    "Release one first: dagger call release, or name an image: deploy --image X.Y.Z",
+    "Release one first: dagger call release, or name an image: --image X.Y.Z",
   )
 }
 

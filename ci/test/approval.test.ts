@@ -89,7 +89,7 @@ describe("a deployment that waits for an approval", () => {
     const end = await settle(run())
     expect(end).toMatchObject({ word: "paused", version: "1.1.0", pause: { stage: "POST_SCALE_UP" } })
     expect(end.text).toMatch(
-      /^paused: 1\.1\.0 on prod\/web, after 1\d s: ECS waits for an approval at POST_SCALE_UP \(the new tasks run\), since 2025-01-01 00:00:10Z, until 2025-01-02 00:00:10Z; after that ECS rolls back by itself\n→ To let it go on: approve/,
+      /^paused: 1\.1\.0 on prod\/web, after 1\d s: ECS waits for an approval at POST_SCALE_UP \(the new tasks run\), since 2025-01-01 00:00:10Z, until 2025-01-02 00:00:10Z; after that ECS rolls back by itself\n→ Run approve to let it continue/,
     )
     expect(ecs.commandCalls(TagResourceCommand)).toEqual([])
   })
@@ -169,7 +169,7 @@ describe("an answer", () => {
   it("lets the deployment go on, after who said so is noted", async () => {
     waiting()
     expect(await settle(say({ version: "1.1.0" }))).toEqual([
-      `approved: 1.1.0 goes on after POST_SCALE_UP on prod/web, by ${arn}`,
+      `approved: 1.1.0 continues after POST_SCALE_UP on prod/web, by ${arn}`,
     ])
     const calls = ecs.calls().map(call => call.args[0].constructor.name)
     expect(calls.indexOf("TagResourceCommand")).toBeGreaterThan(0)
@@ -181,7 +181,7 @@ describe("an answer", () => {
   it("about a version other than the one that waits does nothing", async () => {
     waiting()
     const error = await rejection(say({ version: "1.0.9" }))
-    expect(error.message).toMatch(/^prod\/web waits for an approval of 1\.1\.0, not of 1\.0\.9\./)
+    expect(error.message).toMatch(/^prod\/web is waiting for approval of 1\.1\.0, not of 1\.0\.9\./)
     expect(ecs.commandCalls(ContinueServiceDeploymentCommand)).toEqual([])
     expect(ecs.commandCalls(TagResourceCommand)).toEqual([])
   })
@@ -201,7 +201,7 @@ describe("an answer", () => {
     waiting()
     recorded([0, state])
     expect((await rejection(say({}))).message).toMatch(
-      /^No deployment waits for an approval\.\nprod\/web has 1\.1\.0/,
+      /^No deployment is waiting for approval\.\nprod\/web has 1\.1\.0/,
     )
   })
 

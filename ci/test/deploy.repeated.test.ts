@@ -47,7 +47,7 @@ describe("nothing to do, or done already", () => {
     expect(outcome).toMatchObject({ word: "completed", deploymentId: "ecs-svc/now" })
     expect(ecs.commandCalls(UpdateServiceCommand)).toHaveLength(0)
     expect(ecs.commandCalls(RegisterTaskDefinitionCommand)).toHaveLength(0)
-    expect(lines[0]).toContain("deployment ecs-svc/now already brings 1.1.0; following it")
+    expect(lines[0]).toContain("deployment ecs-svc/now is already deploying 1.1.0; following it")
     expect(lines.join("\n")).toContain("has started 1 tasks")
     expect(lines.join("\n")).not.toContain("long ago")
   })

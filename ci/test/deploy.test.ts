@@ -230,7 +230,7 @@ describe("right before the service is updated", () => {
       revision: revision(3),
       deploymentId: "ecs-svc/theirs",
     })
-    expect(lines.join("\n")).toContain("ecs-svc/theirs of another run took over and brings 1.1.0 as well")
+    expect(lines.join("\n")).toContain("ecs-svc/theirs of another run took over and deploys 1.1.0 as well")
   })
 
   it("it is replaced if that was asked for", async () => {

@@ -84,7 +84,7 @@ describe("the calls in ci/src and the policies", () => {
     expect(granted).toEqual(called().filter(action => !free.includes(action)))
   })
 
-  it("are what docs/release-policy.json grants, for infrastructure of your own (npx vitest -u writes it)", async () => {
+  it("are what docs/release-policy.json grants, for infrastructure of your own (npx vitest run -u writes it)", async () => {
     const own = Stack.of(
       new Stack(new App({ analyticsReporting: false }), "own", {
         env: { account: "ACCOUNT", region: "REGION" },

@@ -21,17 +21,19 @@ test("a release waits for an approval, says so, and once approved the next run e
   const { services } = JSON.parse(await world.run(module => module.status("json")))
   expect(services[0].pause).toMatchObject({ stage: "POST_SCALE_UP", otherwise: "ROLLBACK" })
   await expect(world.run(module => module.approve("0.1.0"))).rejects.toThrow(
-    /^hello\/hello waits for an approval of 0\.2\.0, not of 0\.1\.0/,
+    /^hello\/hello is waiting for approval of 0\.2\.0, not of 0\.1\.0/,
   )
   expect(await release()).toMatch(/^paused: /)
 
   expect(await world.run(module => module.approve("0.2.0"))).toMatch(
-    /^approved: 0\.2\.0 goes on after POST_SCALE_UP on hello\/hello, by arn:aws:/,
+    /^approved: 0\.2\.0 continues after POST_SCALE_UP on hello\/hello, by arn:aws:/,
   )
   expect(await release()).toMatch(/^(completed|unchanged): hello\/hello .*0\.2\.0/)
   expect(await world.runningVersion()).toBe("0.2.0")
   expect((await world.service()).tags["ecs-release:approved-by"]).toMatch(/^arn:aws:/)
-  await expect(world.run(module => module.approve())).rejects.toThrow(/^No deployment waits for an approval/)
+  await expect(world.run(module => module.approve())).rejects.toThrow(
+    /^No deployment is waiting for approval/,
+  )
 })
 
 test("the run that follows a rejected one says who rejected it and why, and it does not come back by itself", async () => {

@@ -166,7 +166,7 @@ const settled = (text: string) =>
     .replace(/ecs-svc\/\w+/g, "ecs-svc/…")
     .trimEnd()
 
-test("docs/stages-demonstration.md shows what is printed (npx vitest -u writes it)", {
+test("docs/stages-demonstration.md shows what is printed (npx vitest run -u writes it)", {
   timeout: 300_000,
 }, async () => {
   const page = [

@@ -12,7 +12,7 @@ import { project } from "./release.world.js"
 const state = mkdtempSync(join(tmpdir(), "schema-"))
 afterAll(() => rmSync(state, { recursive: true }))
 
-it("ecs-release.yaml's schema has the settings as the module documents them (npx vitest -u writes it)", async () => {
+it("ecs-release.yaml's schema has the settings as the module documents them (npx vitest run -u writes it)", async () => {
   const { objects } = await moduleTypes(findModule(project, "/"), await sdkFiles(state), state, () => {})
   const args = objects.find(({ name }) => name === "EcsRelease")?.create?.args ?? []
   const defaults = new EcsRelease()

@@ -74,7 +74,7 @@ export class Announcer {
   expect(subject: Subject): void {
     if (!this.begun) this.subject = subject
     else if (this.subject?.commit !== subject.commit) {
-      this.tell("superseded", `superseded: it is ${subject.version}'s turn`)
+      this.tell("superseded", `superseded: ${subject.version} is being released instead`)
       this.subject = subject
       this.begun = false
     }

@@ -112,7 +112,7 @@ export async function resume(
 /** `an approval at POST_SCALE_UP (the new tasks run), since …, until …; after that ECS rolls back by itself`. */
 export function describePause({ stage, since, until, otherwise }: Pause): string {
   const times = [since && `since ${utc(since)}`, until && `until ${utc(until)}`].filter(Boolean)
-  const then = otherwise === "CONTINUE" ? "goes on" : "rolls back"
+  const then = otherwise === "CONTINUE" ? "continues" : "rolls back"
   const end = until ? `; after that ECS ${then} by itself` : ""
   return [`an approval at ${stage} (${stageMeaning(stage)})`, ...times].join(", ") + end
 }

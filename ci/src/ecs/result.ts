@@ -74,7 +74,7 @@ export function paused(
   const { version, revision, deploymentId } = deployed
   const text = [
     `paused: ${version} on ${target.cluster}/${target.service}, after ${Math.round(seconds)} s: ${why}`,
-    "→ To let it go on: approve; to go back: reject --why '…' (after --stage, if there are stages). To follow it then: the same command again.",
+    "→ Run approve to let it continue, or reject --why '…' to go back (after --stage, if there are stages). Then run the same command again to follow it.",
   ].join("\n")
   return { word: "paused", text, version, revision, deploymentId, pause, seconds }
 }
@@ -103,7 +103,7 @@ export async function deployError(target: Target, deployed: Deployed, ending: En
     case "superseded":
       return new DeployError(
         word,
-        `: another deployment took over ${where} before ${version} finished; it brings ${now}`,
+        `: another deployment took over ${where} before ${version} finished; it deploys ${now}`,
         why,
         `See 'status' for what is running. If ${version} should run after all, deploy it again.`,
       )

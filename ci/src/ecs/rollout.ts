@@ -108,7 +108,7 @@ export async function rollOut(
   const same = ending.word === "superseded" ? await bringsTheSame(target, rollout, ending.service) : undefined
   if (same) {
     print(
-      `deployment ${same.running.id} of another run took over and brings ${rollout.version} as well; following it`,
+      `deployment ${same.running.id} of another run took over and deploys ${rollout.version} as well; following it`,
     )
     const left = Math.max(1, timeoutSeconds - Math.round(ending.seconds))
     return rollOut(target, ending.service, { ...rollout, ...same }, { ...watch, timeoutSeconds: left })
@@ -152,7 +152,7 @@ async function start(
   await rollout.beforeUpdate?.()
   const same = rollout.keepNewer ? await lookAgain(target, rollout, others) : undefined
   if (same) {
-    print(`deployment ${same.deployment.id} of another run already brings ${version}; following it`)
+    print(`deployment ${same.deployment.id} of another run is already deploying ${version}; following it`)
     return same
   }
   const other = inProgress(service)

@@ -77,7 +77,7 @@ const setToken =
 function cannotClaim(tag: string, url: string, why: string): UserError {
   return new UserError(
     `${tag} cannot be claimed at ${url}.`,
-    why || "The remote hung up without saying why.",
+    why || "The remote closed the connection without giving a reason.",
     remedyFor(why),
   )
 }
