@@ -36,11 +36,6 @@ export async function worldUp(stateDir: string, source: string, log: Log): Promi
   return { docker, emulator, git, env: { ...emulator.env, GITHUB_TOKEN: git.token } }
 }
 
-/** The git remote, as a URL. */
-export function gitUrl({ git }: World): string {
-  return `http://127.0.0.1:${git.port}${git.path}`
-}
-
 /** Stops everything; the next `worldUp` brings it back as it was. Docker belongs to the machine and stays. */
 export async function worldDown(stateDir: string, log: Log): Promise<void> {
   if (recordOf(stateDir)?.process) await stopEmulator(await ensureDocker(log), stateDir)

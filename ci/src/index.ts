@@ -484,7 +484,7 @@ export class EcsRelease {
     const context = await contextOf(found, settings)
     refuseChanges(context)
     const steps = new StepTimer(print)
-    const pushed = await pushRelease(await openAws(settings), settings, found, context, steps, print)
+    const pushed = await pushRelease({ aws: await openAws(settings), settings, found, context, steps, print })
     if ("overtaken" in pushed) return printable(nothingToDo(pushed.overtaken) ?? "")
     await pushed.attaching
     return pushed.image.reference

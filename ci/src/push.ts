@@ -1,6 +1,6 @@
 import { attest, circumstancesOf, isAttested } from "./attest.js"
 import { openSigningKey } from "./attestation/key.js"
-import { loadScanner, type Scans, scanImages } from "./attestation/sbom.js"
+import { loadScanner, scanImages } from "./attestation/sbom.js"
 import type { Aws } from "./aws/clients.js"
 import { explained } from "./aws/errors.js"
 import { type Image, Registry } from "./ecr/registry.js"
@@ -18,6 +18,16 @@ import { type ComputedVersion, nothingToDo, recomputeVersion } from "./version/c
 /** A commit's image in the registry, its claimed version, and a promise for what is still being attached to it. */
 export type Pushed = { image: Image; found: ComputedVersion; attaching: Promise<void> }
 
+/** A commit to push, and what it takes. */
+export type PushRun = {
+  aws: Aws
+  settings: Settings
+  found: ComputedVersion
+  context: Context
+  steps: StepTimer
+  print: (line: string) => void
+}
+
 /**
  * Makes sure that the commit's image is in the registry: tests and builds it, claims its version and pushes it, unless that
  * is already done.
@@ -27,14 +37,10 @@ export type Pushed = { image: Image; found: ComputedVersion; attaching: Promise<
  * @returns the image, and the commit's version as it was claimed; or what is left to do if another run was quicker
  */
 export async function pushRelease(
-  aws: Aws,
-  settings: Settings,
-  found: ComputedVersion,
-  context: Context,
-  steps: StepTimer,
-  print: (line: string) => void,
+  run: PushRun,
   { check, isLive = false }: { check?: () => Promise<Check[]>; isLive?: boolean } = {},
 ): Promise<Pushed | { overtaken: ComputedVersion }> {
+  const { aws, settings, found, steps, print } = run
   const repository = required(settings.repository, "ECR repository", "--repository")
   return explained({ ...aws, repository }, async () => {
     const registry = await Registry.open(aws, repository, settings.awsEndpoint)
@@ -43,7 +49,7 @@ export async function pushRelease(
     const before = await registry.findRelease(version, sha)
     if (before) {
       print(`${version} is already in the registry, from this commit (${before.digest})`)
-      if (!isLive) await attestFound({ aws, settings, found, context, steps, print }, before)
+      if (!isLive) await attestFound(run, before)
       return { image: before, found, attaching: Promise.resolve() }
     }
     if (registry.tagsCanMove) {
@@ -53,37 +59,18 @@ export async function pushRelease(
     }
     if (!remote) throw noRemote(tagOf(settings, found), found.unasked ?? "")
     const key = await openSigningKey(aws, settings)
-    const checks = check?.()
-    // Its result is read once test and build are done.
-    checks?.catch(() => {})
-    let scans: Scans | undefined
-    const mayPush = refuseWithoutRight(
-      found.repository.history.remote,
-      remote.url,
-      sha,
-      tagOf(settings, found),
-    )
-    const [circumstances] = await Promise.all([
-      mayPush.then(() => circumstancesOf(aws, settings, found, context)),
-      settings.testTarget && steps.run("test", () => runTests(context, settings, version)),
-      steps.run("build", async () => {
-        const images = await buildImages(context, settings, found, version)
-        await Promise.all(images.map(image => image.sync()))
-        // This runs in parallel with the rest of the tests, the claim and the push.
-        scans = scanImages(images, settings, registry.uri, version)
-      }),
-      loadScanner(settings),
-    ])
-    if (checks) refuse(await steps.run("verify", () => checks), print)
+    const built = await testAndBuild(run, registry, remote.url, check)
     const claimed = await steps.run("claim", () => claimVersion(settings, found, remote.url, print))
     if (nothingToDo(claimed)) return { overtaken: claimed }
     const { version: number } = claimed
+    let { scans } = built
     const build = async () => {
-      const images = await buildImages(context, settings, claimed, number)
-      if (number !== version) scans = scanImages(images, settings, registry.uri, number)
+      if (number === version) return built.images
+      const images = await buildImages(run.context, settings, claimed, number)
+      scans = scanImages(images, settings, registry.uri, number)
       return images
     }
-    const about = (digest: string) => ({ digest, version: number, circumstances })
+    const about = (digest: string) => ({ digest, version: number, circumstances: built.circumstances })
     let own: string | undefined
     const image = await steps.run("push", () =>
       registry.push(build, number, sha, {
@@ -108,21 +95,40 @@ export async function pushRelease(
   })
 }
 
+/** Tests and builds the commit, while this checks that its version can be claimed, and that it can be deployed. */
+async function testAndBuild(
+  { aws, settings, found, context, steps, print }: PushRun,
+  registry: Registry,
+  url: string,
+  check?: () => Promise<Check[]>,
+) {
+  const { version, head, repository } = found
+  const checks = check?.()
+  // Its result is read once test and build are done.
+  checks?.catch(() => {})
+  const mayPush = refuseWithoutRight(repository.history.remote, url, head.sha, tagOf(settings, found))
+  const [circumstances, { images, scans }] = await Promise.all([
+    mayPush.then(() => circumstancesOf(aws, settings, found, context)),
+    steps.run("build", async () => {
+      const images = await buildImages(context, settings, found, version)
+      await Promise.all(images.map(image => image.sync()))
+      // This runs in parallel with the rest of the tests, the claim and the push.
+      return { images, scans: scanImages(images, settings, registry.uri, version) }
+    }),
+    settings.testTarget && steps.run("test", () => runTests(context, settings, version)),
+    loadScanner(settings),
+  ])
+  if (checks) refuse(await steps.run("verify", () => checks), print)
+  return { images, scans, circumstances }
+}
+
 /**
  * An earlier run pushed the image. With a key, it signed the image before that; without one, it may have died before it attached anything.
  */
 async function attestFound(
-  run: {
-    aws: Aws
-    settings: Settings
-    found: ComputedVersion
-    context: Context
-    steps: StepTimer
-    print: (line: string) => void
-  },
+  { aws, settings, found, context, steps, print }: PushRun,
   image: Image,
 ): Promise<void> {
-  const { aws, settings, found, context, steps, print } = run
   const { version, head } = found
   const { digest } = image
   const key = await openSigningKey(aws, settings)

@@ -183,10 +183,10 @@ async function releaseHead(run: Run): Promise<Released> {
   const about = subject(run, found.version, found.head.sha)
   if (isLive(found, lives)) announcer.expect(about)
   else announcer.start(about)
-  const pushed = await pushRelease(aws, settings, found, context, steps, options.print, {
-    check: () => verify(aws, settings),
-    isLive: isLive(found, lives),
-  })
+  const pushed = await pushRelease(
+    { aws, settings, found, context, steps, print: options.print },
+    { check: () => verify(aws, settings), isLive: isLive(found, lives) },
+  )
   run.found = "overtaken" in pushed ? pushed.overtaken : pushed.found
   if ("overtaken" in pushed) {
     const { decision, version } = pushed.overtaken

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { config } from "../../infra/config.js"
 import { WORLD } from "../aws/names.js"
-import { gitUrl, type World, worldUp } from "../sandbox.js"
+import { type World, worldUp } from "../sandbox.js"
 import { BuildError } from "./command.js"
 import {
   baseEnvironment,
@@ -51,7 +51,7 @@ export async function startBuild(options: StartOptions): Promise<{ project: Proj
     ...options,
     world,
     project,
-    repository: { url: gitUrl(world), token: world.git.token },
+    repository: { url: world.git.url, token: world.git.token },
     secrets: { [config.source.gitTokenSecret]: world.git.token },
     signal: options.signal ? AbortSignal.any([timeout, options.signal]) : timeout,
   })

@@ -6,7 +6,7 @@ import { ECS } from "@aws-sdk/client-ecs"
 import { config } from "../../infra/config.js"
 import { WORLD } from "../aws/names.js"
 import { run } from "../machine/process.js"
-import { gitUrl, type World, worldReset, worldUp } from "../sandbox.js"
+import { type World, worldReset, worldUp } from "../sandbox.js"
 import { type BuildResult, startBuild } from "./build.js"
 import { BuildError } from "./command.js"
 import { eventOf } from "./event.js"
@@ -63,7 +63,7 @@ export async function rehearse(options: {
     const before = await lookAt(world)
     const change = await changeApp(folder)
     log.say(`Pushing ${change.commit} to ${branch}`)
-    await git(folder, ["push", "--quiet", gitUrl(world), branch], { token: world.git.token })
+    await git(folder, ["push", "--quiet", world.git.url, branch], { token: world.git.token })
     const event = await eventOf(folder, "push", branch)
     const { result, project } = await startBuild({ checkout, stateDir, source: folder, event, log, signal })
     signal?.throwIfAborted()
@@ -86,7 +86,7 @@ async function releaseFromLaptop(checkout: string, world: World, folder: string)
   const flags = [
     `--aws-endpoint=tcp://127.0.0.1:${world.emulator.port}`,
     `--git-endpoint=tcp://127.0.0.1:${world.git.port}`,
-    `--git-remote=${gitUrl(world)}`,
+    `--git-remote=${world.git.url}`,
   ]
   const env = { ...process.env, ...world.env }
   const done = await run(join(checkout, "offline/dagger"), ["call", ...flags, "release"], {
@@ -167,7 +167,7 @@ export async function lookAt(world: World): Promise<Live> {
       digest: imageDigest,
       tags: [...imageTags].sort((a, b) => a.length - b.length),
     }))
-  const remote = ["ls-remote", "--tags", "--refs", gitUrl(world)]
+  const remote = ["ls-remote", "--tags", "--refs", world.git.url]
   const gitTags = (await git("/", remote, { token: world.git.token })).split("\n").filter(Boolean)
   const response = await fetch(`${appUrl}/version`)
   return {

@@ -108,7 +108,7 @@ function endpoints(world: World) {
   return {
     awsEndpoint: `tcp://127.0.0.1:${world.emulator.port}`,
     gitEndpoint: `tcp://127.0.0.1:${world.git.port}`,
-    gitRemote: `http://127.0.0.1:${world.git.port}${world.git.path}`,
+    gitRemote: world.git.url,
   }
 }
 

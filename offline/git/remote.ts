@@ -8,11 +8,12 @@ import { withLock } from "../machine/lock.js"
 import { freePorts, isRunning, type Owned, startDetached, startedWith, stop } from "../machine/process.js"
 import { mirror } from "./mirror.js"
 
-/** What is needed to use the git remote: `http://127.0.0.1:<port><path>` with the token as password. */
+/** What is needed to use the git remote: its URL, with the token as password. */
 export interface GitRemote {
   port: number
   /** Path of the repository on the server, such as `/hello-1a2b3c4d.git`. */
   path: string
+  url: string
   token: string
 }
 
@@ -39,7 +40,8 @@ export async function ensureGitRemote(options: {
   mkdirSync(join(stateDir, "git"), { recursive: true })
   return withLock(join(stateDir, "git.lock"), "the git remote", log, async () => {
     await mirror(source, join(stateDir, "git", name), log)
-    return { ...(await ensureServer(stateDir)), path: `/${name}` }
+    const { port, token } = await ensureServer(stateDir)
+    return { port, token, path: `/${name}`, url: `http://127.0.0.1:${port}/${name}` }
   })
 }
 

@@ -98,7 +98,7 @@ export async function buildOf(
         appUrl: "http://127.0.0.1:3333",
         env,
       },
-      git: { port: 2222, path: "/hello.git", token: "clone-token" },
+      git: { port: 2222, path: "/hello.git", url: "http://127.0.0.1:2222/hello.git", token: "clone-token" },
       env: {},
     },
     repository: { url: `file://${repository}`, token: "clone-token" },

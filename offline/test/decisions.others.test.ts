@@ -79,8 +79,7 @@ describe("what other people did in the meantime", () => {
     const other = world.clone("other")
     await world.pushCommit("docs: after it")
     const { git } = await world.up()
-    const remote = `http://127.0.0.1:${git.port}${git.path}`
-    const at = ["--git-remote", remote, "--git-endpoint", `tcp://127.0.0.1:${git.port}`]
+    const at = ["--git-remote", git.url, "--git-endpoint", `tcp://127.0.0.1:${git.port}`]
     const words = [
       "-s",
       "-m",

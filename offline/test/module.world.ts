@@ -75,7 +75,7 @@ export class ModuleWorld extends TestWorld {
     cpSync(folder, seen, { recursive: true, verbatimSymlinks: true })
     const service = (port: number) => dag.host().service([{ backend: port, frontend: port }])
     const module = Object.assign(new EcsRelease(dag.host().directory(seen)), {
-      gitRemote: `http://127.0.0.1:${git.port}${git.path}`,
+      gitRemote: git.url,
       gitEndpoint: service(git.port),
       gitToken: dag.setSecret("token", git.token),
       awsEndpoint: service(emulator.port),

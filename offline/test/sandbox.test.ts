@@ -7,7 +7,7 @@ import { dockerEnv, hasImage } from "../machine/docker.js"
 import { checkoutHome, sessionsDir } from "../machine/home.js"
 import { resolveImage } from "../machine/images.js"
 import { run } from "../machine/process.js"
-import { gitUrl, worldDown, worldLogs, worldReset, worldUp } from "../sandbox.js"
+import { worldDown, worldLogs, worldReset, worldUp } from "../sandbox.js"
 import { startSession } from "../session/server.js"
 
 const checkout = mkdtempSync(join(tmpdir(), "world-"))
@@ -32,7 +32,7 @@ it("the world comes up once for commands at the same time, is found again, goes 
     "AWS_SESSION_TOKEN",
     "GITHUB_TOKEN",
   ])
-  expect((await fetch(`${gitUrl(one)}/HEAD`)).status).toBe(401)
+  expect((await fetch(`${one.git.url}/HEAD`)).status).toBe(401)
   expect(worldLogs(home, 5).map(({ name }) => name)).toEqual(expect.arrayContaining(["emulator", "git"]))
 
   await worldDown(home, log)

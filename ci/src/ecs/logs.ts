@@ -8,6 +8,19 @@ export type LogStream = { group: string; stream: string; region?: string }
 /** A part of a log, and where the next part begins. */
 export type LogPart = { lines: string[]; next?: string }
 
+/** A container's options of the log driver awslogs; undefined if it logs elsewhere. */
+export function awslogs({ logConfiguration }: ContainerDefinition) {
+  const { logDriver, options = {} } = logConfiguration ?? {}
+  const group = options["awslogs-group"]
+  if (logDriver !== "awslogs" || !group) return undefined
+  return {
+    group,
+    region: options["awslogs-region"],
+    prefix: options["awslogs-stream-prefix"],
+    createsGroup: options["awslogs-create-group"] === "true",
+  }
+}
+
 /**
  * Finds a container's log stream from its task definition's `awslogs` options: `prefix/container/task` if a prefix is
  * set, otherwise the container's runtime ID (ECS developer guide, "Send Amazon ECS logs to CloudWatch").
@@ -21,12 +34,9 @@ export function logStream(
   taskArn: string,
   container?: Container,
 ): LogStream | undefined {
-  const { logDriver, options = {} } = definition.logConfiguration ?? {}
-  const group = options["awslogs-group"]
-  if (logDriver !== "awslogs" || group === undefined) return undefined
-  const prefix = options["awslogs-stream-prefix"]
-  const stream = prefix ? `${prefix}/${definition.name}/${shortName(taskArn)}` : container?.runtimeId
-  return stream === undefined ? undefined : { group, stream, region: options["awslogs-region"] }
+  const log = awslogs(definition)
+  const stream = log?.prefix ? `${log.prefix}/${definition.name}/${shortName(taskArn)}` : container?.runtimeId
+  return log && stream !== undefined ? { group: log.group, stream, region: log.region } : undefined
 }
 
 /** A log group of a task definition's containers, and which of its streams are theirs. */
@@ -42,12 +52,10 @@ export type LogGroup = {
 /** The log groups that containers write to by `awslogs`, with the streams of those that have a prefix (see {@link logStream}). */
 export function logGroupsOf(containers: ContainerDefinition[]): LogGroup[] {
   const found = new Map<string, LogGroup>()
-  for (const { name = "", logConfiguration } of containers) {
-    const { logDriver, options = {} } = logConfiguration ?? {}
-    const group = options["awslogs-group"]
-    const prefix = options["awslogs-stream-prefix"]
-    if (logDriver !== "awslogs" || group === undefined || !prefix) continue
-    const region = options["awslogs-region"]
+  for (const container of containers) {
+    const { name = "" } = container
+    const { group, region, prefix } = awslogs(container) ?? {}
+    if (!group || !prefix) continue
     const pattern = new RegExp(`^${escaped(prefix)}/(${escaped(name)})/([^/]+)$`)
     const both = found.get(`${region} ${group}`)
     found.set(`${region} ${group}`, {

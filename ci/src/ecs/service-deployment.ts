@@ -4,7 +4,7 @@ import type { ServiceDeployment, ServiceDeploymentBrief } from "../aws/types.js"
 import type { Target } from "./service.js"
 
 /** A service deployment with its task definition. */
-export type RecordedDeployment = ServiceDeploymentBrief & { taskDefinition?: string; image?: string }
+export type RecordedDeployment = ServiceDeploymentBrief & { taskDefinition?: string }
 
 /**
  * ECS's record of a service's deployments, the newest first. ECS keeps 90 days of it, since October 2024.

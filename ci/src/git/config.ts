@@ -66,12 +66,12 @@ ${protocols.map(name => `[protocol "${name}"]\n\tallow = always\n`).join("")}`
 }
 
 /** Where that configuration is in a container. */
-export const configFile = "/etc/ecs-release.gitconfig"
+export const gitConfigFile = "/etc/ecs-release.gitconfig"
 
 /** The environment that git runs in. */
 export const gitEnvironment: Record<string, string> = {
   LC_ALL: "C.UTF-8",
-  GIT_CONFIG_GLOBAL: configFile,
+  GIT_CONFIG_GLOBAL: gitConfigFile,
   GIT_CONFIG_NOSYSTEM: "1",
   GIT_ATTR_NOSYSTEM: "1",
   GIT_TERMINAL_PROMPT: "0",

@@ -86,7 +86,7 @@ for name in $(env | sed -n 's/^\\(GIT_TOKEN[A-Z0-9_]*\\)=.*/\\1/p'); do unset "$
  */
 export async function readHead(shell: Shell, prefix: string, path?: string): Promise<Head> {
   const { code, stdout, stderr } = await shell(headScript, ...headArgs(prefix, path))
-  if (code !== 0) throw unreadable(stderr)
+  if (code !== 0) throw unreadableHistory(stderr)
   return parse(stdout, prefix)
 }
 
@@ -99,7 +99,7 @@ export async function readHeadAfter(
 ): Promise<{ head: Head; first: Ran }> {
   const script = before(first.script) + headScript
   const { code, stdout, stderr } = await shell(script, ...headArgs(prefix, path), ...first.args)
-  if (code !== 0) throw unreadable(stderr)
+  if (code !== 0) throw unreadableHistory(stderr)
   const [said = "", ended, ...rest] = stdout.split("\0")
   const head = parse(rest.join("\0"), prefix)
   return { head, first: { code: Number(ended), stdout: said, stderr } }
@@ -142,7 +142,7 @@ function parse(stdout: string, prefix: string): Head {
 }
 
 /** The error for a history that git cannot read. */
-export function unreadable(stderr: string): UserError {
+export function unreadableHistory(stderr: string): UserError {
   return new UserError(
     "The repository's history cannot be read.",
     gitSays(stderr),

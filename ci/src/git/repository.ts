@@ -1,7 +1,7 @@
 import { posix } from "node:path"
 import { type Container, type Directory, dag } from "@dagger.io/dagger"
 import { UserError } from "../lib/errors.js"
-import { configFile, gitConfig, gitEnvironment } from "./config.js"
+import { gitConfig, gitConfigFile, gitEnvironment } from "./config.js"
 import { ContainerShell, gitSays, type Shell, workFolder } from "./shell.js"
 import { versionOf } from "./tags.js"
 
@@ -186,7 +186,7 @@ export async function openRepository(
 function withGit(image: string): Container {
   return Object.entries(gitEnvironment).reduce(
     (container, [name, value]) => container.withEnvVariable(name, value),
-    dag.container().from(image).withNewFile(configFile, gitConfig()),
+    dag.container().from(image).withNewFile(gitConfigFile, gitConfig()),
   )
 }
 

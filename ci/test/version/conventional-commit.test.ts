@@ -102,7 +102,12 @@ test.each([
   ["refs without end", (n: number) => `revert: x\n\nRefs: ${"0123456 ".repeat(n / 8)}`],
 ])("a megabyte of %s is read", (_, make) => {
   const message = make(1 << 20)
-  expect(parseMessage(message).subject.length).toBeLessThanOrEqual(message.length)
+  const { subject, breaking, reverts } = parseMessage(message)
+  expect(message.replace(/^[\r\n]+/, "").startsWith(subject)).toBe(true)
+  expect({ breaking, reverts: reverts.length > 0 }).toEqual({
+    breaking: false,
+    reverts: message.startsWith("rev") || message.startsWith("Rev"),
+  })
 })
 
 test.each([
