@@ -52,7 +52,7 @@ export async function ciConfig(system: string, options: CiOptions, source?: Dire
     throw new UserError(
       `There is another ${path} in the repository.`,
       "Exporting this one would replace all that is in it.",
-      `Export it elsewhere (export --path /tmp/ci) and merge the two by hand, or replace it: --replace`,
+      "Merge the two by hand: ci-config … --replace export --path ANOTHER-FOLDER. Or replace it: ci-config … --replace export --path .",
     )
   }
   return dag.directory().withNewFile(path, text)
@@ -282,6 +282,6 @@ ${indented(`(\nset -e\n${install}\n)`, 8)}
       - cat "$SUMMARY"
       # Several apps have several versions and images, so then these are empty.
       - ONE='if (.apps | length) > 1 then {} else .apps[0] // . end'
-      - export VERSION=$(jq -r "$ONE | .version // """ "$SUMMARY") IMAGE=$(jq -r "$ONE | .image.reference // """ "$SUMMARY")
+      - export VERSION=$(jq -r "$ONE"' | .version // ""' "$SUMMARY") IMAGE=$(jq -r "$ONE"' | .image.reference // ""' "$SUMMARY")
 `
 }

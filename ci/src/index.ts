@@ -167,7 +167,7 @@ export class EcsRelease {
     sbomImage = defaultSbomImage,
     /** Key that signs pushed images, as cosign names it: awskms:///alias/NAME; or the ARN of the AWS Signer profile that ECR signs with (by default, images are not signed) */
     signingKey = "",
-    /** Build arguments, each KEY=VALUE (in .env as '["KEY=VALUE"]'); VERSION is always passed */
+    /** Build arguments, each KEY=VALUE (in .env as '["KEY=VALUE"]'); VERSION is passed too, unless it is set here or a FROM uses it */
     buildArgs: string[] = [],
     /** Secrets for RUN --mount=type=secret: env://NPM_TOKEN gets the ID NPM_TOKEN, file://dir/npmrc the ID npmrc (allowed in .env since Dagger 0.20.4) */
     buildSecret: Secret[] = [],

@@ -117,8 +117,14 @@ function namesOf(settings: Settings): string {
   return `settings: ${services.join(", ")} in ${settings.region}, repository ${settings.repository} (${configFile}, .env or arguments)`
 }
 
-/** A call of the module in a CI file: `dagger … call … release`, perhaps over several lines. */
-export const releaseCall = /\bcall\b(?:[^\n]|\\\n|\n\s+-)*?\srelease\b/
+/** Whether a CI file calls the module's release: `dagger … call … release`, perhaps over several lines. Linear in the text's length. */
+export function callsRelease(text: string): boolean {
+  // Words on a line of their own go on with the call: after a backslash, or as flags in a folded block of YAML.
+  const lines = text.replace(/\\\n\s*|\n\s+(?=--)/g, " ").split("\n")
+  return lines.some(
+    line => /\bcall\s/.test(line) && /\srelease(\s|$)/.test(line.slice(line.search(/\bcall\s/))),
+  )
+}
 
 async function ci(settings: Settings): Promise<string> {
   const source = sourceOf(settings)
@@ -127,7 +133,7 @@ async function ci(settings: Settings): Promise<string> {
   const files = [...own.map(name => `${workflows}/${name}`), ciFiles.gitlab, ciFiles.codebuild]
   for (const file of files.filter(name => /\.ya?ml$/.test(name))) {
     if (!(await source.exists(file))) continue
-    if (releaseCall.test(await source.file(file).contents())) return `releases on a push: ${file}`
+    if (callsRelease(await source.file(file).contents())) return `releases on a push: ${file}`
   }
   throw missing(
     "Nothing starts a release on a push.",

@@ -183,7 +183,7 @@ async function assertReleased({ stage, aws }: Place, { image, digest, version }:
   const repository = repositoryOf(stage.settings)
   await explained({ ...aws, repository }, async () => {
     // If the stage pulls its images, this one is in an earlier stage's registry, and was checked there.
-    if (!(await isInRepository(aws, repository, image))) return
+    if (stage.images === "pull" && !(await isInRepository(aws, repository, image))) return
     const found = await (await Registry.open(aws, repository)).find(version)
     if (found?.digest === digest) return
     throw new UserError(

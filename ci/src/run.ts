@@ -29,6 +29,7 @@ const interval = 2
 /** Seconds between requests for a task that no capacity is free for. */
 const placing = 10
 /** Reasons for which ECS places no task now, and may soon (ECS developer guide, "API failure reasons"). */
+const usedToken = "ConflictException"
 const noCapacity = /^(RESOURCE|AGENT)\b|capacity is unavailable/i
 /** How many pages of a log to print per look: a log that grows as fast as it is read must not hold it up. */
 const logPages = 100
@@ -61,6 +62,7 @@ export async function runTask(aws: Aws, options: RunOptions): Promise<RunOutcome
     try {
       const request = runRequest(target, service, revision, tags)
       const { once } = options
+      const begun = Date.now()
       const task = await place(
         target,
         attempt => (once === undefined ? request : onlyOnce(request, once, [...before, `${attempt}`])),
@@ -68,7 +70,8 @@ export async function runTask(aws: Aws, options: RunOptions): Promise<RunOutcome
         print,
       )
       print(`task ${shortName(task.taskArn)} runs ${shortName(revision)}: ${command.join(" ")}`)
-      const ended = await wait(target, task, definition, container, timeoutSeconds, print)
+      const left = Math.max(1, timeoutSeconds - Math.round((Date.now() - begun) / 1000))
+      const ended = await wait(target, task, definition, container, left, print)
       return conclude(ended, container, command)
     } finally {
       await deregister(target, revision, print)
@@ -145,17 +148,21 @@ async function place(
   for (let attempt = 0; ; attempt++) {
     const { task, reasons, again } = await start(target, requestFor(attempt))
     if (task) return task
-    if (!again || Date.now() + placing * 1000 > until) throw unplaced(target, reasons)
+    if (again === "at once") continue
+    if (again !== "later" || Date.now() + placing * 1000 > until) throw unplaced(target, reasons)
     print(`ECS did not start the task (${reasons.join("; ")}); asking again in ${placing} s`)
     await new Promise(resolve => setTimeout(resolve, placing * 1000))
   }
 }
 
-/** Asks for a task once. Gives it, or why there is none, and whether to ask again. */
+/**
+ * Asks for a task once. Gives it, or why there is none, and whether to ask again: later if there is no capacity, at once if an earlier
+ * run used this token and got no task for it.
+ */
 async function start(
   { client }: Target,
   request: RunTaskRequest,
-): Promise<{ task?: Task; reasons: string[]; again: boolean }> {
+): Promise<{ task?: Task; reasons: string[]; again?: "later" | "at once" }> {
   // Thanks to the token, a repeated request, such as the SDK's own retry, does not start a second task.
   const answer = await client
     .runTask({ clientToken: randomUUID(), ...request })
@@ -165,7 +172,11 @@ async function start(
   return {
     task: task?.taskArn === undefined ? undefined : task,
     reasons: failures.map(({ reason, detail }) => [reason, detail].filter(Boolean).join(": ")),
-    again: failures.some(({ reason = "" }) => noCapacity.test(reason)),
+    again: failures.some(({ reason }) => reason === usedToken)
+      ? "at once"
+      : failures.some(({ reason = "" }) => noCapacity.test(reason))
+        ? "later"
+        : undefined,
   }
 }
 
@@ -181,7 +192,7 @@ function unplaced({ cluster, service }: Target, reasons: string[]): UserError {
 function theirs(error: Error & { resourceIds?: string[] }): RunTaskResponse | undefined {
   if (error.name !== "ConflictException") return undefined
   const [taskArn] = error.resourceIds ?? []
-  return taskArn ? { tasks: [{ taskArn }] } : { failures: [{ reason: "RESOURCE", detail: error.message }] }
+  return taskArn ? { tasks: [{ taskArn }] } : { failures: [{ reason: usedToken, detail: error.message }] }
 }
 
 /** Waits for a task to end, printing its log as it comes. */

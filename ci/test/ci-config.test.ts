@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { parse } from "yaml"
 import { ciConfig, ciText, daggerVersion } from "../src/ci-config.js"
-import { releaseCall } from "../src/init.js"
+import { callsRelease } from "../src/init.js"
 
 const module = "github.com/team/ecs-release/ci@v1.2.3"
 const options = { module, branch: "main", given: ['--region "$AWS_REGION"'] }
@@ -42,7 +42,7 @@ case "$*" in *audience*) body='{"count":1,"value":"${token}"}' ;; *sts.*) body='
 while test $# -gt 0; do test "$1" = -o && out=$2; shift; done
 if test "\${out:-}"; then printf '%s' "$body" > "$out"; else printf '%s' "$body"; fi`,
   )
-  tool("jq", `test -s "$3" && echo 1.3.0`)
+  tool("jq", `printf '%s\\n' "$2" >> "${folder}/programs"; test -s "$3" && echo 1.3.0`)
   tool("apk", "true")
 })
 afterEach(() => rmSync(folder, { recursive: true }))
@@ -166,6 +166,8 @@ describe("AWS CodeBuild", () => {
     )
     expect(read("credentials")).toContain("ASIAROLE")
     expect(said).toMatch(/1\.3\.0\n$/)
+    const one = "if (.apps | length) > 1 then {} else .apps[0] // . end"
+    expect(read("programs")).toBe(`${one} | .version // ""\n${one} | .image.reference // ""\n`)
   })
 
   it("tests a pull request", () => {
@@ -206,19 +208,21 @@ describe("a file that is there already", () => {
 
   it("is not replaced", async () => {
     await expect(ciConfig("gitlab", options, source("stages: [build]\n"))).rejects.toThrow(
-      /^There is another \.gitlab-ci\.yml[\s\S]*→ .*--replace$/,
+      /^There is another \.gitlab-ci\.yml[\s\S]*→ .*--replace export --path \.$/,
     )
   })
 
   it.each(["github", "gitlab", "codebuild"])("is known to start a release: %s", system =>
-    expect(ciText(system, options).text).toMatch(releaseCall),
+    expect(callsRelease(ciText(system, options).text)).toBe(true),
   )
 
   it.each([
     "run: cargo build --release",
     "stages: [build, release]",
     "run: dagger call test\n# see release notes",
-  ])("does not start one: %j", text => expect(text).not.toMatch(releaseCall))
+    "- run: dagger call test\n- run: npm run release",
+    `call docker run ${"--flag x \\\n".repeat(50)}`,
+  ])("does not start one: %j", text => expect(callsRelease(text)).toBe(false))
 })
 
 it("fetches Git LFS files and submodules if the repository has them", () => {

@@ -80,9 +80,20 @@ apps:
   us: {tagPrefix: us/, ${differs}}
 `)
     await expect(both("region: us-east-1")).resolves.toHaveLength(2)
-    await expect(
-      both("region: eu-west-1, roleArn: 'arn:aws:iam::111122223333:role/x'"),
-    ).resolves.toHaveLength(2)
+    await expect(both("region: eu-west-1, account: '111122223333'")).rejects.toThrow(
+      /have the same repository/,
+    )
+    const accounts = `cluster: prod
+service: web
+repository: web
+apps:
+  a: {tagPrefix: a/, roleArn: "arn:aws:iam::111122223333:role/x"}
+  b: {tagPrefix: b/, roleArn: "arn:aws:iam::222233334444:role/x"}
+`
+    await expect(apps(accounts)).resolves.toHaveLength(2)
+    await expect(apps(accounts.replace("222233334444:role/x", "111122223333:role/y"))).rejects.toThrow(
+      /have the same repository/,
+    )
     await expect(both("region: eu-west-1")).rejects.toThrow(/have the same repository/)
   })
 

@@ -120,7 +120,7 @@ describe("a rollback during a deployment", () => {
     play(scene)
     setTimeout(() => {
       scene.before = service([deployment("back", 1, {})])
-    })
+    }, 20_000)
     await expect(settle(back())).resolves.toMatchObject({ word: "completed", version: "1.0.0" })
     expect(ecs.commandCalls(UpdateServiceCommand)).toHaveLength(0)
     expect(lines[0]).toBe("ECS is already going back to 1.0.0; following it")

@@ -70,7 +70,8 @@ const OWNER = "checkout"
 
 function isOrphan(cache: string): boolean {
   try {
-    return !existsSync(readFileSync(join(cache, OWNER), "utf8"))
+    const owner = readFileSync(join(cache, OWNER), "utf8")
+    return owner !== "" && !existsSync(owner)
   } catch {
     // Just made, or just deleted, by another process.
     return false

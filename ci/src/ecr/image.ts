@@ -56,14 +56,15 @@ export async function assertInEcr(aws: Aws, image: string): Promise<void> {
 
 /**
  * Whether an image is in the repository of this account and region, by the address that ECR gives for it. One of the same name elsewhere is
- * another repository.
+ * another repository; the same one may have several addresses (FIPS, dual-stack).
  */
 export async function isInRepository(aws: Aws, repository: string, image: string): Promise<boolean> {
   const name = parseImage(image)
   if (name.repository !== repository || (name.region ?? aws.region) !== aws.region) return false
   try {
     const { repositories } = await (await ecr(aws)).describeRepositories({ repositoryNames: [repository] })
-    return repositories?.[0]?.repositoryUri === name.uri
+    const own = parseImage(repositories?.[0]?.repositoryUri ?? "")
+    return own.account && name.account ? own.account === name.account : own.uri === name.uri
   } catch (error) {
     if ((error as Error).name === "RepositoryNotFoundException") return false
     throw error

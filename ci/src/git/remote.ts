@@ -42,7 +42,8 @@ function scpAsUrl(address: string): string | undefined {
 /** An address of git-remote-codecommit, `codecommit::REGION://[PROFILE@]NAME`, as AWS CodeCommit's HTTPS address. */
 function codeCommit(address: string): string | undefined {
   const [, region, name] = /^codecommit::([a-z0-9-]+):\/\/(?:[^@/]+@)?([\w.-]+)$/.exec(address) ?? []
-  return region && `https://git-codecommit.${region}.amazonaws.com/v1/repos/${name}`
+  const domain = region?.startsWith("cn-") ? "amazonaws.com.cn" : "amazonaws.com"
+  return region && `https://git-codecommit.${region}.${domain}/v1/repos/${name}`
 }
 
 /** Hosts that serve SSH under another name than HTTPS: GitHub's, GitLab's and Bitbucket's for networks that let only port 443 out. */

@@ -38,7 +38,8 @@ function effectOf(parsed: Message): { effect: Effect; why: string } {
 /** Which commits of the range are cancelled, each with the reason. */
 function cancel(range: (Commit & { parsed: Message })[]): Map<string, string> {
   const reasons = new Map<string, string>()
-  const reverts = range.filter(({ parsed }) => parsed.type === "revert")
+  // One that is elsewhere reverts something there: of a commit that is partly there, it may have left the rest.
+  const reverts = range.filter(({ parsed, elsewhere }) => parsed.type === "revert" && !elsewhere)
   if (reverts.length === 0) return reasons
   const shas = range.map(commit => commit.sha).sort()
   const parents = new Map(range.map(commit => [commit.sha, commit.parents]))

@@ -145,7 +145,7 @@ describe("a record of an earlier deployment of the same revision", () => {
     const failed = deployment("back", 1, { rolloutState: "FAILED", rolloutStateReason: "no capacity" })
     setTimeout(() => {
       world.before = service([failed])
-    })
+    }, 20_000)
     await expect(settle(rollback(aws, { ...where, repository: "web", print: () => {} }))).rejects.toThrow(
       /^failed: /,
     )

@@ -193,7 +193,7 @@ describe("AWS that stops answering", () => {
     setTimeout(() => {
       ecs.on(DescribeServicesCommand).callsFake(() => never)
       ecs.on(DescribeTaskDefinitionCommand).rejects(failure("InternalError", "no"))
-    })
+    }, 20_000)
     expect((await rejection(run({ timeoutSeconds: 60 }))).message).toMatch(/^timed out after 120 s/)
   })
 

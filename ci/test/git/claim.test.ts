@@ -53,7 +53,7 @@ beforeAll(async () => {
   await vi.waitFor(async () => {
     if ((await localShell(one)(`git ls-remote ${url()}`)).code !== 0)
       throw new Error("the git daemon does not answer")
-  })
+  }, 60_000)
 })
 
 afterAll(() => {

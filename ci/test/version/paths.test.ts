@@ -72,6 +72,16 @@ it("a revert of a merge cancels what it brought to the path", async () => {
   expect(await next("")).toBeNull()
 })
 
+it("a revert of the part of a commit that is elsewhere cancels nothing here", async () => {
+  change("services/api/b")
+  commit("feat: both", "libs/shared/b")
+  const both = git(clone, ["rev-parse", "HEAD"])
+  git(clone, ["rm", "-q", "libs/shared/b"])
+  commitIn(clone, `revert: the library's part\n\nThis reverts commit ${both}.`)
+  expect(await next("services/api")).toBe("1.1.0")
+  expect(await next("libs/shared")).toBeNull()
+})
+
 describe("what is said", () => {
   it("names a path that HEAD does not have", async () => {
     commit("fix: in the library", "libs/shared/b")
