@@ -121,9 +121,10 @@ function namesOf(settings: Settings): string {
 export function callsRelease(text: string): boolean {
   // Words on a line of their own go on with the call: after a backslash, or as flags in a folded block of YAML.
   const lines = text.replace(/\\\n\s*|\n\s+(?=--)/g, " ").split("\n")
-  return lines.some(
-    line => /\bcall\s/.test(line) && /\srelease(\s|$)/.test(line.slice(line.search(/\bcall\s/))),
-  )
+  return lines.some(line => {
+    const at = line.search(/\bcall\s/)
+    return at >= 0 && /\srelease(\s|$)/.test(line.slice(at))
+  })
 }
 
 async function ci(settings: Settings): Promise<string> {

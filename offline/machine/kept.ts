@@ -58,8 +58,8 @@ export async function cached<T>(folder: string, key: string, make: () => T | Pro
     const made = await make()
     writeKept(path, made)
     const age = (name: string) => statSync(join(folder, name), { throwIfNoEntry: false })?.mtimeMs ?? 0
-    const oldest = readdirSync(folder).sort((a, b) => age(b) - age(a))
-    for (const name of oldest.slice(MOST_CACHED)) rmSync(join(folder, name), { force: true })
+    const newestFirst = readdirSync(folder).sort((a, b) => age(b) - age(a))
+    for (const name of newestFirst.slice(MOST_CACHED)) rmSync(join(folder, name), { force: true })
     return made
   }
 }
